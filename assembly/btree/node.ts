@@ -1,0 +1,128 @@
+/** Nodes: fields, entries, binary search. Nothing here knows what an entry means beyond its order: (last chunk, rank of `to`). */
+import {
+  BLOCK_COUNT,
+  BLOCK_GENERATION,
+  BLOCK_HEADER,
+  BLOCK_LEVEL,
+  BLOCK_TYPE,
+  ENTRY_BYTES,
+  ENTRY_TO,
+  INNER_BYTES,
+  INNER_CHILD,
+  INNER_TO,
+  TYPE_INNER,
+  TYPE_LEAF,
+} from "../layout";
+import { GENERATION } from "../memory";
+import { newPage } from "../cache";
+import { allocBlock } from "../meta";
+import { rankOf } from "../timeline";
+
+// @ts-ignore: decorator
+@inline
+export function count(page: u32): u32 {
+  return load<u16>(page, BLOCK_COUNT);
+}
+
+// @ts-ignore: decorator
+@inline
+export function setCount(page: u32, n: u32): void {
+  store<u16>(page, <u16>n, BLOCK_COUNT);
+}
+
+// @ts-ignore: decorator
+@inline
+export function level(page: u32): u32 {
+  return load<u16>(page, BLOCK_LEVEL);
+}
+
+/** Address of leaf entry `index`. */
+// @ts-ignore: decorator
+@inline
+export function entryAt(page: u32, index: u32): u32 {
+  return page + BLOCK_HEADER + index * ENTRY_BYTES;
+}
+
+/** Address of inner entry `index`. */
+// @ts-ignore: decorator
+@inline
+export function innerAt(page: u32, index: u32): u32 {
+  return page + BLOCK_HEADER + (index << 4);
+}
+
+// @ts-ignore: decorator
+@inline
+export function child(page: u32, index: u32): u32 {
+  return load<u32>(innerAt(page, index), INNER_CHILD);
+}
+
+/** A new, empty, dirty node under a fresh block. */
+export function newNode(nodeLevel: u32): u32 {
+  const page = newPage(allocBlock());
+  store<u16>(page, <u16>nodeLevel, BLOCK_LEVEL);
+  store<u32>(page, nodeLevel == 0 ? TYPE_LEAF : TYPE_INNER, BLOCK_TYPE);
+  store<u64>(page, load<u64>(GENERATION), BLOCK_GENERATION);
+  return page;
+}
+
+/** First entry of an inner node at or after (chunk, rank); the last where all are before it. */
+// @ts-ignore: decorator
+@inline
+export function searchInner(page: u32, chunk: u64, rank: u64): u32 {
+  const key = chunk << 16;
+  const n = count(page) - 1;
+  let low: u32 = 0;
+  let high = n;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const at = innerAt(page, middle);
+    const last = load<u64>(at);
+    if (last > key || (last == key && (rank == 0 || rankOf(load<u32>(at, INNER_TO)) >= rank))) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return low;
+}
+
+/** First entry of a leaf at or after (chunk, rank), or its count. */
+// @ts-ignore: decorator
+@inline
+export function searchLeaf(page: u32, chunk: u64, rank: u64): u32 {
+  const key = chunk << 16;
+  let low: u32 = 0;
+  let high = count(page);
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const at = entryAt(page, middle);
+    const span = load<u64>(at);
+    if (span >= key && (rank == 0 || span >>> 16 > chunk || rankOf(load<u32>(at, ENTRY_TO)) >= rank)) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return low;
+}
+
+/** Sets an inner entry's key to that of the last entry of its child. */
+export function copyKey(inner: u32, page: u32): void {
+  const last = count(page) - 1;
+  if (level(page) == 0) {
+    const entry = entryAt(page, last);
+    store<u64>(inner, (load<u64>(entry) >>> 16) << 16);
+    store<u32>(inner, load<u32>(entry, ENTRY_TO), INNER_TO);
+  } else {
+    const entry = innerAt(page, last);
+    store<u64>(inner, load<u64>(entry));
+    store<u32>(inner, load<u32>(entry, INNER_TO), INNER_TO);
+  }
+}
+
+/** Bytes of an entry at a level. */
+// @ts-ignore: decorator
+@inline
+export function entryBytes(nodeLevel: u32): u32 {
+  return nodeLevel == 0 ? ENTRY_BYTES : INNER_BYTES;
+}

@@ -1,0 +1,334 @@
+/**
+ * Columns: runs of chunks whose entries are all equally long. A change takes the entries of one column out (OLD), says how they shall
+ * be (NEW), and puts them back in one step. Lists hold leaf entries, in the tree's order.
+ *
+ * Invariants
+ * - I1: columns never overlap; entries of one column never overlap in the timeline.
+ * - A column of more than `WIDE_ENTRIES` entries is one chunk wide, so a cut costs at most that many inserts.
+ */
+import { BELOW, MIDDLE, NEW, OLD, SUPER } from "./memory";
+import {
+  ENTRY_AFTER,
+  ENTRY_BYTES,
+  ENTRY_PLACE,
+  ENTRY_SPAN,
+  ENTRY_TO,
+  FLAG_HOLE,
+  SUPER_ENTRIES,
+} from "./layout";
+import { FAULT } from "./status";
+import { assertThat } from "./assert";
+import { anyLive, cellOf, rankOf } from "./timeline";
+import { count, entryAt, setCount } from "./btree/node";
+import { descend, height, pathIndex, pathNext, pathPage, pathPrevious, setPath } from "./btree/path";
+import { insertEntry, removeEntry, shadowPath, splice } from "./btree/change";
+
+export const WIDE_ENTRIES: u32 = 320;
+export const COUNT_MAX: u32 = 65535;
+
+// ---- fields of an entry
+
+// @ts-ignore: decorator
+@inline
+export function lastChunk(entry: usize): u64 {
+  return load<u64>(entry, ENTRY_SPAN) >>> 16;
+}
+
+// @ts-ignore: decorator
+@inline
+export function chunkCount(entry: usize): u32 {
+  return <u32>(load<u64>(entry, ENTRY_SPAN) & 0xffff);
+}
+
+// @ts-ignore: decorator
+@inline
+export function firstChunk(entry: usize): u64 {
+  return lastChunk(entry) + 1 - chunkCount(entry);
+}
+
+// @ts-ignore: decorator
+@inline
+export function afterId(entry: usize): u32 {
+  return load<u32>(entry, ENTRY_AFTER);
+}
+
+// @ts-ignore: decorator
+@inline
+export function toId(entry: usize): u32 {
+  return load<u32>(entry, ENTRY_TO);
+}
+
+// @ts-ignore: decorator
+@inline
+export function placeOf(entry: usize): u64 {
+  return load<u64>(entry, ENTRY_PLACE) >>> 16;
+}
+
+// @ts-ignore: decorator
+@inline
+export function flagsOf(entry: usize): u32 {
+  return <u32>(load<u64>(entry, ENTRY_PLACE) & 0xffff);
+}
+
+// @ts-ignore: decorator
+@inline
+export function listAt(list: usize, index: u32): usize {
+  return list + index * ENTRY_BYTES;
+}
+
+/** Writes an entry for chunks `first` .. `first + n - 1`. */
+export function putEntry(
+  entry: usize,
+  first: u64,
+  n: u32,
+  after: u32,
+  to: u32,
+  place: u64,
+  flags: u32,
+): void {
+  store<u64>(entry, ((first + n - 1) << 16) | n, ENTRY_SPAN);
+  store<u32>(entry, after, ENTRY_AFTER);
+  store<u32>(entry, to, ENTRY_TO);
+  store<u64>(entry, (place << 16) | flags, ENTRY_PLACE);
+}
+
+export function setFlags(entry: usize, flags: u32): void {
+  store<u64>(entry, (placeOf(entry) << 16) | flags, ENTRY_PLACE);
+}
+
+/** How many chunks a column of so many entries may have. */
+export function widthOf(entries: u32): u32 {
+  if (entries <= 64) return COUNT_MAX;
+  const halvings = (entries - 64) >>> 4;
+  return halvings >= 16 ? 1 : max<u32>(1, COUNT_MAX >>> halvings);
+}
+
+/** The path's entry. */
+// @ts-ignore: decorator
+@inline
+export function here(): usize {
+  return entryAt(pathPage(0), pathIndex(0));
+}
+
+/**
+ * Copies the column that the path stands at the front of to OLD and touches the entry behind it. Answers its number of entries; more than
+ * WIDE_ENTRIES + 2 are not copied (-100); FAULT.
+ */
+export const TOO_MANY: i32 = -100;
+export function gather(): i32 {
+  const last = lastChunk(here());
+  let n: u32 = 0;
+  while (true) {
+    if (n > WIDE_ENTRIES + 2) return TOO_MANY;
+    memory.copy(listAt(OLD, n), here(), ENTRY_BYTES);
+    n++;
+    const status = pathNext();
+    if (status == FAULT) return FAULT;
+    if (status == 0 || lastChunk(here()) != last) return n;
+  }
+}
+
+/** Copies the entries of OLD (n of them) cut to `count` chunks from `first` to `list`. */
+export function copyPart(n: u32, list: usize, first: u64, part: u32): void {
+  for (let i: u32 = 0; i < n; i++) {
+    const from = listAt(OLD, i);
+    const place = flagsOf(from) & FLAG_HOLE ? 0 : placeOf(from) + (first - firstChunk(from));
+    putEntry(listAt(list, i), first, part, afterId(from), toId(from), place, flagsOf(from));
+  }
+}
+
+/** First of `n` entries of a list at or above a rank. */
+export function searchList(list: usize, n: u32, rank: u64): u32 {
+  let i: u32 = 0;
+  while (i < n && rankOf(toId(listAt(list, i))) < rank) i++;
+  return i;
+}
+
+/** Moves entries from `index` on (of n) up by `by`. */
+export function openList(list: usize, n: u32, index: u32, by: i32): void {
+  const at = listAt(list, index);
+  memory.copy(at + by * ENTRY_BYTES, at, (n - index) * ENTRY_BYTES);
+}
+
+/**
+ * NEW becomes: what of the column in OLD (`old` entries, chunks first .. last) lies before `chunk`, then MIDDLE (`middle` entries, `part` chunks
+ * from `chunk`), then what lies behind. Answers the number of entries.
+ */
+export function assemble(
+  old: u32,
+  middle: u32,
+  first: u64,
+  last: u64,
+  chunk: u64,
+  part: u32,
+): u32 {
+  let n: u32 = 0;
+  if (chunk > first) {
+    copyPart(old, NEW, first, <u32>(chunk - first));
+    n = old;
+  }
+  memory.copy(listAt(NEW, n), MIDDLE, middle * ENTRY_BYTES);
+  n += middle;
+  if (chunk + part <= last) {
+    copyPart(old, listAt(NEW, n), chunk + part, <u32>(last + 1 - chunk - part));
+    n += old;
+  }
+  return n;
+}
+
+/**
+ * The window of a wide column (one chunk, more entries than are worth moving): the entry that covers `rank` goes to OLD, and the view that the
+ * entry below ends at to BELOW. Answers 1 or 0 entries, or FAULT. The entries on both sides are touched.
+ */
+export function window(last: u64, rank: u64): i32 {
+  let status = descend(last, rank);
+  if (status == FAULT) return FAULT;
+  let n = 0;
+  if (status == 1 && lastChunk(here()) == last && rankOf(afterId(here())) < rank) {
+    memory.copy(OLD, here(), ENTRY_BYTES);
+    n = 1;
+    if (pathNext() == FAULT) return FAULT;
+    status = descend(last, rank);
+  }
+  store<u32>(BELOW, 0);
+  status = pathPrevious();
+  if (status == FAULT) return FAULT;
+  if (status == 1 && lastChunk(here()) == last) store<u32>(BELOW, toId(here()));
+  return n;
+}
+
+/** Index behind the column that begins at `index` of the path's leaf, as far as this leaf goes. */
+export function columnEnd(index: u32): u32 {
+  const page = pathPage(0);
+  const n = count(page);
+  if (index >= n) return n;
+  const last = lastChunk(entryAt(page, index));
+  while (index < n && lastChunk(entryAt(page, index)) == last) index++;
+  return index;
+}
+
+/**
+ * Puts NEW (n entries) in the place of OLD (`old` entries, the first of them the first entry at or after `chunk`, `rank`). Everything is resident.
+ * Answers the index in the path's leaf where NEW begins, or -1 where it had to be done piece by piece.
+ */
+export function replace(chunk: u64, rank: u64, old: u32, n: u32): i32 {
+  const status = descend(chunk, rank);
+  assertThat(status != FAULT, 150);
+  const index = pathIndex(0);
+  if (height() > 0 && (old == 0 || index + old <= count(pathPage(0)))) {
+    if (splice(old, NEW, n)) return index;
+  }
+  for (let i: u32 = 0; i < n; i++) putBack(listAt(NEW, i));
+  for (let i: u32 = 0; i < old; i++) {
+    const entry = listAt(OLD, i);
+    if (!listHas(NEW, n, entry)) {
+      assertThat(descend(lastChunk(entry), rankOf(toId(entry))) == 1, 151);
+      removeEntry();
+    }
+  }
+  return -1;
+}
+
+function listHas(list: usize, n: u32, entry: usize): bool {
+  for (let i: u32 = 0; i < n; i++) {
+    const at = listAt(list, i);
+    if (lastChunk(at) == lastChunk(entry) && toId(at) == toId(entry)) return true;
+  }
+  return false;
+}
+
+/** Overwrites the entry of the same key, or inserts. */
+function putBack(entry: usize): void {
+  const status = descend(lastChunk(entry), rankOf(toId(entry)));
+  assertThat(status != FAULT, 152);
+  if (status == 1 && lastChunk(here()) == lastChunk(entry) && toId(here()) == toId(entry)) {
+    shadowPath();
+    memory.copy(here(), entry, ENTRY_BYTES);
+  } else {
+    insertEntry(entry);
+  }
+}
+
+/**
+ * Joins the column that begins at `index` of the path's leaf with the one before it, where both lie wholly in this leaf, have the same
+ * entries and places that follow on. Answers whether it did; then the joined column begins where the left one did.
+ */
+export function joinAt(index: u32): bool {
+  const page = pathPage(0);
+  const n = count(page);
+  if (index == 0 || index >= n) return false;
+  const right = entryAt(page, index) as usize;
+  const left = entryAt(page, index - 1) as usize;
+  if (lastChunk(left) + 1 != firstChunk(right)) return false;
+  let entries: u32 = 1;
+  while (index + entries < n && lastChunk(entryAt(page, index + entries)) == lastChunk(right)) entries++;
+  if (index + entries == n && !isEdge(true)) return false;
+  if (index < entries || chunkCount(left) + chunkCount(right) > widthOf(entries)) return false;
+  const start = index - entries;
+  if (start == 0 ? !isEdge(false) : lastChunk(entryAt(page, start - 1)) == lastChunk(left)) return false;
+  for (let i: u32 = 0; i < entries; i++) {
+    if (!follows(entryAt(page, start + i), entryAt(page, index + i))) return false;
+  }
+  for (let i: u32 = 0; i < entries; i++) {
+    const l = entryAt(page, start + i) as usize;
+    const r = entryAt(page, index + i) as usize;
+    putEntry(r, firstChunk(l), chunkCount(l) + chunkCount(r), afterId(r), toId(r), placeOf(l), flagsOf(r));
+  }
+  memory.copy(entryAt(page, start), right, (n - index) * ENTRY_BYTES);
+  setCount(page, n - entries);
+  setPath(0, page, start);
+  store<u64>(SUPER + SUPER_ENTRIES, load<u64>(SUPER + SUPER_ENTRIES) - entries);
+  return true;
+}
+
+/** Whether the path's leaf is the last (or the first) of the tree. */
+function isEdge(last: bool): bool {
+  for (let l: u32 = 1; l < height(); l++) {
+    if (pathIndex(l) != (last ? count(pathPage(l)) - 1 : 0)) return false;
+  }
+  return true;
+}
+
+function follows(left: usize, right: usize): bool {
+  if (afterId(left) != afterId(right) || toId(left) != toId(right)) return false;
+  if (lastChunk(left) + 1 != firstChunk(right) || flagsOf(left) != flagsOf(right)) return false;
+  return (flagsOf(left) & FLAG_HOLE) != 0 || placeOf(left) + chunkCount(left) == placeOf(right);
+}
+
+/**
+ * Whether an entry of the column that ends at `last`, other than the one that ends at view `but`, names `place` (of the column's first chunk).
+ * With `live` only entries that a live view sees count. 1, 0, FAULT. The path is spoilt.
+ */
+export function isNamed(last: u64, place: u64, but: u32, live: bool): i32 {
+  let status = descend(last, 0);
+  while (status == 1 && lastChunk(here()) == last) {
+    const e = here();
+    if (toId(e) != but && placeOf(e) == place && (flagsOf(e) & FLAG_HOLE) == 0) {
+      if (!live || seen(e)) return 1;
+    }
+    status = pathNext();
+  }
+  return status == FAULT ? FAULT : 0;
+}
+
+function seen(entry: usize): bool {
+  return anyLive(cellOf(afterId(entry)), cellOf(toId(entry)));
+}
+
+/** Steps from the path's entry to the first of the next column. 1, 0, FAULT. */
+export function nextColumn(): i32 {
+  const last = lastChunk(here());
+  for (let steps = 0; steps < 8; steps++) {
+    const status = pathNext();
+    if (status != 1) return status;
+    if (lastChunk(here()) != last) return 1;
+  }
+  return descend(last + 1, 0);
+}
+
+/** Last entry of the column that ends at `last`. 1 with the path there, FAULT. */
+export function columnTop(last: u64): i32 {
+  const status = descend(last + 1, 0);
+  if (status == FAULT) return FAULT;
+  return pathPrevious();
+}

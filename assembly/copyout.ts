@@ -1,0 +1,163 @@
+/**
+ * Attached origin: before the origin's chunks are overwritten, every live view that has no entry for them needs one (I5). One copy serves all of
+ * them, however many parts of the timeline that is; the parts' entries name the same place.
+ */
+import { BOTTOM, MIDDLE, NEW, RUNS_MAX } from "./memory";
+import { FLAG_FILLED, FLAG_SHARED, OP_COPY_OUT } from "./layout";
+import { FAULT } from "./status";
+import { assertThat } from "./assert";
+import { anyLive, cellOf, cellRank, liveCell, ORIGIN, previousLive, rankOf } from "./timeline";
+import { descend, pathNext } from "./btree/path";
+import { prepare } from "./prepare";
+import { journalAppend } from "./journal";
+import { addRun, putJoined } from "./range";
+import * as c from "./columns";
+
+/** Kinds of runs of a plan. */
+export const RUN_READY: u32 = 0;
+export const RUN_COPY: u32 = 1;
+
+/** The newest live snapshot, which all uncovered parts end at or below; the bottom where there is none. */
+function top(): u32 {
+  return previousLive(liveCell(ORIGIN));
+}
+
+/** Which of `count` chunks of the origin must be copied before they are overwritten: runs in RUNS, perhaps not all. */
+export function planCopyOut(chunk: u64, count: u32): i32 {
+  const end = chunk + count;
+  const newest = top();
+  if (newest == <u32>BOTTOM) return addRun(0, RUN_READY, count, 0);
+  let n: u32 = 0;
+  while (chunk < end && n < RUNS_MAX - 1) {
+    const status = descend(chunk, 0);
+    if (status == FAULT) return FAULT;
+    const first = status == 0 ? end : c.firstChunk(c.here());
+    if (first > chunk) {
+      const stop = min<u64>(first, end);
+      n = addRun(n, RUN_COPY, stop - chunk, 0);
+      chunk = stop;
+      continue;
+    }
+    const stop = min<u64>(c.lastChunk(c.here()) + 1, end);
+    const open = hasGap(newest);
+    if (open == FAULT) return FAULT;
+    n = addRun(n, open == 1 ? RUN_COPY : RUN_READY, stop - chunk, 0);
+    chunk = stop;
+  }
+  return n;
+}
+
+/** Whether a live view at or below `newest` has no entry in the column at the path. 1, 0, FAULT. */
+function hasGap(newest: u32): i32 {
+  const last = c.lastChunk(c.here());
+  let below = <u32>BOTTOM;
+  let open = false;
+  for (let steps = 0; ; steps++) {
+    if (steps == 8) {
+      const status = c.columnTop(last);
+      if (status == FAULT) return FAULT;
+      const e = c.here();
+      if (c.flagsOf(e) & FLAG_FILLED) return anyLive(cellOf(c.toId(e)), newest) ? 1 : 0;
+      if (descend(last, cellRank(below) + 1) == FAULT) return FAULT;
+    }
+    const e = c.here();
+    if (c.flagsOf(e) & FLAG_FILLED) open = false;
+    else if (cellRank(below) < rankOf(c.afterId(e)) && anyLive(below, cellOf(c.afterId(e)))) open = true;
+    below = cellOf(c.toId(e));
+    const status = pathNext();
+    if (status == FAULT) return FAULT;
+    if (status == 0 || c.lastChunk(c.here()) != last) break;
+  }
+  return open || anyLive(below, newest) ? 1 : 0;
+}
+
+/**
+ * One step of a copy-out: the old contents of `count` chunks from `chunk` lie at `place`, for every view that needs them. Answers how many chunks
+ * are done, or a status with nothing changed.
+ */
+export function copyOutStep(chunk: u64, count: u32, place: u64): i32 {
+  const ready = prepare(1);
+  if (ready < 0) return ready;
+  const newest = top();
+  assertThat(newest != <u32>BOTTOM, 5);
+  const status = descend(chunk, 0);
+  if (status == FAULT) return FAULT;
+  const start = status == 1 ? c.firstChunk(c.here()) : <u64>-1;
+  let done: i32;
+  if (start > chunk) {
+    done = <i32>min<u64>(min<u32>(count, c.COUNT_MAX), start - chunk);
+    c.putEntry(NEW, chunk, done, 0, load<u32>(newest), place, FLAG_FILLED);
+    putJoined(chunk, 0, 0, 1, 0);
+  } else {
+    done = fillColumn(newest, chunk, count, place);
+  }
+  if (done > 0) journalAppend(OP_COPY_OUT, 0, done, ORIGIN, chunk, place);
+  return done;
+}
+
+function fillColumn(newest: u32, chunk: u64, count: u32, place: u64): i32 {
+  const last = c.lastChunk(c.here());
+  const first = c.firstChunk(c.here());
+  const old = c.gather();
+  if (old == FAULT) return FAULT;
+  if (old == c.TOO_MANY) return fillTop(newest, last, place);
+  const part = <u32>min<u64>(min<u32>(count, c.widthOf(2 * old + 1)), last + 1 - chunk);
+  const gaps = listGaps(old, newest, chunk, part, place);
+  const middle = old + gaps;
+  const n = c.assemble(old, middle, first, last, chunk, part);
+  putJoined(first, 0, old, n, chunk > first ? old : 0);
+  return part;
+}
+
+/** MIDDLE becomes the `old` entries of OLD with an entry for `place` in every gap; answers how many gaps there were. */
+function listGaps(old: u32, newest: u32, chunk: u64, part: u32, place: u64): u32 {
+  let below = <u32>BOTTOM;
+  let n: u32 = 0;
+  let gaps: u32 = 0;
+  c.copyPart(old, NEW, chunk, part);
+  for (let i: u32 = 0; i <= old; i++) {
+    const e = c.listAt(NEW, i);
+    const above = i < old ? cellOf(c.afterId(e)) : newest;
+    if (cellRank(below) < cellRank(above) && anyLive(below, above)) {
+      c.putEntry(c.listAt(MIDDLE, n++), chunk, part, load<u32>(below), load<u32>(above), place, FLAG_FILLED);
+      gaps++;
+    }
+    if (i == old) break;
+    memory.copy(c.listAt(MIDDLE, n++), e, 24);
+    below = cellOf(c.toId(e));
+  }
+  for (let i: u32 = 0; i < n; i++) {
+    const e = c.listAt(MIDDLE, i);
+    if (c.placeOf(e) == place && gaps > 1) c.setFlags(e, c.flagsOf(e) | FLAG_SHARED);
+  }
+  const highest = c.listAt(MIDDLE, n - 1);
+  c.setFlags(highest, c.flagsOf(highest) | FLAG_FILLED);
+  return gaps;
+}
+
+/** A wide column: its top is filled, or is filled one gap at a time, the lowest first (0: call again). */
+function fillTop(newest: u32, last: u64, place: u64): i32 {
+  if (c.columnTop(last) == FAULT) return FAULT;
+  const highest = c.here();
+  const filled = (c.flagsOf(highest) & FLAG_FILLED) != 0;
+  let below = filled ? cellOf(c.toId(highest)) : <u32>BOTTOM;
+  let status = descend(last, cellRank(below) + 1);
+  while (status == 1 && c.lastChunk(c.here()) == last) {
+    const above = cellOf(c.afterId(c.here()));
+    if (cellRank(below) < cellRank(above) && anyLive(below, above)) {
+      return putGap(last, below, above, place, FLAG_SHARED, 0);
+    }
+    below = cellOf(c.toId(c.here()));
+    status = pathNext();
+  }
+  if (status == FAULT) return FAULT;
+  return anyLive(below, newest) ? putGap(last, below, newest, place, FLAG_FILLED | (filled ? 0 : FLAG_SHARED), 1) : 1;
+}
+
+/** Puts an entry (below, above] into a wide column; answers `done`. */
+function putGap(last: u64, below: u32, above: u32, place: u64, flags: u32, done: i32): i32 {
+  if (descend(last, cellRank(below) + 1) == FAULT) return FAULT;
+  c.putEntry(NEW, last, 1, load<u32>(below), load<u32>(above), place, flags);
+  c.replace(last, cellRank(below) + 1, 0, 1);
+  return done;
+}

@@ -1,0 +1,203 @@
+/** The wasm surface: exports only. Chunks, places and bytes cross as f64, everything else as 32-bit numbers. */
+import * as m from "./memory";
+import * as engine from "./range";
+import * as out from "./copyout";
+import * as pending from "./conflict";
+import * as space from "./space";
+import * as timeline from "./timeline";
+import { FAULT } from "./status";
+import { find, need } from "./cache";
+import { prepare } from "./prepare";
+import { streamList } from "./stream";
+
+// memory map and layout, for the host
+export {
+  BATCH,
+  BATCH_BYTES,
+  BATCH_MAX,
+  HELD_CHUNKS,
+  IO_ADDRESS,
+  IO_BLOCK,
+  IO_LENGTH,
+  IO_OFFSET,
+  LOADS,
+  META_FREE,
+  META_PENDING,
+  NAME,
+  NEW,
+  PENDING_SLOTS,
+  POISON,
+  READ_ONLY,
+  RECLAIM_ACTIVE,
+  REPLAYING,
+  RUNS,
+  RUNS_MAX,
+  SLOTS_TOTAL,
+  SPACE_FLOOR,
+  JOURNAL_TOP,
+  SPACE_RUN,
+  SPACE_RUN_LENGTH,
+  SUPER,
+  TRANSFER,
+  TRANSFER_SIZE,
+  VIEW_DEAD,
+  VIEW_LIVE,
+} from "./memory";
+export * from "./layout";
+export * from "./status";
+
+// life
+export { format, init, memoryFor, openSuper, streamAsk, streamRead, streamTake, superCheck } from "./open";
+export { cacheDrop, cacheGrow, cacheInsert, cacheRequest, cacheWritten } from "./cache";
+export { verifyPage } from "./verify";
+export { crc32c } from "./crc32c";
+export { isZero } from "./zero";
+export { lookupBatch } from "./batch";
+export { createSnapshot, deleteSnapshot, renameSnapshot } from "./snapshots";
+export { reclaimBegin, reclaimStep } from "./reclaim";
+export { checkpointBegin, checkpointFinish, checkpointSeal, checkpointStep } from "./checkpoint";
+export {
+  journalAccept,
+  journalAsk,
+  journalLength,
+  journalPending,
+  journalRewind,
+  journalSeal,
+} from "./journal";
+export { replayStep } from "./replay";
+export { pendingRemove } from "./conflict";
+
+/** After the last record: a walk that was not over begins anew. */
+export function replayDone(): void {
+  store<u32>(m.RECLAIM_ACTIVE, 0);
+  timeline.clearDying();
+}
+
+/** See `range.lookup`. */
+export function lookup(view: u32, chunk: f64, count: u32, writing: bool): i32 {
+  return engine.lookup(view, <u64>chunk, count, writing);
+}
+
+/** See `range.mapStep`. */
+export function mapStep(view: u32, chunk: f64, count: u32, place: f64, hole: bool): i32 {
+  return engine.mapStep(view, <u64>chunk, count, <u64>place, hole);
+}
+
+/** See `copyout.planCopyOut`. */
+export function planCopyOut(chunk: f64, count: u32): i32 {
+  return out.planCopyOut(<u64>chunk, count);
+}
+
+/** See `copyout.copyOutStep`. */
+export function copyOutStep(chunk: f64, count: u32, place: f64): i32 {
+  return out.copyOutStep(<u64>chunk, count, <u64>place);
+}
+
+/** Takes up to `most` adjacent places: SPACE_RUN, and their number as the answer; or a status. */
+export function allocate(most: u32): i32 {
+  const ready = prepare(0);
+  if (ready < 0) return ready;
+  const status = space.spaceFind(most);
+  if (status < 0) return status;
+  space.spaceTakeFound();
+  return load<u32>(m.SPACE_RUN_LENGTH);
+}
+
+/** The run that `allocate` took last. */
+export function allocated(): f64 {
+  return <f64>load<u64>(m.SPACE_RUN);
+}
+
+/** Gives places back that no entry names: a write that failed. 0, or a status. */
+export function giveBack(place: f64, count: u32): i32 {
+  const ready = prepare(1);
+  if (ready < 0) return ready;
+  space.spaceHold(<u64>place, count);
+  return 0;
+}
+
+/** Clears the places that the sealed record freed, in bounded steps: 1 more, 0 done, or a status. */
+export function releaseHeld(): i32 {
+  const ready = prepare(0);
+  if (ready < 0) return ready;
+  return space.heldRelease(load<u32>(m.HELD_OPEN) ^ 1);
+}
+
+export function pendingAdd(
+  chunk: f64,
+  count: u32,
+  after: u32,
+  to: u32,
+  kind: u32,
+  place: f64,
+): i32 {
+  return pending.pendingAdd(<u64>chunk, count, after, to, kind, <u64>place);
+}
+
+export function conflicts(chunk: f64, count: u32, view: u32, overwrites: bool): bool {
+  return pending.conflicts(<u64>chunk, count, view, overwrites);
+}
+
+// views, for lists
+
+/** Cell of a view by id (0: none); the fields are in `timeline.ts`. */
+export function viewCell(id: u32): u32 {
+  return timeline.liveCell(id);
+}
+
+/** Cell of the view whose name is at NAME, or 0. */
+export function viewNamed(length: u32): u32 {
+  return timeline.findName(length);
+}
+
+/** Cell after `cell` in the timeline (0: the first), deleted ones included; 0 at the end. */
+export function viewNext(cell: u32): u32 {
+  return load<u32>((cell == 0 ? <u32>m.BOTTOM : cell) + timeline.CELL_NEXT);
+}
+
+/** Copies a view's name to NAME; answers its bytes. */
+export function viewName(cell: u32): u32 {
+  return timeline.getName(cell);
+}
+
+export {
+  CELL_BYTES,
+  CELL_CREATED,
+  CELL_FLAGS,
+  CELL_PARENT,
+  CELL_SIZE,
+  VIEW_LIVE_FLAG,
+  VIEW_READ_ONLY,
+} from "./timeline";
+
+// walks, for check and accounting
+
+/** Copies the page of a metadata block to the transfer buffer. 1, or FAULT. */
+export function peekBlock(block: u32): i32 {
+  const page = need(block);
+  if (page == 0) return FAULT;
+  memory.copy(load<u32>(m.TRANSFER), page, m.PAGE);
+  return 1;
+}
+
+/** Whether a block is resident. */
+export function isResident(block: u32): bool {
+  return find(block) != 0;
+}
+
+/** Block of the space map's group `index` (0: none) and its free chunks: as one word, low and high. */
+export function groupBlock(index: u32): u32 {
+  return space.groupBlock(index);
+}
+
+export function groupFree(index: u32): u32 {
+  return space.groupFree(index);
+}
+
+export { isBlock } from "./meta";
+
+/** Block of a stream of the last checkpoint (0 tables, 1 views), 0 behind its end. */
+export function streamBlock(kind: u32, index: u32): u32 {
+  if (index >= load<u32>(m.STREAM_COUNT + (kind << 2))) return 0;
+  return load<u32>(streamList(kind) + (index << 2));
+}

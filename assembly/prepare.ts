@@ -1,0 +1,41 @@
+/**
+ * What every changing operation does first, so that it can then change things without stopping: slots for new pages, metadata blocks,
+ * room in the open record and in the list of held places; and a sparse leaf that an earlier one left is merged.
+ */
+import { REPLAYING, UNDERFULL } from "./memory";
+import { OP_MAX } from "./layout";
+import { COMMIT, FAULT } from "./status";
+import { ensureSlots, SPARE_SLOTS } from "./cache";
+import { ensureBlocks } from "./meta";
+import { heldRoom } from "./space";
+import { journalRoom } from "./journal";
+import { descend } from "./btree/path";
+import { isSparse, mergeSparse } from "./btree/change";
+
+/** Blocks that one operation can need: nodes split or moved, pages of the space map. */
+const OPERATION_BLOCKS: u32 = 48;
+
+/** 0, or what the host must do before the operation is called again. `freed`: places that it may free. */
+export function prepare(freed: u32): i32 {
+  if (!load<u32>(REPLAYING)) {
+    if (!journalRoom(OP_MAX) || !heldRoom(freed)) return COMMIT;
+  }
+  const slots = ensureSlots(SPARE_SLOTS);
+  if (slots < 0) return slots;
+  const blocks = ensureBlocks(OPERATION_BLOCKS);
+  if (blocks < 0) return blocks;
+  return load<u64>(UNDERFULL) != 0 ? settle() : 0;
+}
+
+function settle(): i32 {
+  const status = descend(load<u64>(UNDERFULL) - 1, 0);
+  if (status == FAULT) return FAULT;
+  if (status == 1 && isSparse() && mergeSparse() == FAULT) return FAULT;
+  store<u64>(UNDERFULL, 0);
+  return 0;
+}
+
+/** After a change: remembers the path's leaf where it has become sparse. */
+export function noteSparse(chunk: u64): void {
+  if (isSparse()) store<u64>(UNDERFULL, chunk + 1);
+}

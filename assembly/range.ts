@@ -1,0 +1,238 @@
+/**
+ * What the range store decides: where a view's chunks lie, what a write needs, and how the tree is after it (design 4). One rule: a view's own
+ * write makes (previous live view, v] -> place, and what covered v before keeps the sides that a live view still sees.
+ */
+import { BELOW, FOUND, MIDDLE, NEW, RUNS, RUNS_MAX, ZERO_DEFAULT } from "./memory";
+import {
+  FLAG_FILLED,
+  FLAG_HOLE,
+  FLAG_SHARED,
+  OP_MAP,
+} from "./layout";
+import { FAULT, NOT_FOUND } from "./status";
+import { assertThat } from "./assert";
+import {
+  anyLive,
+  anyLiveBut,
+  cellOf,
+  cellRank,
+  liveCell,
+  previousLive,
+  rankOf,
+} from "./timeline";
+import { descend, pathIndex, pathNext } from "./btree/path";
+import { noteSparse, prepare } from "./prepare";
+import { journalAppend } from "./journal";
+import { spaceHold } from "./space";
+import * as c from "./columns";
+
+/** Kinds of runs. A mapped run is PRIVATE where the view may overwrite it in place; only plans for writing tell. */
+export const RUN_UNMAPPED: u32 = 0;
+export const RUN_HOLE: u32 = 1;
+export const RUN_SHARED: u32 = 2;
+export const RUN_PRIVATE: u32 = 3;
+
+/** Adds a run to RUNS, or makes the last one longer; answers the number of runs. */
+export function addRun(n: u32, kind: u32, count: u64, place: u64): u32 {
+  if (n > 0) {
+    const last = RUNS + ((n - 1) << 4);
+    const have = load<u32>(last, 4);
+    const follows = kind < RUN_SHARED || load<f64>(last, 8) + <f64>have == <f64>place;
+    if (load<u32>(last) == kind && follows) {
+      store<u32>(last, have + <u32>count, 4);
+      return n;
+    }
+  }
+  const at = RUNS + (n << 4);
+  store<u32>(at, kind);
+  store<u32>(at, <u32>count, 4);
+  store<f64>(at, <f64>place, 8);
+  return n + 1;
+}
+
+/**
+ * Moves the path from the front of a column to its entry that covers `rank`. 1: it covers; 0: none does (the path stands where such an
+ * entry would be inserted); FAULT.
+ */
+function cover(rank: u64, view: u32): i32 {
+  const last = c.lastChunk(c.here());
+  let status = 1;
+  for (let steps = 0; status == 1 && c.lastChunk(c.here()) == last; steps++) {
+    const e = c.here();
+    const to = c.toId(e);
+    if (to == view) return 1;
+    if (rankOf(to) >= rank) return rankOf(c.afterId(e)) < rank ? 1 : 0;
+    status = steps == 8 ? descend(last, rank) : pathNext();
+  }
+  return status == FAULT ? FAULT : 0;
+}
+
+/**
+ * Where `count` chunks of a view from `chunk` lie: runs in RUNS, at most RUNS_MAX, so perhaps not all chunks. Answers the number of runs.
+ * With `writing` PRIVATE is told from SHARED.
+ */
+export function lookup(view: u32, chunk: u64, count: u32, writing: bool): i32 {
+  const cell = liveCell(view);
+  if (cell == 0) return NOT_FOUND;
+  const rank = cellRank(cell);
+  const end = chunk + count;
+  let n: u32 = 0;
+  let status = descend(chunk, 0);
+  while (chunk < end && n < RUNS_MAX - 1) {
+    if (status == FAULT) return FAULT;
+    const first = status == 0 ? end : c.firstChunk(c.here());
+    if (first > chunk) {
+      const stop = min<u64>(first, end);
+      n = addRun(n, RUN_UNMAPPED, stop - chunk, 0);
+      chunk = stop;
+      continue;
+    }
+    const last = c.lastChunk(c.here());
+    const stop = min<u64>(last + 1, end);
+    const covered = cover(rank, view);
+    if (covered == FAULT) return FAULT;
+    const kind = covered == 0 ? RUN_UNMAPPED : runKind(cell, last, writing);
+    if (<i32>kind == FAULT) return FAULT;
+    n = addRun(n, kind, stop - chunk, load<u64>(FOUND) + (chunk - load<u64>(FOUND, 8)));
+    chunk = stop;
+    if (chunk < end) status = covered == 1 && !writing ? c.nextColumn() : descend(chunk, 0);
+  }
+  return n;
+}
+
+/** Kind of the path's entry, which covers the view; its place and first chunk go to FOUND. */
+function runKind(cell: u32, last: u64, writing: bool): u32 {
+  const e = c.here();
+  store<u64>(FOUND, c.placeOf(e));
+  store<u64>(FOUND, c.firstChunk(e), 8);
+  if (c.flagsOf(e) & FLAG_HOLE) return RUN_HOLE;
+  if (!writing) return RUN_SHARED;
+  const answer = isPrivate(e, cell, last);
+  return answer == FAULT ? <u32>FAULT : answer == 1 ? RUN_PRIVATE : RUN_SHARED;
+}
+
+/** Whether no other live view sees the place of the entry at the path. 1, 0, FAULT; the path is spoilt where the entry is shared. */
+function isPrivate(entry: usize, cell: u32, last: u64): i32 {
+  if (anyLiveBut(cellOf(c.afterId(entry)), cellOf(c.toId(entry)), cell)) return 0;
+  if ((c.flagsOf(entry) & FLAG_SHARED) == 0) return 1;
+  const named = c.isNamed(last, c.placeOf(entry), c.toId(entry), true);
+  return named == FAULT ? FAULT : 1 - named;
+}
+
+/**
+ * One step of a view's own write: its chunks from `chunk` lie at `place` from now on (or are a hole). Answers how many of `count` chunks
+ * are done, at least one, or a status with nothing changed.
+ */
+export function mapStep(view: u32, chunk: u64, count: u32, place: u64, hole: bool): i32 {
+  const ready = prepare(4);
+  if (ready < 0) return ready;
+  const cell = liveCell(view);
+  if (cell == 0) return NOT_FOUND;
+  const status = descend(chunk, 0);
+  if (status == FAULT) return FAULT;
+  const start = status == 1 ? c.firstChunk(c.here()) : <u64>-1;
+  let done: i32;
+  if (start > chunk) {
+    done = mapGap(cell, chunk, <u32>min<u64>(min<u32>(count, c.COUNT_MAX), start - chunk), place, hole);
+  } else {
+    done = mapColumn(cell, chunk, count, place, hole);
+  }
+  if (done > 0) journalAppend(OP_MAP, hole ? FLAG_HOLE : 0, done, view, chunk, hole ? 0 : place);
+  return done;
+}
+
+/** No view has an entry for these chunks. */
+function mapGap(cell: u32, chunk: u64, part: u32, place: u64, hole: bool): i32 {
+  if (hole && load<u32>(ZERO_DEFAULT)) return part;
+  const after = load<u32>(previousLive(cell));
+  c.putEntry(NEW, chunk, part, after, load<u32>(cell), place, hole ? FLAG_HOLE : 0);
+  putJoined(chunk, 0, 0, 1, 0);
+  return part;
+}
+
+/** Replaces OLD by NEW and joins at both ends of the part that begins with entry `from` of NEW and has `middle` entries. */
+export function putJoined(chunk: u64, rank: u64, old: u32, n: u32, from: u32): void {
+  const index = c.replace(chunk, rank, old, n);
+  if (index < 0) return;
+  const behind = c.joinAt(<u32>index + from) ? pathIndex(0) : <u32>index + from;
+  c.joinAt(c.columnEnd(behind));
+  noteSparse(chunk);
+}
+
+function mapColumn(cell: u32, chunk: u64, count: u32, place: u64, hole: bool): i32 {
+  const last = c.lastChunk(c.here());
+  const first = c.firstChunk(c.here());
+  const view = load<u32>(cell);
+  const rank = cellRank(cell);
+  let old = c.gather();
+  const wide = old == c.TOO_MANY;
+  assertThat(!wide || first == last, 1);
+  if (wide) old = c.window(last, rank);
+  if (old == FAULT) return FAULT;
+  const part = <u32>min<u64>(min<u32>(count, c.widthOf(wide ? 0 : old + 2)), last + 1 - chunk);
+  c.copyPart(old, MIDDLE, chunk, part);
+  const index: u32 = wide ? 0 : c.searchList(MIDDLE, old, rank);
+  const e = c.listAt(MIDDLE, index);
+  const covered = index < <u32>old && (c.toId(e) == view || rankOf(c.afterId(e)) < rank);
+  const drop = hole && load<u32>(ZERO_DEFAULT) != 0;
+  if (!covered && drop) return part;
+  let middle: u32;
+  let freed: u64 = 0;
+  if (covered) {
+    freed = c.placeOf(e);
+    if (c.flagsOf(e) & FLAG_SHARED) {
+      const named = c.isNamed(last, freed - (chunk - first), c.toId(e), false);
+      if (named == FAULT) return FAULT;
+      if (named == 1) freed = 0;
+    }
+    middle = divide(index, old, cell, place, hole, drop);
+    if (middle + (drop ? 1 : 0) != <u32>old) freed = 0;
+  } else {
+    const below = wide ? load<u32>(BELOW) : index > 0 ? c.toId(e - 24) : 0;
+    c.openList(MIDDLE, old, index, 1);
+    c.putEntry(e, chunk, part, higher(previousLive(cell), cellOf(below)), view, place, hole ? FLAG_HOLE : 0);
+    middle = old + 1;
+  }
+  const n = c.assemble(old, middle, first, last, chunk, part);
+  putJoined(first, wide ? rank : 0, old, n, chunk > first ? old : 0);
+  if (freed != 0) spaceHold(freed, part);
+  return part;
+}
+
+/** Id of the later of two views. */
+function higher(a: u32, b: u32): u32 {
+  return load<u32>(cellRank(a) >= cellRank(b) ? a : b);
+}
+
+/**
+ * Entry `index` of MIDDLE (of `n`) covers the view: it becomes its lower side, the view's own entry, its upper side; a side that no live view sees
+ * is dropped, and so is the own one where it is a hole over zeros (`drop`). Answers the number of entries.
+ */
+function divide(index: u32, n: u32, cell: u32, place: u64, hole: bool, drop: bool): u32 {
+  const e = c.listAt(MIDDLE, index);
+  const first = c.firstChunk(e);
+  const count = c.chunkCount(e);
+  const after = cellOf(c.afterId(e));
+  const to = cellOf(c.toId(e));
+  const source = c.placeOf(e);
+  const flags = c.flagsOf(e);
+  const low = higher(previousLive(cell), after);
+  const lower = low != load<u32>(after) && anyLive(after, cellOf(low));
+  const upper = to != cell && anyLive(cell, to);
+  const own: u32 = drop ? 0 : 1;
+  const size = own + (lower ? 1 : 0) + (upper ? 1 : 0);
+  const both = lower && upper && (flags & FLAG_HOLE) == 0 ? FLAG_SHARED : 0;
+  c.openList(MIDDLE, n, index + 1, <i32>size - 1);
+  let at = e;
+  if (lower) {
+    c.putEntry(at, first, count, load<u32>(after), low, source, flags | both);
+    at += 24;
+  }
+  if (own) {
+    const kept = flags & FLAG_FILLED;
+    c.putEntry(at, first, count, low, load<u32>(cell), place, hole ? kept | FLAG_HOLE : kept);
+    at += 24;
+  }
+  if (upper) c.putEntry(at, first, count, load<u32>(cell), load<u32>(to), source, flags | both);
+  return n + size - 1;
+}

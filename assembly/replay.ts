@@ -1,0 +1,130 @@
+/**
+ * Replays the operations of a record on the state of the last checkpoint. Same operations, same state: places come from the record, frees follow from
+ * the tree. What is freed is free at once, because the record that freed it is durable; metadata blocks lie in slabs that the records name, or above
+ * every place that they name, so nothing collides.
+ */
+import * as m from "./memory";
+import * as l from "./layout";
+import { FAULT } from "./status";
+import { assertThat, DAMAGED } from "./assert";
+import { ensureSlots, SPARE_SLOTS } from "./cache";
+import { ensureBlocks, replaySlab } from "./meta";
+import { heldRelease, spaceNeed, spaceTake } from "./space";
+import { createSnapshot, deleteSnapshot, renameSnapshot } from "./snapshots";
+import { mapStep } from "./range";
+import { copyOutStep } from "./copyout";
+import { cutAt, reclaimAt, reclaimBegin, reclaimStep } from "./reclaim";
+import { removeDying } from "./timeline";
+import { descend } from "./btree/path";
+import { here, lastChunk } from "./columns";
+
+/** The record accepted last: 1 more to do, 0 all done, or a status. */
+export function replayStep(): i32 {
+  const slots = ensureSlots(SPARE_SLOTS);
+  if (slots < 0) return slots;
+  const released = heldRelease(load<u32>(m.HELD_OPEN));
+  if (released != 0) return released;
+  const record = load<u32>(m.JOURNAL_BUFFERS);
+  const at = load<u32>(m.JOURNAL_CURSOR);
+  if (at >= record + load<u32>(record + l.RECORD_LENGTH)) return 0;
+  const status = apply(at, load<u8>(at));
+  if (status < 0) return status;
+  if (status == 1) {
+    store<u32>(m.JOURNAL_CURSOR, at + size(at));
+    store<u64>(m.JOURNAL_DONE, 0);
+    store<u32>(m.JOURNAL_STAGE, 0);
+  }
+  return 1;
+}
+
+function size(at: u32): u32 {
+  const kind = <u32>load<u8>(at);
+  const name = kind == l.OP_CREATE || kind == l.OP_RENAME ? <u32>load<u16>(at + l.OP_COUNT) : 0;
+  return l.OP_BYTES + ((name + 7) & ~7);
+}
+
+/** 1: the operation is done; 0: call again; or a status. */
+function apply(at: u32, kind: u32): i32 {
+  const count = <u32>load<u16>(at + l.OP_COUNT);
+  const view = load<u32>(at + l.OP_VIEW);
+  const chunk = load<u64>(at + l.OP_CHUNK);
+  const place = load<u64>(at + l.OP_PLACE);
+  const flags = <u32>load<u8>(at + l.OP_FLAGS);
+  if (kind == l.OP_MAP || kind == l.OP_COPY_OUT) return applyMap(kind, flags, count, view, chunk, place);
+  if (kind == l.OP_CREATE || kind == l.OP_RENAME) {
+    memory.copy(m.NAME, at + l.OP_BYTES, count);
+    if (kind == l.OP_RENAME) return good(renameSnapshot(view, count));
+    store<u32>(m.SUPER + l.SUPER_NEXT_ID, view);
+    return good(createSnapshot(<u32>chunk, flags, reinterpret<f64>(place), count));
+  }
+  if (kind == l.OP_DELETE) return good(deleteSnapshot(view));
+  if (kind == l.OP_SLAB) {
+    if (spaceNeed(place) < 0) return FAULT;
+    assertThat(count > 0 && place < load<u64>(m.SPACE_LIMIT), DAMAGED);
+    replaySlab(view, place, count);
+    return 1;
+  }
+  if (kind == l.OP_RECLAIM_BEGIN) {
+    const status = reclaimBegin();
+    return status < 0 ? status : 1;
+  }
+  if (kind == l.OP_RECLAIM) return flags == 1 ? applyWindow(chunk, view) : applyReclaim(chunk, place);
+  assertThat(kind == l.OP_RECLAIM_END, DAMAGED);
+  removeDying();
+  store<u32>(m.RECLAIM_ACTIVE, 0);
+  return 1;
+}
+
+/** A view's operation that was possible once is possible again. */
+function good(status: i32): i32 {
+  assertThat(status == 1 || status >= -7, DAMAGED);
+  return status;
+}
+
+function applyMap(kind: u32, flags: u32, count: u32, view: u32, chunk: u64, place: u64): i32 {
+  const hole = (flags & l.FLAG_HOLE) != 0;
+  assertThat(count > 0 && chunk + count <= (<u64>1) << 47, DAMAGED);
+  if (load<u32>(m.JOURNAL_STAGE) == 0) {
+    if (!hole) {
+      assertThat(place > 0 && place + count <= load<u64>(m.SPACE_LIMIT), DAMAGED);
+      const blocks = ensureBlocks(8);
+      if (blocks < 0) return blocks;
+      for (let at = place; at < place + count; at += l.GROUP_CHUNKS) if (spaceNeed(at) < 0) return FAULT;
+      if (spaceNeed(place + count - 1) < 0) return FAULT;
+      spaceTake(place, count);
+      store<u64>(m.SUPER + l.SUPER_DATA, load<u64>(m.SUPER + l.SUPER_DATA) + count);
+    }
+    store<u32>(m.JOURNAL_STAGE, 1);
+  }
+  const done = load<u64>(m.JOURNAL_DONE);
+  const left = count - <u32>done;
+  const status =
+    kind == l.OP_MAP
+      ? mapStep(view, chunk + done, left, place + done, hole)
+      : copyOutStep(chunk + done, left, place + done);
+  if (status < 0) return good(status);
+  store<u64>(m.JOURNAL_DONE, done + status);
+  return done + status == count ? 1 : 0;
+}
+
+function applyReclaim(first: u64, end: u64): i32 {
+  if (load<u32>(m.JOURNAL_STAGE) == 0) {
+    let status = cutAt(first);
+    if (status < 0) return status;
+    status = cutAt(end);
+    if (status < 0) return status;
+    reclaimAt(first, 0);
+    store<u32>(m.JOURNAL_STAGE, 1);
+  }
+  const status = descend(load<u64>(m.RECLAIM_CHUNK), 0);
+  if (status == FAULT) return FAULT;
+  if (status == 0 || lastChunk(here()) >= end) return 1;
+  const step = reclaimStep();
+  return step < 0 ? step : 0;
+}
+
+function applyWindow(chunk: u64, from: u32): i32 {
+  reclaimAt(chunk, from);
+  const status = reclaimStep();
+  return status < 0 ? status : 1;
+}

@@ -1,0 +1,49 @@
+/** Views made, deleted and renamed: a change of the timeline and one operation in the journal, never of the tree. */
+import { SUPER } from "./memory";
+import { OP_CREATE, OP_DELETE, OP_RENAME, SUPER_NEXT_ID } from "./layout";
+import { EXISTS, INVALID, NOT_FOUND, UNSUPPORTED } from "./status";
+import { prepare } from "./prepare";
+import { journalAppend, journalAppendName } from "./journal";
+import * as t from "./timeline";
+
+/** A snapshot of view `source` under the name at NAME. Answers 1 (its id is NEXT_ID - 1), or a status. */
+export function createSnapshot(source: u32, flags: u32, created: f64, name: u32): i32 {
+  if (!t.isNameLength(name)) return INVALID;
+  const ready = prepare(0);
+  if (ready < 0) return ready;
+  const cell = t.liveCell(source);
+  if (cell == 0) return NOT_FOUND;
+  if (t.findName(name) != 0) return EXISTS;
+  const id = load<u32>(SUPER + SUPER_NEXT_ID);
+  if (id == 0xffffffff) return UNSUPPORTED;
+  store<u32>(SUPER + SUPER_NEXT_ID, id + 1);
+  t.insertView(id, cell, flags, created, name);
+  journalAppendName(OP_CREATE, flags, name, id, source, reinterpret<u64>(created));
+  return 1;
+}
+
+/** The view leaves the live ones; its space comes back by reclaim. 1, or a status. */
+export function deleteSnapshot(id: u32): i32 {
+  const ready = prepare(0);
+  if (ready < 0) return ready;
+  const cell = t.liveCell(id);
+  if (cell == 0 || id == t.ORIGIN) return NOT_FOUND;
+  t.killView(cell);
+  journalAppend(OP_DELETE, 0, 0, id, 0, 0);
+  return 1;
+}
+
+/** 1, or a status. The new name is at NAME. */
+export function renameSnapshot(id: u32, name: u32): i32 {
+  if (!t.isNameLength(name)) return INVALID;
+  const ready = prepare(0);
+  if (ready < 0) return ready;
+  const cell = t.liveCell(id);
+  if (cell == 0 || id == t.ORIGIN) return NOT_FOUND;
+  const other = t.findName(name);
+  if (other == cell) return 1;
+  if (other != 0) return EXISTS;
+  t.renameView(cell, name);
+  journalAppendName(OP_RENAME, 0, name, id, 0, 0);
+  return 1;
+}

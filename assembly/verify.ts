@@ -1,0 +1,67 @@
+/** No byte of a metadata block is used before this found it good (I10): its stamp, its bounds, its order. */
+import * as m from "./memory";
+import * as l from "./layout";
+import { crc32c } from "./crc32c";
+import { isBlock } from "./meta";
+import { cellOf, rankOf } from "./timeline";
+import { entryAt, innerAt } from "./btree/node";
+import * as c from "./columns";
+
+/** Whether the page just read is block `block` of this store, whole. */
+export function verifyPage(page: u32, block: u32): bool {
+  if (!isStamped(page, block)) return false;
+  const type = load<u32>(page, l.BLOCK_TYPE);
+  const n = <u32>load<u16>(page, l.BLOCK_COUNT);
+  const level = <u32>load<u16>(page, l.BLOCK_LEVEL);
+  if (type == l.TYPE_SPACE) return true;
+  if (n == 0) return false;
+  if (type == l.TYPE_LEAF) return level == 0 && n <= l.LEAF_MAX && verifyLeaf(page, n);
+  if (type == l.TYPE_INNER) return level > 0 && n <= l.INNER_MAX && verifyInner(page, n);
+  return false;
+}
+
+export function isStamped(page: u32, block: u32): bool {
+  return (
+    load<u32>(page, l.BLOCK_NUMBER) == block &&
+    load<u64>(page, l.BLOCK_STORE) == load<u64>(m.SUPER + l.SUPER_UUID) &&
+    load<u64>(page, l.BLOCK_GENERATION) <= load<u64>(m.GENERATION) &&
+    load<u32>(page, l.BLOCK_CRC) == crc32c(page + 4, m.PAGE - 4, 0)
+  );
+}
+
+function verifyLeaf(page: u32, n: u32): bool {
+  const limit = load<u64>(m.SPACE_LIMIT);
+  for (let i: u32 = 0; i < n; i++) {
+    const e = entryAt(page, i) as usize;
+    const count = c.chunkCount(e);
+    if (count == 0 || c.lastChunk(e) + 1 < count) return false;
+    if (cellOf(c.toId(e)) == 0 || cellOf(c.afterId(e)) == 0) return false;
+    if (rankOf(c.afterId(e)) >= rankOf(c.toId(e))) return false;
+    const hole = (c.flagsOf(e) & l.FLAG_HOLE) != 0;
+    if (!hole && (c.placeOf(e) == 0 || c.placeOf(e) + count > limit)) return false;
+    if (i > 0 && !inOrder(entryAt(page, i - 1), e)) return false;
+  }
+  return true;
+}
+
+/** I1 between two neighbours. */
+function inOrder(before: usize, e: usize): bool {
+  if (c.lastChunk(before) == c.lastChunk(e)) {
+    return c.chunkCount(before) == c.chunkCount(e) && rankOf(c.toId(before)) <= rankOf(c.afterId(e));
+  }
+  return c.lastChunk(before) < c.firstChunk(e);
+}
+
+function verifyInner(page: u32, n: u32): bool {
+  for (let i: u32 = 0; i < n; i++) {
+    const at = innerAt(page, i);
+    if (!isBlock(load<u32>(at, l.INNER_CHILD)) || cellOf(load<u32>(at, l.INNER_TO)) == 0) return false;
+    if (i == 0) continue;
+    const before = load<u64>(innerAt(page, i - 1));
+    if (before > load<u64>(at)) return false;
+    if (before == load<u64>(at) && rankOf(load<u32>(innerAt(page, i - 1), l.INNER_TO)) >= rankOf(load<u32>(at, l.INNER_TO))) {
+      return false;
+    }
+  }
+  return true;
+}
