@@ -28,7 +28,7 @@ const VIEWS_PHASE: u32 = 4;
 const TABLES_PHASE: u32 = 5;
 const WRITTEN: u32 = 6;
 /** Blocks that stay free when slabs are given back at close. */
-const TRIM_KEEP: u32 = 16;
+export const TRIM_KEEP: u32 = 64;
 
 export function checkpointBegin(trim: bool): void {
   store<u32>(m.CHECKPOINT_PHASE, HELD_PHASE);

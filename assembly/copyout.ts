@@ -3,7 +3,7 @@
  * them, however many parts of the timeline that is; the parts' entries name the same place.
  */
 import { BOTTOM, MIDDLE, NEW, RUNS_MAX } from "./memory";
-import { FLAG_FILLED, FLAG_SHARED, OP_COPY_OUT } from "./layout";
+import { FLAG_FILLED, FLAG_HOLE, FLAG_SHARED, OP_COPY_OUT } from "./layout";
 import { FAULT } from "./status";
 import { assertThat } from "./assert";
 import { anyLive, cellOf, cellRank, liveCell, ORIGIN, previousLive, rankOf } from "./timeline";
@@ -72,13 +72,15 @@ function hasGap(newest: u32): i32 {
 }
 
 /**
- * One step of a copy-out: the old contents of `count` chunks from `chunk` lie at `place`, for every view that needs them. Answers how many chunks
+ * One step of a copy-out: the old contents of `count` chunks from `chunk` lie at `place` (or are zeros: a hole), for every view that needs them. Answers how many chunks
  * are done, or a status with nothing changed.
  */
-export function copyOutStep(chunk: u64, count: u32, place: u64): i32 {
+export function copyOutStep(chunk: u64, count: u32, place: u64, hole: bool): i32 {
   const ready = prepare(1);
   if (ready < 0) return ready;
   const newest = top();
+  const kind: u32 = hole ? FLAG_HOLE : 0;
+  if (hole) place = 0;
   assertThat(newest != <u32>BOTTOM, 5);
   const status = descend(chunk, 0);
   if (status == FAULT) return FAULT;
@@ -86,23 +88,23 @@ export function copyOutStep(chunk: u64, count: u32, place: u64): i32 {
   let done: i32;
   if (start > chunk) {
     done = <i32>min<u64>(min<u32>(count, c.COUNT_MAX), start - chunk);
-    c.putEntry(NEW, chunk, done, 0, load<u32>(newest), place, FLAG_FILLED);
+    c.putEntry(NEW, chunk, done, 0, load<u32>(newest), place, FLAG_FILLED | kind);
     putJoined(chunk, 0, 0, 1, 0);
   } else {
-    done = fillColumn(newest, chunk, count, place);
+    done = fillColumn(newest, chunk, count, place, kind);
   }
-  if (done > 0) journalAppend(OP_COPY_OUT, 0, done, ORIGIN, chunk, place);
+  if (done > 0) journalAppend(OP_COPY_OUT, kind, done, ORIGIN, chunk, place);
   return done;
 }
 
-function fillColumn(newest: u32, chunk: u64, count: u32, place: u64): i32 {
+function fillColumn(newest: u32, chunk: u64, count: u32, place: u64, kind: u32): i32 {
   const last = c.lastChunk(c.here());
   const first = c.firstChunk(c.here());
   const old = c.gather();
   if (old == FAULT) return FAULT;
-  if (old == c.TOO_MANY) return fillTop(newest, last, place);
+  if (old == c.TOO_MANY) return fillTop(newest, last, place, kind);
   const part = <u32>min<u64>(min<u32>(count, c.widthOf(2 * old + 1)), last + 1 - chunk);
-  const gaps = listGaps(old, newest, chunk, part, place);
+  const gaps = listGaps(old, newest, chunk, part, place, kind);
   const middle = old + gaps;
   const n = c.assemble(old, middle, first, last, chunk, part);
   putJoined(first, 0, old, n, chunk > first ? old : 0);
@@ -110,7 +112,14 @@ function fillColumn(newest: u32, chunk: u64, count: u32, place: u64): i32 {
 }
 
 /** MIDDLE becomes the `old` entries of OLD with an entry for `place` in every gap; answers how many gaps there were. */
-function listGaps(old: u32, newest: u32, chunk: u64, part: u32, place: u64): u32 {
+function listGaps(
+  old: u32,
+  newest: u32,
+  chunk: u64,
+  part: u32,
+  place: u64,
+  kind: u32,
+): u32 {
   let below = <u32>BOTTOM;
   let n: u32 = 0;
   let gaps: u32 = 0;
@@ -119,16 +128,17 @@ function listGaps(old: u32, newest: u32, chunk: u64, part: u32, place: u64): u32
     const e = c.listAt(NEW, i);
     const above = i < old ? cellOf(c.afterId(e)) : newest;
     if (cellRank(below) < cellRank(above) && anyLive(below, above)) {
-      c.putEntry(c.listAt(MIDDLE, n++), chunk, part, load<u32>(below), load<u32>(above), place, FLAG_FILLED);
+      const flags = FLAG_FILLED | kind;
+      c.putEntry(c.listAt(MIDDLE, n++), chunk, part, load<u32>(below), load<u32>(above), place, flags);
       gaps++;
     }
     if (i == old) break;
     memory.copy(c.listAt(MIDDLE, n++), e, 24);
     below = cellOf(c.toId(e));
   }
-  for (let i: u32 = 0; i < n; i++) {
+  for (let i: u32 = 0; i < n && gaps > 1 && kind == 0; i++) {
     const e = c.listAt(MIDDLE, i);
-    if (c.placeOf(e) == place && gaps > 1) c.setFlags(e, c.flagsOf(e) | FLAG_SHARED);
+    if (c.placeOf(e) == place) c.setFlags(e, c.flagsOf(e) | FLAG_SHARED);
   }
   const highest = c.listAt(MIDDLE, n - 1);
   c.setFlags(highest, c.flagsOf(highest) | FLAG_FILLED);
@@ -136,7 +146,8 @@ function listGaps(old: u32, newest: u32, chunk: u64, part: u32, place: u64): u32
 }
 
 /** A wide column: its top is filled, or is filled one gap at a time, the lowest first (0: call again). */
-function fillTop(newest: u32, last: u64, place: u64): i32 {
+function fillTop(newest: u32, last: u64, place: u64, kind: u32): i32 {
+  const shared = kind == 0 ? FLAG_SHARED : FLAG_HOLE;
   if (c.columnTop(last) == FAULT) return FAULT;
   const highest = c.here();
   const filled = (c.flagsOf(highest) & FLAG_FILLED) != 0;
@@ -145,13 +156,14 @@ function fillTop(newest: u32, last: u64, place: u64): i32 {
   while (status == 1 && c.lastChunk(c.here()) == last) {
     const above = cellOf(c.afterId(c.here()));
     if (cellRank(below) < cellRank(above) && anyLive(below, above)) {
-      return putGap(last, below, above, place, FLAG_SHARED, 0);
+      return putGap(last, below, above, place, shared, 0);
     }
     below = cellOf(c.toId(c.here()));
     status = pathNext();
   }
   if (status == FAULT) return FAULT;
-  return anyLive(below, newest) ? putGap(last, below, newest, place, FLAG_FILLED | (filled ? 0 : FLAG_SHARED), 1) : 1;
+  if (!anyLive(below, newest)) return 1;
+  return putGap(last, below, newest, place, FLAG_FILLED | (filled ? kind : shared), 1);
 }
 
 /** Puts an entry (below, above] into a wide column; answers `done`. */

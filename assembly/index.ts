@@ -7,8 +7,10 @@ import * as space from "./space";
 import * as timeline from "./timeline";
 import { FAULT } from "./status";
 import { find, need } from "./cache";
-import { prepare } from "./prepare";
-import { streamList } from "./stream";
+import { prepare, prepareRelease } from "./prepare";
+import { META_SPARE } from "./meta";
+import { streamBlocks, streamList } from "./stream";
+import { TRIM_KEEP } from "./checkpoint";
 
 // memory map and layout, for the host
 export {
@@ -34,6 +36,7 @@ export {
   RUNS_MAX,
   SLOTS_TOTAL,
   SPACE_FLOOR,
+  JOURNAL_HEAD,
   JOURNAL_TOP,
   SPACE_RUN,
   SPACE_RUN_LENGTH,
@@ -89,8 +92,8 @@ export function planCopyOut(chunk: f64, count: u32): i32 {
 }
 
 /** See `copyout.copyOutStep`. */
-export function copyOutStep(chunk: f64, count: u32, place: f64): i32 {
-  return out.copyOutStep(<u64>chunk, count, <u64>place);
+export function copyOutStep(chunk: f64, count: u32, place: f64, hole: bool): i32 {
+  return out.copyOutStep(<u64>chunk, count, <u64>place, hole);
 }
 
 /** Takes up to `most` adjacent places: SPACE_RUN, and their number as the answer; or a status. */
@@ -108,6 +111,11 @@ export function allocated(): f64 {
   return <f64>load<u64>(m.SPACE_RUN);
 }
 
+/** With so many blocks free or freeing, a checkpoint that trims gives at least a slab back. */
+export function trimFloor(): u32 {
+  return TRIM_KEEP + META_SPARE + streamBlocks(0) + streamBlocks(1) + (1 << load<u32>(m.SLAB_SHIFT));
+}
+
 /** Gives places back that no entry names: a write that failed. 0, or a status. */
 export function giveBack(place: f64, count: u32): i32 {
   const ready = prepare(1);
@@ -118,20 +126,20 @@ export function giveBack(place: f64, count: u32): i32 {
 
 /** Clears the places that the sealed record freed, in bounded steps: 1 more, 0 done, or a status. */
 export function releaseHeld(): i32 {
-  const ready = prepare(0);
+  const ready = prepareRelease();
   if (ready < 0) return ready;
   return space.heldRelease(load<u32>(m.HELD_OPEN) ^ 1);
 }
 
-export function pendingAdd(
-  chunk: f64,
-  count: u32,
-  after: u32,
-  to: u32,
-  kind: u32,
-  place: f64,
-): i32 {
-  return pending.pendingAdd(<u64>chunk, count, after, to, kind, <u64>place);
+/** A copy or a read in flight of one view; a slot, or -1. */
+export function pendingAdd(chunk: f64, count: u32, view: u32, kind: u32, place: f64): i32 {
+  const before = load<u32>(timeline.cellOf(view) + timeline.CELL_PREVIOUS);
+  return pending.pendingAdd(<u64>chunk, count, load<u32>(before), view, kind, <u64>place);
+}
+
+/** As `pendingAdd`, for all views. */
+export function pendingAddAll(chunk: f64, count: u32, kind: u32, place: f64): i32 {
+  return pending.pendingAdd(<u64>chunk, count, 0, timeline.ORIGIN, kind, <u64>place);
 }
 
 export function conflicts(chunk: f64, count: u32, view: u32, overwrites: bool): bool {
@@ -194,7 +202,7 @@ export function groupFree(index: u32): u32 {
   return space.groupFree(index);
 }
 
-export { isBlock } from "./meta";
+export { isBlock, slabBase, slabCount } from "./meta";
 
 /** Block of a stream of the last checkpoint (0 tables, 1 views), 0 behind its end. */
 export function streamBlock(kind: u32, index: u32): u32 {

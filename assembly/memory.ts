@@ -130,7 +130,8 @@ export const BOTTOM: usize = SUPER + 4096;
 export const RECORD: usize = BOTTOM + 128; // one record of the views stream while it is put together
 export const NAME: usize = RECORD + 384; // names come and go through this
 export const PENDING: usize = NAME + 512;
-export const PENDING_SLOTS: u32 = 512;
+/** 256 requests in flight with at most 16 each. */
+export const PENDING_SLOTS: u32 = 4096;
 export const PENDING_BYTES: u32 = 32;
 /** Runs that a plan or a lookup answers: kind u32, count u32, place f64. */
 export const RUNS: usize = PENDING + PENDING_SLOTS * PENDING_BYTES;

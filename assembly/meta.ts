@@ -126,6 +126,16 @@ export function addSlab(index: u32, base: u64, count: u32): void {
   store<u32>(m.META_FREE, load<u32>(m.META_FREE) + count);
 }
 
+/** First device block of a slab. */
+export function slabBase(index: u32): f64 {
+  return <f64>(load<u64>(tableAt(m.SLABS, index, 3)) >>> 16);
+}
+
+/** Blocks of a slab, 0 where there is none of that number. */
+export function slabCount(index: u32): u32 {
+  return <u32>(load<u64>(tableAt(m.SLABS, index, 3)) & 0xffff);
+}
+
 function freeSlabNumber(): u32 {
   const slabs = load<u32>(m.SUPER + SUPER_SLABS);
   for (let i: u32 = 0; i < slabs; i++) if (load<u64>(tableAt(m.SLABS, i, 3)) == 0) return i;

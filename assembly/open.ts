@@ -17,10 +17,10 @@ const MAGIC: u64 = 0x504e534954_4c554d;
 const FORMAT_AREA_MIN: u32 = 64;
 
 /**
- * Lays memory of `end` bytes out for `slots` cache slots, journal buffers of `journal` bytes and a transfer buffer of `transfer` bytes. Memory
- * is all zeros before.
+ * Lays memory of `end` bytes out for `slots` cache slots, journal buffers of `journal` bytes, a transfer buffer of `transfer` bytes
+ * and behind it `copies` bytes that are the host's. Memory is all zeros before.
  */
-export function init(end: u32, slots: u32, journal: u32, transfer: u32): void {
+export function init(end: u32, slots: u32, journal: u32, transfer: u32, copies: u32): void {
   crcInit();
   let buckets: u32 = 1024;
   while (buckets < 2 * slots) buckets <<= 1;
@@ -34,7 +34,7 @@ export function init(end: u32, slots: u32, journal: u32, transfer: u32): void {
   at += 2 * journal;
   store<u32>(m.TRANSFER, at);
   store<u32>(m.TRANSFER_SIZE, transfer);
-  at += transfer;
+  at += transfer + copies;
   store<u32>(m.SLOTS_FIRST, at);
   store<u32>(m.SLOTS_HAND, at);
   store<u32>(m.SLOTS_END, at);
@@ -44,10 +44,10 @@ export function init(end: u32, slots: u32, journal: u32, transfer: u32): void {
 }
 
 /** Bytes of memory that `init` needs. */
-export function memoryFor(slots: u32, journal: u32, transfer: u32): f64 {
+export function memoryFor(slots: u32, journal: u32, transfer: u32, copies: u32): f64 {
   let buckets: u32 = 1024;
   while (buckets < 2 * slots) buckets <<= 1;
-  return <f64>m.HEAP + <f64>(buckets << 2) + 2 * <f64>journal + <f64>transfer + <f64>slots * <f64>SLOT_BYTES;
+  return <f64>m.HEAP + <f64>(buckets << 2) + 2 * <f64>journal + <f64>transfer + <f64>copies + <f64>slots * <f64>SLOT_BYTES;
 }
 
 /** What follows from the superblock at SUPER and does not change while the store is open. `limit`: chunks at most. */

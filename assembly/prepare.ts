@@ -15,10 +15,19 @@ import { isSparse, mergeSparse } from "./btree/change";
 /** Blocks that one operation can need: nodes split or moved, pages of the space map. */
 const OPERATION_BLOCKS: u32 = 48;
 
+/** Bytes of a record that are left to slabs which a commit or a checkpoint itself has to add. */
+const SLAB_ROOM: u32 = 1024;
+
+/** For work inside a commit: 0 with slots and some blocks there, else a status. Never COMMIT. */
+export function prepareRelease(): i32 {
+  const slots = ensureSlots(SPARE_SLOTS);
+  return slots < 0 ? slots : ensureBlocks(8);
+}
+
 /** 0, or what the host must do before the operation is called again. `freed`: places that it may free. */
 export function prepare(freed: u32): i32 {
   if (!load<u32>(REPLAYING)) {
-    if (!journalRoom(OP_MAX) || !heldRoom(freed)) return COMMIT;
+    if (!journalRoom(OP_MAX + SLAB_ROOM) || !heldRoom(freed)) return COMMIT;
   }
   const slots = ensureSlots(SPARE_SLOTS);
   if (slots < 0) return slots;

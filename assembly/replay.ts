@@ -101,7 +101,7 @@ function applyMap(kind: u32, flags: u32, count: u32, view: u32, chunk: u64, plac
   const status =
     kind == l.OP_MAP
       ? mapStep(view, chunk + done, left, place + done, hole)
-      : copyOutStep(chunk + done, left, place + done);
+      : copyOutStep(chunk + done, left, place + done, hole);
   if (status < 0) return good(status);
   store<u64>(m.JOURNAL_DONE, done + status);
   return done + status == count ? 1 : 0;

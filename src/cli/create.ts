@@ -1,0 +1,87 @@
+/** `create STORE`: a new store. */
+import fs from "node:fs";
+import path from "node:path";
+import { type Command, Option } from "commander";
+import type { Device } from "../devices/device.ts";
+import { fileDevice } from "../devices/file.ts";
+import { openVolume } from "../volume/open.ts";
+import type { Status, StoreKind } from "../volume/types.ts";
+import { addCommand } from "./command.ts";
+import { notice, type OutputOptions } from "./output.ts";
+import { formatBytes, parseBytes } from "./sizes.ts";
+import { parsePath } from "./target.ts";
+
+interface Options extends OutputOptions {
+  size?: number;
+  chunk?: number;
+  kind?: StoreKind;
+  origin?: string;
+  base?: string;
+  maxSize?: number;
+}
+
+const KINDS: StoreKind[] = ["range", "bitmap", "persistent", "transient"];
+
+export function addCreate(program: Command): void {
+  addCommand(program, "create", "make a new store")
+    .argument("<store>", "file to make, or an empty one", parsePath)
+    .option("--size <bytes>", "of the origin; defaults to that of --origin or --base", parseBytes)
+    .option("--chunk <bytes>", "unit of copying, 4K (the default) to 1M", parseBytes)
+    .addOption(new Option("--kind <kind>", "of the exception store").choices(KINDS))
+    .addOption(
+      new Option("--origin <file>", "attached origin: a raw image or disk that stays as it is")
+        .argParser(parsePath)
+        .conflicts("base"),
+    )
+    .option("--base <file>", "read-only image under the origin", parsePath)
+    .option("--max-size <bytes>", "limit of the store; without one it grows", parseBytes)
+    .action(async (store: string, options: Options, command: Command) => {
+      if (options.size === undefined && !options.origin && !options.base) {
+        command.error("error: give --size, --origin or --base");
+      }
+      const status = await create(store, options);
+      const { size, chunk, kind, originMode, uuid } = status;
+      const text = `created ${store}: ${formatBytes(size)} in chunks of ${formatBytes(chunk)}`;
+      await notice(options, { store, uuid, kind, size, chunk, originMode }, text);
+    });
+}
+
+/** When it fails, a file that it made is gone again. */
+async function create(store: string, options: Options): Promise<Status> {
+  const exclusive = !fs.existsSync(store);
+  const devices = [await fileDevice(store, exclusive ? { exclusive } : { create: false })];
+  let done = false;
+  try {
+    const under = options.origin ?? options.base;
+    if (under !== undefined) {
+      const readOnly = options.base !== undefined;
+      devices.push(await fileDevice(under, { create: false, readOnly }));
+    }
+    const status = await make(options, devices);
+    done = true;
+    return status;
+  } finally {
+    // Before its lock goes: afterwards it could be another process's.
+    if (exclusive && !done) fs.rmSync(store, { force: true });
+    for (const device of devices) await device.close();
+  }
+}
+
+async function make(options: Options, [store, under]: Device[]): Promise<Status> {
+  const volume = await openVolume({
+    store: store as Device,
+    origin: options.origin === undefined ? undefined : under,
+    base: options.base === undefined ? undefined : under,
+    create: {
+      size: options.size,
+      chunk: options.chunk,
+      kind: options.kind,
+      maxSize: options.maxSize,
+      originPath: options.origin && path.resolve(options.origin),
+      basePath: options.base && path.resolve(options.base),
+    },
+  });
+  const status = volume.status();
+  await volume.close();
+  return status;
+}

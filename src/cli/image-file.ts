@@ -1,0 +1,89 @@
+/**
+ * Where `export` writes: standard output, a new sparse file that appears when it is whole, a disk.
+ */
+import fs from "node:fs";
+import type { Device } from "../devices/device.ts";
+import { openError } from "../devices/errno.ts";
+import { fileDevice } from "../devices/file.ts";
+import { persistName } from "../devices/open-file.ts";
+import { MultisnapError } from "../errors.ts";
+import { writeOut } from "./output.ts";
+import { runs } from "./zeros.ts";
+
+export interface ImageFile {
+  /** Pieces come in order, without gaps. */
+  put(piece: Uint8Array, offset: number): Promise<void>;
+}
+
+export function standardOutput(): ImageFile {
+  return { put: (piece) => writeOut(piece) };
+}
+
+/**
+ * Runs `body` on an image of `size` bytes and puts it in the place of `path`, durable; or leaves
+ * what was there. A block device is written in place, as there is no other way.
+ */
+export async function replaceFile<T>(
+  path: string,
+  size: number,
+  force: boolean,
+  body: (image: ImageFile) => Promise<T>,
+): Promise<T> {
+  const place = fs.existsSync(path) ? fs.realpathSync(path) : path;
+  const found = fs.statSync(place, { throwIfNoEntry: false });
+  if (found !== undefined && !found.isFile()) return overwriteDisk(place, size, body);
+  const partial = `${place}.${process.pid}.partial`;
+  const device = await fileDevice(partial, { exclusive: true, lock: false });
+  try {
+    device.resize(size);
+    const result = await body({ put: (piece, offset) => putSparse(device, piece, offset) });
+    await device.flush();
+    if (!force && fs.existsSync(place)) throw appeared(path);
+    rename(partial, place);
+    return result;
+  } finally {
+    await device.close();
+    fs.rmSync(partial, { force: true });
+  }
+}
+
+/** A new file reads as zeros, so zeros need no writing. */
+async function putSparse(device: Device, piece: Uint8Array, offset: number): Promise<void> {
+  for (const { start, end, zero } of runs(piece)) {
+    if (!zero) await device.write(piece, start, end - start, offset + start);
+  }
+}
+
+async function overwriteDisk<T>(
+  path: string,
+  size: number,
+  body: (image: ImageFile) => Promise<T>,
+): Promise<T> {
+  const device = await fileDevice(path, { create: false });
+  try {
+    if (device.size() < size) {
+      const message = `${path}: has ${device.size()} bytes, the image ${size}; nothing was written`;
+      throw new MultisnapError("NoSpace", message);
+    }
+    const put = async (piece: Uint8Array, offset: number) =>
+      device.write(piece, 0, piece.length, offset);
+    const result = await body({ put });
+    await device.flush();
+    return result;
+  } finally {
+    await device.close();
+  }
+}
+
+function rename(from: string, to: string): void {
+  try {
+    fs.renameSync(from, to);
+    persistName(to);
+  } catch (cause) {
+    throw openError(to, "putting the image in its place", cause);
+  }
+}
+
+function appeared(path: string): MultisnapError {
+  return new MultisnapError("Exists", `${path}: appeared meanwhile; --force replaces it`);
+}

@@ -1,0 +1,61 @@
+/** `status STORE`: sizes, space, kind, error state. */
+import type { Command } from "commander";
+import type { Status } from "../volume/types.ts";
+import { addStoreCommand } from "./command.ts";
+import { type StoreOptions, withVolume } from "./open.ts";
+import { answer, oneLine } from "./output.ts";
+import { formatBytes } from "./sizes.ts";
+import { statusLine } from "./status-line.ts";
+import { table } from "./table.ts";
+import { parsePath } from "./target.ts";
+
+interface Options extends StoreOptions {
+  dm?: boolean;
+}
+
+export function addStatus(program: Command): void {
+  addStoreCommand(program, "status", "sizes, space used and free, kind, error state")
+    .argument("<store>", "store file", parsePath)
+    .option("--dm", "the status line of the 2009 device-mapper target")
+    .action(async (store: string, options: Options) => {
+      const [status, ids] = await withVolume(
+        store,
+        { ...options, readOnly: true },
+        async (volume) => [volume.status(), volume.snapshots.map(({ id }) => id)] as const,
+      );
+      if (options.dm) {
+        const line = statusLine(status, ids);
+        await answer(options, { dm: line }, line);
+      } else {
+        await answer(options, status, table(rows(store, status)));
+      }
+    });
+}
+
+function rows(store: string, status: Status): string[][] {
+  const limit = status.maxBytes === null ? "" : `, at most ${formatBytes(status.maxBytes)}`;
+  const reclaiming = status.reclaiming === 0 ? "" : `, ${status.reclaiming} being reclaimed`;
+  return [
+    ["store", oneLine(store)],
+    ["uuid", status.uuid],
+    ["kind", status.kind],
+    ["size", formatBytes(status.size)],
+    ["chunk", formatBytes(status.chunk)],
+    ["origin", origin(status)],
+    ["snapshots", `${status.snapshots}${reclaiming}`],
+    ["exceptions", String(status.exceptions)],
+    ["store size", formatBytes(status.storeBytes) + limit],
+    ["  data", formatBytes(status.dataBytes)],
+    ["  metadata", formatBytes(status.metadataBytes)],
+    ["  fixed", formatBytes(status.fixedBytes)],
+    ["  free", formatBytes(status.freeBytes)],
+    ["state", status.error === null ? "good" : `read-only: ${oneLine(status.error)}`],
+  ];
+}
+
+function origin({ originMode, originPath, basePath }: Status): string {
+  if (originMode === "inline") return "inline";
+  const path = originMode === "attached" ? originPath : basePath;
+  const kind = originMode === "attached" ? "attached" : "on base";
+  return path === null ? kind : `${kind} ${oneLine(path)}`;
+}

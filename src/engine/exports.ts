@@ -1,0 +1,75 @@
+/** What `assembly/index.ts` exports, as the host sees it. */
+
+type Address = WebAssembly.Global;
+
+/** Operations answer a count or a status below zero (see `status.ts`). Chunks and places are whole f64. */
+export interface EngineExports {
+  init(end: number, slots: number, journal: number, transfer: number, copies: number): void;
+  memoryFor(slots: number, journal: number, transfer: number, copies: number): number;
+  format(limit: number): number;
+  superCheck(at: number, slot: number): number;
+  openSuper(limit: number): void;
+  streamRead(kind: number): number;
+  streamAsk(): number;
+  streamTake(kind: number): number;
+
+  cacheRequest(): number;
+  cacheInsert(page: number, block: number): void;
+  cacheDrop(page: number): void;
+  cacheWritten(page: number): void;
+  cacheGrow(end: number): void;
+  verifyPage(page: number, block: number): number;
+
+  lookup(view: number, chunk: number, count: number, writing: boolean): number;
+  lookupBatch(count: number): number;
+  mapStep(view: number, chunk: number, count: number, place: number, hole: boolean): number;
+  planCopyOut(chunk: number, count: number): number;
+  copyOutStep(chunk: number, count: number, place: number, hole: boolean): number;
+  allocate(most: number): number;
+  allocated(): number;
+  giveBack(place: number, count: number): number;
+  releaseHeld(): number;
+  trimFloor(): number;
+
+  pendingAdd(chunk: number, count: number, view: number, kind: number, place: number): number;
+  pendingAddAll(chunk: number, count: number, kind: number, place: number): number;
+  pendingRemove(slot: number): void;
+  conflicts(chunk: number, count: number, view: number, overwrites: boolean): number;
+
+  createSnapshot(source: number, flags: number, created: number, name: number): number;
+  deleteSnapshot(id: number): number;
+  renameSnapshot(id: number, name: number): number;
+  reclaimBegin(): number;
+  reclaimStep(): number;
+  viewCell(id: number): number;
+  viewNamed(length: number): number;
+  viewNext(cell: number): number;
+  viewName(cell: number): number;
+
+  journalPending(): number;
+  journalSeal(): number;
+  journalAsk(length: number): number;
+  journalLength(): number;
+  journalAccept(): number;
+  journalRewind(): void;
+  replayStep(): number;
+  replayDone(): void;
+
+  checkpointBegin(trim: boolean): void;
+  checkpointStep(): number;
+  checkpointSeal(): void;
+  checkpointFinish(): number;
+
+  peekBlock(block: number): number;
+  isBlock(block: number): number;
+  groupBlock(index: number): number;
+  groupFree(index: number): number;
+  slabBase(index: number): number;
+  slabCount(index: number): number;
+  streamBlock(kind: number, index: number): number;
+  crc32c(address: number, length: number, seed: number): number;
+  isZero(address: number, length: number): number;
+}
+
+/** Constants of `memory.ts`, `layout.ts`, `status.ts` and `timeline.ts`, exported as globals. */
+export type EngineConstants = Record<string, Address>;

@@ -1,0 +1,23 @@
+/** The library's face under Node: what `import ... from "multisnap"` gives. */
+export type { Device, Later } from "./devices/device.ts";
+export { type FileDeviceOptions, fileDevice } from "./devices/file.ts";
+export { type MemoryDeviceOptions, memoryDevice } from "./devices/memory.ts";
+export { type Env, seededEnv, systemEnv } from "./env.ts";
+export { type ErrorCode, MultisnapError } from "./errors.ts";
+export { openVolume, peekStore } from "./volume/open.ts";
+export type {
+  ByteRange,
+  CheckProblem,
+  CheckReport,
+  Counters,
+  CreateOptions,
+  OpenOptions,
+  ProgressOptions,
+  SnapshotOptions,
+  SnapshotUsage,
+  Status,
+  StoreKind,
+  Usage,
+  View,
+  Volume,
+} from "./volume/types.ts";

@@ -1,0 +1,68 @@
+/** Superblock fields that the host reads and writes; the offsets are the engine's (`assembly/layout.ts`). */
+import type { Engine } from "../engine/engine.ts";
+import type { OriginMode } from "./store.ts";
+
+export const SUPER_BYTES = 4096;
+export const MODES: OriginMode[] = ["inline", "base", "attached"];
+export const KIND_RANGE = 1;
+
+/** One superblock image in engine memory. */
+export class Superblock {
+  readonly #engine: Engine;
+  readonly #at: number;
+
+  constructor(engine: Engine, at: number) {
+    this.#engine = engine;
+    this.#at = at;
+  }
+
+  #view(): DataView {
+    return new DataView(this.#engine.memory.buffer, this.#at, SUPER_BYTES);
+  }
+
+  u32(field: string): number {
+    return this.#view().getUint32(this.#engine.constant(field), true);
+  }
+
+  setU32(field: string, value: number): void {
+    this.#view().setUint32(this.#engine.constant(field), value, true);
+  }
+
+  /** A u64 that is known to be below 2^53. */
+  u64(field: string): number {
+    return Number(this.#view().getBigUint64(this.#engine.constant(field), true));
+  }
+
+  setU64(field: string, value: number): void {
+    this.#view().setBigUint64(this.#engine.constant(field), BigInt(value), true);
+  }
+
+  setF64(field: string, value: number): void {
+    this.#view().setFloat64(this.#engine.constant(field), value, true);
+  }
+
+  setBytes(field: string, bytes: Uint8Array): void {
+    this.#engine.u8.set(bytes, this.#at + this.#engine.constant(field));
+  }
+
+  uuid(): string {
+    const from = this.#at + this.#engine.constant("SUPER_UUID");
+    const hex = Array.from(this.#engine.u8.slice(from, from + 16), (byte) =>
+      byte.toString(16).padStart(2, "0"),
+    ).join("");
+    return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  }
+
+  path(field: string): string | null {
+    const from = this.#at + this.#engine.constant(field);
+    const length = this.#engine.u8[from]! | (this.#engine.u8[from + 1]! << 8);
+    if (length === 0) return null;
+    return new TextDecoder().decode(this.#engine.u8.slice(from + 2, from + 2 + length));
+  }
+
+  setPath(field: string, path: Uint8Array): void {
+    const length = new Uint8Array([path.length & 255, path.length >>> 8]);
+    this.setBytes(field, length);
+    this.#engine.u8.set(path, this.#at + this.#engine.constant(field) + 2);
+  }
+}

@@ -1,0 +1,210 @@
+/**
+ * Commit and checkpoint of the stores that keep their metadata in the engine's tree (design 5).
+ *
+ * Order of a commit: data is written before the operation that names it is appended; flush; the record; flush. Order of a checkpoint: pages and
+ * streams; flush; superblock; flush. After a failed write or flush of metadata nothing is changed any more (no second try of a failed flush).
+ *
+ * Invariants: I4, I6; one commit or checkpoint at a time; a commit serves all who asked before it began.
+ */
+import type { Engine } from "../engine/engine.ts";
+import { CHECKPOINT } from "../engine/status.ts";
+import { MultisnapError } from "../errors.ts";
+import { Lock, run, settle, Signal, type Task } from "../task.ts";
+import type { Visit } from "./store.ts";
+import { Visits } from "./visits.ts";
+
+export class Log {
+  readonly visits = new Visits();
+  commits = 0;
+  checkpoints = 0;
+  flushes = 0;
+  failure: Error | null = null;
+  readonly #engine: Engine;
+  readonly #lock = new Lock();
+  #started = 0;
+  #finished = 0;
+  #paused: Signal | null = null;
+  #releasing: Promise<void> | null = null;
+  /** Data was written that no flush has reached. */
+  dirty = false;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  get paused(): boolean {
+    return this.#paused !== null;
+  }
+
+  /** Waits, outside the visit, while a checkpoint is written. */
+  *gate(visit: Visit | null): Task<void> {
+    if (!this.#paused) return;
+    if (visit) this.visits.leave(visit);
+    try {
+      while (this.#paused) yield this.#paused.wait();
+    } finally {
+      if (visit) this.visits.again(visit);
+    }
+  }
+
+  /** All changes and data so far are durable when it ends. */
+  commit(visit: Visit | null): Task<void> {
+    return this.#alone(visit, () => this.#commitNow());
+  }
+
+  /** As `commit`, with the tree itself written, and the journal empty afterwards. */
+  checkpoint(visit: Visit | null, trim: boolean): Task<void> {
+    return this.#alone(visit, () => this.#checkpointNow(trim));
+  }
+
+  /** Waits until the places that the last commit freed can be used. */
+  *released(visit: Visit | null): Task<void> {
+    if (!this.#releasing) return;
+    if (visit) this.visits.leave(visit);
+    try {
+      while (this.#releasing) yield this.#releasing;
+    } finally {
+      if (visit) this.visits.again(visit);
+    }
+  }
+
+  /** Runs `work` under the lock, unless one that began after this call has ended meanwhile. */
+  *#alone(visit: Visit | null, work: () => Task<void>): Task<void> {
+    const wanted = this.#started + 1;
+    if (visit) this.visits.leave(visit);
+    try {
+      yield* this.#lock.acquire();
+      try {
+        if (this.#finished >= wanted) return;
+        this.assertSound();
+        const started = ++this.#started;
+        yield* work();
+        this.#finished = started;
+      } catch (error) {
+        this.fail(error);
+        throw error;
+      } finally {
+        this.#lock.release();
+      }
+    } finally {
+      if (visit) this.visits.again(visit);
+    }
+  }
+
+  /** Nothing is changed any more. The first reason stands. */
+  fail(error: unknown): void {
+    this.failure ??= error instanceof Error ? error : new Error(String(error));
+  }
+
+  assertSound(): void {
+    if (!this.failure) return;
+    if (this.failure instanceof MultisnapError && this.failure.code === "Internal") {
+      throw this.failure;
+    }
+    throw new MultisnapError(
+      "ReadOnly",
+      `the volume takes no more writes, because: ${this.failure.message}; mend the cause and open it again`,
+      { cause: this.failure },
+    );
+  }
+
+  *#commitNow(): Task<void> {
+    if (this.#releasing) yield this.#releasing;
+    const engine = this.#engine;
+    const sealed = engine.x.journalSeal();
+    if (sealed === CHECKPOINT) {
+      yield* this.#checkpointNow(false);
+      return;
+    }
+    if (sealed === 0) {
+      if (this.dirty) yield* this.#flush();
+      return;
+    }
+    const { ioAddress, ioLength, ioOffset } = engine;
+    yield* this.#flush();
+    yield* settle(engine.device.write(engine.u8, ioAddress, ioLength, ioOffset));
+    yield* this.#flush();
+    this.commits++;
+    this.#release();
+  }
+
+  *#flush(): Task<void> {
+    this.dirty = false;
+    this.flushes++;
+    yield* settle(this.#engine.device.flush());
+  }
+
+  /** The record is durable: what it freed may be used again, once nobody has it in his hands. */
+  #release(): void {
+    let over = false;
+    const task = run(this.#releaseNow()).then(
+      () => {
+        over = true;
+        this.#releasing = null;
+      },
+      (error) => {
+        this.#releasing = null;
+        this.fail(error);
+      },
+    );
+    if (!over) this.#releasing = task;
+  }
+
+  *#releaseNow(): Task<void> {
+    yield* this.visits.drained();
+    for (;;) {
+      yield* this.gate(null);
+      const status = this.#engine.x.releaseHeld();
+      if (status === 0) return;
+      if (status === CHECKPOINT) return;
+      if (status < 0) yield* settle(this.#engine.serve(status));
+    }
+  }
+
+  *#checkpointNow(trim: boolean): Task<void> {
+    if (this.#releasing) yield this.#releasing;
+    const engine = this.#engine;
+    this.#paused = new Signal();
+    try {
+      yield* this.visits.drained();
+      if (engine.loading) yield engine.loaded();
+      engine.x.checkpointBegin(trim);
+      yield* this.#writeAll();
+      yield* this.#flush();
+      engine.x.checkpointSeal();
+      yield* settle(
+        engine.device.write(engine.u8, engine.ioAddress, engine.ioLength, engine.ioOffset),
+      );
+      yield* this.#flush();
+      let status: number;
+      while ((status = engine.x.checkpointFinish()) < 0) yield* settle(engine.serve(status));
+      this.checkpoints++;
+    } finally {
+      const paused = this.#paused;
+      this.#paused = null;
+      paused.wake();
+    }
+  }
+
+  *#writeAll(): Task<void> {
+    const engine = this.#engine;
+    for (;;) {
+      const status = engine.x.checkpointStep();
+      if (status === 0) return;
+      if (status < 0) yield* settle(serveInside(engine, status));
+      else {
+        yield* settle(
+          engine.device.write(engine.u8, engine.ioAddress, engine.ioLength, engine.ioOffset),
+        );
+      }
+    }
+  }
+}
+
+/** A checkpoint that finds no room has nobody to turn to: the reserve (I9) is there so that this does not happen. */
+function serveInside(engine: Engine, status: number): undefined | Promise<void> {
+  if (status < -5 || status === -3) {
+    throw new MultisnapError("NoSpace", "no metadata block is left for a checkpoint");
+  }
+  return engine.serve(status);
+}

@@ -1,0 +1,229 @@
+/** Makes a range store on an empty device, or opens one: superblock, streams, journal (design 5). */
+import type { Device } from "../devices/device.ts";
+import { Engine, type EngineSizes } from "../engine/engine.ts";
+import { CORRUPT, INVALID, UNSUPPORTED } from "../engine/status.ts";
+import type { Env } from "../env.ts";
+import { MultisnapError } from "../errors.ts";
+import { settle, type Task } from "../task.ts";
+import { KIND_RANGE, MODES, SUPER_BYTES, Superblock } from "./layout.ts";
+import { RangeStore } from "./range.ts";
+import type { OriginMode } from "./store.ts";
+
+const BLOCK = 4096;
+/** The most chunks that the space map can hold: 2,097,152 groups of 32,256. */
+const CHUNKS_MAX = 2_097_152 * 32_256;
+/** A journal area is a 2,048th of the origin: a fill of it costs one pass over the leaves it changed. */
+const AREA_FRACTION = 2048;
+const AREA_MIN = 64;
+const AREA_MAX = 8192;
+const JOURNAL_BYTES = 256 * 1024;
+
+export interface RangeFormat {
+  size: number;
+  chunk: number;
+  mode: OriginMode;
+  maxSize: number | null;
+  originPath: string | null;
+  basePath: string | null;
+}
+
+export interface RangeOpen {
+  module: WebAssembly.Module;
+  cacheBytes: number;
+  /** Bytes of the region for copies of data, for a chunk of so many bytes. */
+  copyBytes: (chunk: number) => number;
+}
+
+/** Facts of a store that are known before it is opened. */
+export interface StoreFacts {
+  kind: number;
+  mode: OriginMode;
+  chunk: number;
+  size: number;
+  originPath: string | null;
+  basePath: string | null;
+}
+
+function sizes(options: RangeOpen, chunk: number): EngineSizes {
+  return {
+    cache: options.cacheBytes,
+    journal: JOURNAL_BYTES,
+    transfer: 256 * 1024,
+    copies: options.copyBytes(chunk),
+  };
+}
+
+export function* createRange(
+  device: Device,
+  format: RangeFormat,
+  options: RangeOpen,
+  env: Env,
+): Task<RangeStore> {
+  const engine = new Engine(options.module, sizes(options, format.chunk));
+  engine.attach(device);
+  const fields = new Superblock(engine, engine.at.super);
+  const uuid = new Uint8Array(16);
+  env.random(uuid);
+  fields.setBytes("SUPER_UUID", uuid);
+  fields.setU32("SUPER_CHUNK_SHIFT", Math.log2(format.chunk));
+  fields.setU32("SUPER_KIND", KIND_RANGE);
+  fields.setU64("SUPER_SIZE", format.size);
+  fields.setU64("SUPER_LIMIT", format.maxSize ?? 0);
+  fields.setU32("SUPER_MODE", MODES.indexOf(format.mode));
+  const area = Math.ceil(format.size / AREA_FRACTION / BLOCK);
+  fields.setU32("SUPER_AREA_BLOCKS", Math.min(AREA_MAX, Math.max(AREA_MIN, area)));
+  fields.setF64("SUPER_CREATED", env.now());
+  if (format.originPath) fields.setPath("SUPER_ORIGIN_PATH", pathBytes(format.originPath));
+  if (format.basePath) fields.setPath("SUPER_BASE_PATH", pathBytes(format.basePath));
+  if (engine.x.format(limitOf(device, format.maxSize, format.chunk)) === INVALID) {
+    throw new MultisnapError(
+      "NoSpace",
+      `${device.name} is too small for a store with chunks of ${format.chunk} bytes`,
+    );
+  }
+  const store = new RangeStore(engine);
+  yield* store.checkpoint(false);
+  return store;
+}
+
+function pathBytes(path: string): Uint8Array {
+  const bytes = new TextEncoder().encode(path);
+  if (bytes.length <= 1021) return bytes;
+  throw new MultisnapError("Invalid", `a path of ${bytes.length} bytes is too long to remember`);
+}
+
+/** Chunks that the store may have. */
+function limitOf(device: Device, maxSize: number | null, chunk: number): number {
+  const bytes = Math.min(maxSize ?? Infinity, device.growable ? Infinity : device.size());
+  return Math.min(CHUNKS_MAX, Math.floor(bytes / chunk));
+}
+
+/** Reads both superblocks into engine memory and takes the newer good one. */
+function* readSuper(engine: Engine, device: Device): Task<Superblock> {
+  const at = engine.at.transfer;
+  let best = -1;
+  const found: number[] = [];
+  for (let slot = 0; slot < 2; slot++) {
+    const image = at + slot * BLOCK;
+    yield* settle(device.read(engine.u8, image, BLOCK, slot * BLOCK));
+    const status = engine.x.superCheck(image, slot);
+    found.push(status);
+    if (status !== 0) continue;
+    const generation = new Superblock(engine, image).u64("SUPER_GENERATION");
+    const other = best < 0 ? -1 : new Superblock(engine, at + best * BLOCK).u64("SUPER_GENERATION");
+    if (generation > other) best = slot;
+  }
+  if (best < 0) throw superError(device, found);
+  engine.u8.copyWithin(engine.at.super, at + best * BLOCK, at + best * BLOCK + SUPER_BYTES);
+  return new Superblock(engine, engine.at.super);
+}
+
+function superError(device: Device, found: number[]): MultisnapError {
+  if (found.includes(UNSUPPORTED)) {
+    return new MultisnapError(
+      "Unsupported",
+      `${device.name} was written by a version that this one does not know: use a newer multisnap`,
+    );
+  }
+  if (found.includes(CORRUPT)) {
+    return new MultisnapError("Corrupt", `both superblocks of ${device.name} are damaged`);
+  }
+  return new MultisnapError("Invalid", `${device.name} is not a multisnap store`);
+}
+
+const PROBE: Omit<EngineSizes, "cache"> = { journal: BLOCK, transfer: 2 * BLOCK, copies: 0 };
+
+/** What the superblock says. */
+export function* peekRange(device: Device, module: WebAssembly.Module): Task<StoreFacts> {
+  const engine = new Engine(module, { cache: 64 * BLOCK, ...PROBE });
+  engine.attach(device);
+  const fields = yield* readSuper(engine, device);
+  return {
+    kind: fields.u32("SUPER_KIND"),
+    mode: MODES[fields.u32("SUPER_MODE")]!,
+    chunk: 2 ** fields.u32("SUPER_CHUNK_SHIFT"),
+    size: fields.u64("SUPER_SIZE"),
+    originPath: fields.path("SUPER_ORIGIN_PATH"),
+    basePath: fields.path("SUPER_BASE_PATH"),
+  };
+}
+
+/** Opens a store: the last checkpoint, then what the journal adds to it. `writable`: recovery ends with a checkpoint. */
+export function* openRange(
+  device: Device,
+  chunk: number,
+  options: RangeOpen,
+  writable: boolean,
+): Task<RangeStore> {
+  const engine = new Engine(options.module, sizes(options, chunk));
+  engine.attach(device);
+  const fields = yield* readSuper(engine, device);
+  if (!writable) engine.setState("READ_ONLY", 1);
+  const limit = fields.u64("SUPER_LIMIT");
+  engine.x.openSuper(limitOf(device, limit === 0 ? null : limit, chunk));
+  for (const kind of [0, 1]) yield* readStream(engine, kind);
+  const records = yield* replay(engine);
+  const store = new RangeStore(engine);
+  if (records > 0 && writable) yield* store.checkpoint(false);
+  return store;
+}
+
+function* readStream(engine: Engine, kind: number): Task<void> {
+  if (!engine.x.streamRead(kind)) throw damaged(engine, "a stream of the checkpoint is empty");
+  for (;;) {
+    let status: number;
+    while ((status = engine.x.streamAsk()) < 0) yield* settle(engine.serve(status));
+    yield* settle(
+      engine.device.read(engine.u8, engine.ioAddress, engine.ioLength, engine.ioOffset),
+    );
+    status = engine.x.streamTake(kind);
+    if (status === 0) return;
+    if (status < 0) throw damaged(engine, kind === 0 ? "its tables" : "its list of views");
+  }
+}
+
+function damaged(engine: Engine, what: string): MultisnapError {
+  return new MultisnapError("Corrupt", `${engine.device.name}: ${what} cannot be read: run check`);
+}
+
+/**
+ * Applies the records after the checkpoint; answers how many there were. A first pass finds the end and the highest place that any record names, so
+ * that metadata written meanwhile stays clear of them.
+ */
+function* replay(engine: Engine): Task<number> {
+  const { x } = engine;
+  x.journalRewind();
+  let records = 0;
+  while (yield* nextRecord(engine)) records++;
+  if (records === 0) return 0;
+  const top = engine.u64At(engine.constant("JOURNAL_TOP"));
+  engine.setU64("SPACE_FLOOR", top);
+  engine.setState("REPLAYING", 1);
+  x.journalRewind();
+  for (let i = 0; i < records; i++) {
+    if (!(yield* nextRecord(engine))) throw damaged(engine, "a record of its journal");
+    let status: number;
+    while ((status = x.replayStep()) !== 0) {
+      if (status > 0) continue;
+      if (status < -5 || status === -3) throw damaged(engine, `its journal (status ${status})`);
+      yield* settle(engine.serve(status));
+    }
+  }
+  engine.setState("REPLAYING", 0);
+  x.replayDone();
+  return records;
+}
+
+/** Reads the next record into engine memory; false at the end of the journal. */
+function* nextRecord(engine: Engine): Task<boolean> {
+  const { x, device } = engine;
+  if (!x.journalAsk(BLOCK)) return false;
+  yield* settle(device.read(engine.u8, engine.ioAddress, engine.ioLength, engine.ioOffset));
+  const length = x.journalLength();
+  if (length === 0) return false;
+  if (length > BLOCK) {
+    if (!x.journalAsk(length)) return false;
+    yield* settle(device.read(engine.u8, engine.ioAddress, engine.ioLength, engine.ioOffset));
+  }
+  return x.journalAccept() !== 0;
+}

@@ -1,0 +1,85 @@
+/**
+ * Work that may have to wait, written once for synchronous and asynchronous devices: a generator that yields a promise only where
+ * there is something to wait for. A task on synchronous devices runs to its end without a promise.
+ */
+import { MultisnapError } from "./errors.ts";
+
+export type Task<T> = Generator<Promise<unknown>, T, unknown>;
+
+/** Runs a task that must not wait. */
+export function runSync<T>(task: Task<T>, what: string): T {
+  const step = task.next();
+  if (step.done) return step.value;
+  // It goes on in the background: what it began is finished, only this caller does not see its end.
+  follow(task, step.value).catch(() => {});
+  throw new MultisnapError(
+    "Busy",
+    `${what}: has to wait for a request that is in flight; use the asynchronous call`,
+  );
+}
+
+/** Runs a task; the promise is made only here. */
+export function run<T>(task: Task<T>): Promise<T> {
+  try {
+    const step = task.next();
+    return step.done ? Promise.resolve(step.value) : follow(task, step.value);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+async function follow<T>(task: Task<T>, first: Promise<unknown>): Promise<T> {
+  let waiting = first;
+  for (;;) {
+    let step: IteratorResult<Promise<unknown>, T>;
+    try {
+      const value = await waiting;
+      step = task.next(value);
+    } catch (error) {
+      step = task.throw(error);
+    }
+    if (step.done) return step.value;
+    waiting = step.value;
+  }
+}
+
+/** Waits where there is something to wait for. */
+export function* settle(later: undefined | void | Promise<unknown>): Task<void> {
+  if (later) yield later;
+}
+
+/** One at a time; those who wait get it in the order of their coming. */
+export class Lock {
+  #held = false;
+  readonly #waiting: (() => void)[] = [];
+
+  *acquire(): Task<void> {
+    while (this.#held) yield new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#held = true;
+  }
+
+  release(): void {
+    this.#held = false;
+    this.#waiting.shift()?.();
+  }
+}
+
+/** Wakes all who wait. */
+export class Signal {
+  #wake: (() => void) | null = null;
+  #promise: Promise<void> | null = null;
+
+  wait(): Promise<void> {
+    this.#promise ??= new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+    return this.#promise;
+  }
+
+  wake(): void {
+    const wake = this.#wake;
+    this.#wake = null;
+    this.#promise = null;
+    wake?.();
+  }
+}

@@ -1,0 +1,98 @@
+/** Gives the space of deleted snapshots back, in slices between requests: a walk over the tree for all that are deleted when it begins. */
+import { run, settle, type Task } from "../task.ts";
+import type { Core } from "./core.ts";
+import type { ProgressOptions } from "./types.ts";
+
+/** Steps of a slice; each is a column or 256 entries of a wide one. */
+const SLICE_STEPS = 256;
+
+export class Reclaimer {
+  readonly #core: Core;
+  readonly #guard: <T>(work: Task<T>) => Task<T>;
+  #running: Promise<void> | null = null;
+  #stopped = false;
+  #walking = false;
+
+  constructor(core: Core, guard: <T>(work: Task<T>) => Task<T>) {
+    this.#core = core;
+    this.#guard = guard;
+  }
+
+  /** Begins to reclaim in the background, where that is not under way. A failure shows in the volume's state. */
+  start(): void {
+    if (this.#running || this.#stopped) return;
+    this.#running = this.#loop().finally(() => {
+      this.#running = null;
+    });
+    this.#running.catch(() => {});
+  }
+
+  async #loop(): Promise<void> {
+    await turn();
+    while (!this.#stopped && !this.#core.store.failure) {
+      if (!(await run(this.#guard(this.#core.writing(this.#slice()))))) return;
+      await turn();
+    }
+  }
+
+  /** Some steps; false when nothing is left to reclaim. */
+  *#slice(): Task<boolean> {
+    const { store } = this.#core;
+    const visit = store.enter();
+    try {
+      for (let step = 0; step < SLICE_STEPS; step++) {
+        yield* store.gate(visit);
+        const status = this.#walking ? store.reclaimStep() : store.reclaimBegin();
+        if (status < 0) {
+          yield* store.serve(status, visit);
+          continue;
+        }
+        if (status === 0 && !this.#walking) return false;
+        this.#walking = status !== 0;
+      }
+      return true;
+    } finally {
+      store.leave(visit);
+    }
+  }
+
+  /** Ends when all that is deleted now has been reclaimed and its space can be used. */
+  async finished(options: ProgressOptions): Promise<void> {
+    const { store } = this.#core;
+    const total = store.usage().reclaiming;
+    while (store.usage().reclaiming > 0 && !this.#stopped) {
+      options.signal?.throwIfAborted();
+      if (store.failure) throw store.failure;
+      options.progress?.(total - Math.min(total, store.usage().reclaiming), total);
+      if (!(await run(this.#guard(this.#core.writing(this.#slice()))))) break;
+      await turn();
+    }
+    await run(this.#guard(this.#commit()));
+    options.progress?.(total, total);
+  }
+
+  *#commit(): Task<void> {
+    const { store } = this.#core;
+    if (store.uncommitted && !this.#core.readOnly) yield* store.commit(null);
+  }
+
+  /** Reclaims until room has come back or nothing is left; answers whether it did anything. */
+  *forRoom(): Task<boolean> {
+    if (this.#core.store.usage().reclaiming === 0) return false;
+    while (yield* this.#slice());
+    return true;
+  }
+
+  /** Ends the work in the background. What is left goes on at the next open. */
+  *stop(): Task<void> {
+    this.#stopped = true;
+    if (this.#running) yield* settle(this.#running.catch(() => {}));
+  }
+}
+
+/** Lets other work come first. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, 0);
+  });
+}

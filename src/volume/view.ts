@@ -1,0 +1,277 @@
+/**
+ * A disk: the origin or a snapshot. Checks arguments, takes the short way where a request is one chunk that lies where it may be read or written at once, and
+ * hands everything else to the tasks.
+ */
+import type { Device } from "../devices/device.ts";
+import { RUN_PRIVATE, RUN_SHARED } from "../engine/status.ts";
+import { MultisnapError } from "../errors.ts";
+import type { ViewRecord } from "../stores/store.ts";
+import { run, runSync, type Task } from "../task.ts";
+import { ORIGIN } from "./core.ts";
+import type { SnapshotOptions, View } from "./types.ts";
+import type { DiskVolume } from "./volume.ts";
+
+const DONE: Promise<void> = Promise.resolve();
+/** Zeros for what is zeroed in part, and for attached origins. */
+const ZEROS = new Uint8Array(65536);
+
+export class DiskView implements View {
+  readonly id: number;
+  readonly parent: number | null;
+  readonly created: number;
+  readonly size: number;
+  readonly readOnly: boolean;
+  readonly volume: DiskVolume;
+  /** The attached origin, where this view is it: its bytes are not in the store. */
+  readonly #plain: Device | null;
+  readonly #chunk: number;
+
+  constructor(volume: DiskVolume, record: ViewRecord) {
+    this.volume = volume;
+    this.id = record.id;
+    this.parent = record.id === ORIGIN ? null : record.parent;
+    this.created = record.created;
+    this.size = record.size;
+    this.readOnly = record.readOnly || volume.readOnly;
+    this.#plain = record.id === ORIGIN ? volume.core.origin : null;
+    this.#chunk = volume.core.chunk;
+  }
+
+  get name(): string | null {
+    if (this.id === ORIGIN) return null;
+    const record = this.volume.core.store.view(this.id);
+    if (!record) throw new MultisnapError("NotFound", "the snapshot has been deleted");
+    return record.name;
+  }
+
+  read(offset: number, target: Uint8Array): Promise<void> {
+    try {
+      this.#checkRead(offset, target);
+      if (this.#readNow(offset, target)) return DONE;
+      return run(this.volume.core.queued(this.#readTask(offset, target)));
+    } catch (error) {
+      return Promise.reject(this.volume.explain(error));
+    }
+  }
+
+  readSync(offset: number, target: Uint8Array): void {
+    this.#assertSynchronous();
+    try {
+      this.#checkRead(offset, target);
+      if (!this.#readNow(offset, target)) runSync(this.#readTask(offset, target), "readSync");
+    } catch (error) {
+      throw this.volume.explain(error);
+    }
+  }
+
+  write(offset: number, source: Uint8Array): Promise<void> {
+    try {
+      this.#checkWrite(offset, source);
+      if (this.#writeNow(offset, source)) return DONE;
+      return run(this.volume.core.queued(this.#writeTask(offset, source, true)));
+    } catch (error) {
+      return Promise.reject(this.volume.explain(error));
+    }
+  }
+
+  writeSync(offset: number, source: Uint8Array): void {
+    this.#assertSynchronous();
+    try {
+      this.#checkWrite(offset, source);
+      if (this.#writeNow(offset, source)) return;
+      runSync(this.#writeTask(offset, source, false), "writeSync");
+    } catch (error) {
+      throw this.volume.explain(error);
+    }
+  }
+
+  trim(offset: number, length: number): Promise<void> {
+    return this.#zero(offset, length, false);
+  }
+
+  writeZeroes(offset: number, length: number): Promise<void> {
+    return this.#zero(offset, length, true);
+  }
+
+  flush(): Promise<void> {
+    return this.volume.flush();
+  }
+
+  snapshot(name: string, options: SnapshotOptions = {}): Promise<View> {
+    return this.volume.snapshot(name, { ...options, of: this });
+  }
+
+  // ---- the short way
+
+  /** Reads within one chunk that lies in the store. False: take the long way. */
+  #readNow(offset: number, target: Uint8Array): boolean {
+    const { core } = this.volume;
+    const { length } = target;
+    if (!core.quiet || this.#plain) return false;
+    const chunk = Math.floor(offset / this.#chunk);
+    const within = offset - chunk * this.#chunk;
+    if (within + length > this.#chunk) return false;
+    const { store } = core;
+    if (store.lookup(this.id, chunk, 1, false) !== 1 || store.runKind(0) < RUN_SHARED) return false;
+    store.device.read(target, 0, length, store.runPlace(0) * this.#chunk + within);
+    this.#countRead(length);
+    return true;
+  }
+
+  /** Overwrites within one chunk that is this view's own, or writes one whole chunk. False: take the long way. */
+  #writeNow(offset: number, source: Uint8Array): boolean {
+    const { core } = this.volume;
+    const { length } = source;
+    if (!core.quiet || core.origin) return false;
+    const chunk = Math.floor(offset / this.#chunk);
+    const within = offset - chunk * this.#chunk;
+    if (within + length > this.#chunk) return false;
+    const { store } = core;
+    if (store.lookup(this.id, chunk, 1, true) !== 1) return false;
+    if (store.runKind(0) === RUN_PRIVATE) {
+      store.touched();
+      store.device.write(source, 0, length, store.runPlace(0) * this.#chunk + within);
+    } else {
+      if (length !== this.#chunk || store.allocate(1) !== 1) return false;
+      if (!this.#writePlace(chunk, source, store.allocated())) return true;
+    }
+    this.#countWrite(length);
+    return true;
+  }
+
+  /** One whole chunk to a new place. */
+  #writePlace(chunk: number, source: Uint8Array, place: number): boolean {
+    const { store } = this.volume.core;
+    store.touched();
+    try {
+      store.device.write(source, 0, source.length, place * this.#chunk);
+    } catch (error) {
+      runSync(this.volume.giveBack(place), "writeSync");
+      throw error;
+    }
+    if (store.map(this.id, chunk, 1, place, false) !== 1) {
+      runSync(this.volume.finishMap(this.id, chunk, place), "writeSync");
+    }
+    return true;
+  }
+
+  // ---- the long way
+
+  *#readTask(offset: number, target: Uint8Array): Task<void> {
+    const { core } = this.volume;
+    core.assertOpen();
+    if (this.#plain) {
+      const later = this.#plain.read(target, 0, target.length, offset);
+      if (later) yield later;
+    } else {
+      yield* this.volume.guard(this.volume.reader.read(this.id, offset, target));
+    }
+    this.#countRead(target.length);
+  }
+
+  *#writeTask(offset: number, source: Uint8Array, mayWait: boolean): Task<void> {
+    const { volume } = this;
+    const work = this.#plain
+      ? volume.originWriter.write(offset, source, mayWait)
+      : volume.writer.write(this.id, offset, source);
+    yield* volume.core.writing(volume.guard(work));
+    this.#countWrite(source.length);
+  }
+
+  #zero(offset: number, length: number, exact: boolean): Promise<void> {
+    try {
+      this.#checkRange(offset, length);
+      this.#checkWritable();
+      const { core } = this.volume;
+      return run(core.queued(core.writing(this.volume.guard(this.#zeroTask(offset, length, exact)))));
+    } catch (error) {
+      return Promise.reject(this.volume.explain(error));
+    }
+  }
+
+  *#zeroTask(offset: number, length: number, exact: boolean): Task<void> {
+    const end = offset + length;
+    if (this.#plain) {
+      if (exact) yield* this.#writeZeros(offset, end);
+      return;
+    }
+    const first = Math.ceil(offset / this.#chunk);
+    const last = end === this.size ? Math.ceil(end / this.#chunk) : Math.floor(end / this.#chunk);
+    if (last <= first) {
+      if (exact) yield* this.#writeZeros(offset, end);
+      return;
+    }
+    if (exact) yield* this.#writeZeros(offset, first * this.#chunk);
+    yield* this.volume.writer.punch(this.id, first, last - first);
+    if (exact && last * this.#chunk < end) yield* this.#writeZeros(last * this.#chunk, end);
+  }
+
+  *#writeZeros(from: number, to: number): Task<void> {
+    const { volume } = this;
+    for (let at = from; at < to; at += ZEROS.length) {
+      const piece = ZEROS.subarray(0, Math.min(ZEROS.length, to - at));
+      yield* this.#plain
+        ? volume.originWriter.write(at, piece, true)
+        : volume.writer.write(this.id, at, piece);
+    }
+  }
+
+  // ---- checks
+
+  #checkRange(offset: number, length: number): void {
+    this.volume.core.assertOpen();
+    const good =
+      Number.isSafeInteger(offset) &&
+      Number.isSafeInteger(length) &&
+      offset >= 0 &&
+      length >= 0 &&
+      offset + length <= this.size;
+    if (good) return;
+    throw new MultisnapError(
+      "Invalid",
+      `${length} bytes at offset ${offset} do not lie in a disk of ${this.size} bytes`,
+    );
+  }
+
+  #checkBuffer(buffer: Uint8Array): void {
+    if (buffer instanceof Uint8Array) return;
+    throw new MultisnapError("Invalid", `a Uint8Array is needed, not ${typeof buffer}`);
+  }
+
+  #checkRead(offset: number, target: Uint8Array): void {
+    this.#checkBuffer(target);
+    this.#checkRange(offset, target.length);
+  }
+
+  #checkWrite(offset: number, source: Uint8Array): void {
+    this.#checkBuffer(source);
+    this.#checkRange(offset, source.length);
+    this.#checkWritable();
+  }
+
+  #checkWritable(): void {
+    this.volume.core.assertWritable();
+    if (!this.readOnly) return;
+    throw new MultisnapError("ReadOnly", `snapshot ${JSON.stringify(this.name)} is read-only`);
+  }
+
+  #assertSynchronous(): void {
+    if (this.volume.core.synchronous) return;
+    throw new MultisnapError(
+      "Unsupported",
+      "a device of this volume answers later: use the asynchronous call",
+    );
+  }
+
+  #countRead(length: number): void {
+    const { counters } = this.volume.core;
+    counters.reads++;
+    counters.bytesRead += length;
+  }
+
+  #countWrite(length: number): void {
+    const { counters } = this.volume.core;
+    counters.writes++;
+    counters.bytesWritten += length;
+  }
+}

@@ -1,0 +1,94 @@
+/** A walk over the whole tree, block by block, for check and accounting. Bounded memory: the path, and one node at a time. */
+import type { Task } from "../task.ts";
+import type { ExceptionStore } from "../stores/store.ts";
+
+/** A column's share of one entry: chunks `first` .. `first + count - 1` of the views in (after, to] at `place`. */
+export interface Entry {
+  first: number;
+  count: number;
+  after: number;
+  to: number;
+  place: number;
+  flags: number;
+}
+
+export interface Node {
+  block: number;
+  level: number;
+  count: number;
+  /** Of an inner node: blocks of the children, and the keys that it has for them. */
+  children: number[];
+  keys: { last: number; to: number }[];
+  /** Of a leaf. */
+  entries: Entry[];
+}
+
+export const SHARED = 1;
+export const HOLE = 2;
+
+const HEADER = 64;
+
+/** A tree node from its bytes. */
+export function parseNode(bytes: Uint8Array): Node {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const level = view.getUint16(8, true);
+  const count = view.getUint16(10, true);
+  const node: Node = {
+    block: view.getUint32(4, true),
+    level,
+    count,
+    children: [],
+    keys: [],
+    entries: [],
+  };
+  for (let i = 0; i < count; i++) {
+    if (level > 0) {
+      const at = HEADER + i * 16;
+      node.keys.push({ last: u48(view, at + 2), to: view.getUint32(at + 8, true) });
+      node.children.push(view.getUint32(at + 12, true));
+    } else {
+      node.entries.push(parseEntry(view, HEADER + i * 24));
+    }
+  }
+  return node;
+}
+
+function parseEntry(view: DataView, at: number): Entry {
+  const count = view.getUint16(at, true);
+  return {
+    first: u48(view, at + 2) - count + 1,
+    count,
+    after: view.getUint32(at + 8, true),
+    to: view.getUint32(at + 12, true),
+    place: u48(view, at + 18),
+    flags: view.getUint16(at + 16, true),
+  };
+}
+
+function u48(view: DataView, at: number): number {
+  return view.getUint32(at, true) + view.getUint16(at + 4, true) * 2 ** 32;
+}
+
+/** Calls `visit` with every node, parents before children, left to right. Answers when all have been visited. */
+export function* walkTree(
+  store: ExceptionStore,
+  visit: (node: Node, depth: number, key: { last: number; to: number } | null) => void,
+): Task<void> {
+  const root = store.root();
+  if (root === 0) return;
+  const path: { node: Node; next: number }[] = [];
+  const first = parseNode(yield* store.readBlock(root));
+  visit(first, 0, null);
+  path.push({ node: first, next: 0 });
+  while (path.length > 0) {
+    const top = path[path.length - 1]!;
+    if (top.node.level === 0 || top.next === top.node.children.length) {
+      path.pop();
+      continue;
+    }
+    const index = top.next++;
+    const child = parseNode(yield* store.readBlock(top.node.children[index]!));
+    visit(child, path.length, top.node.keys[index]!);
+    path.push({ node: child, next: 0 });
+  }
+}

@@ -1,0 +1,245 @@
+/**
+ * Writes to a view whose chunks live in the store: a snapshot, or an inline origin. In place where no other view sees the place; else to a new place, with
+ * what the write does not cover copied into it. The entry follows the data (I4).
+ */
+import { PENDING_COPY, PENDING_READ, RUN_PRIVATE, RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
+import { settle, type Task } from "../task.ts";
+import type { Visit } from "../stores/store.ts";
+import { type Core, ORIGIN } from "./core.ts";
+
+/** Chunks that one plan looks at. */
+const PLAN_CHUNKS = 4096;
+
+/** Where the old contents of a chunk are. */
+interface Source {
+  kind: number;
+  place: number;
+}
+
+
+export class Writer {
+  readonly #core: Core;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** Writes all of `bytes` at `offset` of a view. */
+  *write(view: number, offset: number, bytes: Uint8Array): Task<void> {
+    const { store } = this.#core;
+    const visit = store.enter();
+    try {
+      let done = 0;
+      while (done < bytes.length) {
+        yield* store.gate(visit);
+        done += yield* this.#some(view, offset + done, bytes, done, visit);
+      }
+    } finally {
+      store.leave(visit);
+    }
+  }
+
+  /** Writes what one plan covers; answers bytes, 0: begin anew. */
+  *#some(
+    view: number,
+    at: number,
+    bytes: Uint8Array,
+    start: number,
+    visit: Visit,
+  ): Task<number> {
+    const { store, chunk } = this.#core;
+    const left = bytes.length - start;
+    const first = Math.floor(at / chunk);
+    const within = at - first * chunk;
+    const count = Math.min(PLAN_CHUNKS, Math.ceil((within + left) / chunk));
+    if (store.conflicts(first, count, view, false)) {
+      yield* this.#core.conflict(visit);
+      return 0;
+    }
+    const runs = store.lookup(view, first, count, true);
+    if (runs < 0) {
+      yield* store.serve(runs, visit);
+      return 0;
+    }
+    if (store.runKind(0) === RUN_PRIVATE) {
+      const length = Math.min(left, store.runCount(0) * chunk - within);
+      const target = store.runPlace(0) * chunk + within;
+      store.touched();
+      yield* settle(store.device.write(bytes, start, length, target));
+      return length;
+    }
+    let wanted = store.runCount(0);
+    for (let i = 1; i < runs && store.runKind(i) !== RUN_PRIVATE; i++) wanted += store.runCount(i);
+    const got = store.allocate(wanted);
+    if (got < 0) {
+      yield* store.serve(got, visit);
+      return 0;
+    }
+    const length = Math.min(left, got * chunk - within);
+    const head = within > 0 ? this.#source(0) : null;
+    const tail = (within + length) % chunk > 0 ? this.#source(got - 1) : null;
+    const piece = { view, first, count: got, place: store.allocated(), within, length, head, tail };
+    yield* this.#remap(piece, bytes, start, visit);
+    return length;
+  }
+
+  /** Where the plan found the chunk `index` chunks behind its first. */
+  #source(index: number): Source {
+    const { store } = this.#core;
+    let run = 0;
+    while (index >= store.runCount(run)) index -= store.runCount(run++);
+    return { kind: store.runKind(run), place: store.runPlace(run) + index };
+  }
+
+  *#remap(piece: Piece, bytes: Uint8Array, start: number, visit: Visit): Task<void> {
+    const core = this.#core;
+    const { store } = core;
+    const slot = core.pend(piece.first, piece.count, piece.view, PENDING_COPY, piece.place);
+    try {
+      store.touched();
+      try {
+        yield* this.#put(piece, bytes, start, visit);
+      } catch (error) {
+        yield* this.#giveBack(piece, visit);
+        throw error;
+      }
+      yield* mapAll(core, piece.view, piece.first, piece.count, piece.place, false, visit);
+    } finally {
+      core.unpend(slot);
+    }
+  }
+
+  *#giveBack(piece: Piece, visit: Visit): Task<void> {
+    const { store } = this.#core;
+    let status: number;
+    while ((status = store.giveBack(piece.place, piece.count)) < 0) {
+      yield* store.serve(status, visit);
+    }
+  }
+
+  /** Fills the new places: what the write covers, and old contents around it. */
+  *#put(piece: Piece, bytes: Uint8Array, start: number, visit: Visit): Task<void> {
+    const { store, chunk, slotBytes } = this.#core;
+    const { place, count, within, length, head, tail } = piece;
+    if (!head && !tail) {
+      yield* settle(store.device.write(bytes, start, length, place * chunk));
+      return;
+    }
+    const slot = yield* this.#core.takeSlot(visit);
+    try {
+      if (count * chunk <= slotBytes) {
+        yield* this.#putSmall(piece, bytes, start, slot);
+        return;
+      }
+      const headBytes = head ? chunk - within : 0;
+      const tailBytes = tail ? (within + length) % chunk : 0;
+      const middle = length - headBytes - tailBytes;
+      if (head) {
+        yield* this.#old(head, piece.view, piece.first, slot);
+        store.memory.set(bytes.subarray(start, start + headBytes), slot + within);
+        yield* settle(store.device.write(store.memory, slot, chunk, place * chunk));
+      }
+      const target = place * chunk + within + headBytes;
+      yield* settle(store.device.write(bytes, start + headBytes, middle, target));
+      if (tail) {
+        yield* this.#old(tail, piece.view, piece.first + count - 1, slot);
+        store.memory.set(bytes.subarray(start + length - tailBytes, start + length), slot);
+        yield* settle(store.device.write(store.memory, slot, chunk, target + middle));
+      }
+    } finally {
+      this.#core.giveSlot(slot);
+    }
+  }
+
+  /** All of the piece goes through one slot and out in one write. */
+  *#putSmall(piece: Piece, bytes: Uint8Array, start: number, slot: number): Task<void> {
+    const { store, chunk } = this.#core;
+    const { place, first, count, within, length, head, tail } = piece;
+    const last = slot + (count - 1) * chunk;
+    if (head) yield* this.#old(head, piece.view, first, slot);
+    if (tail && !(head && count === 1)) {
+      yield* this.#old(tail, piece.view, first + count - 1, last);
+    }
+    store.memory.set(bytes.subarray(start, start + length), slot + within);
+    yield* settle(store.device.write(store.memory, slot, count * chunk, place * chunk));
+  }
+
+  /** Reads the old contents of a chunk to `address`. */
+  *#old(source: Source, view: number, at: number, address: number): Task<void> {
+    const core = this.#core;
+    const { store, chunk } = core;
+    core.counters.copies++;
+    core.counters.bytesCopied += chunk;
+    if (source.kind >= RUN_SHARED) {
+      yield* settle(store.device.read(store.memory, address, chunk, source.place * chunk));
+      return;
+    }
+    const under = source.kind === RUN_UNMAPPED ? (core.origin ?? core.base) : null;
+    if (!under) {
+      store.memory.fill(0, address, address + chunk);
+      return;
+    }
+    const slot = core.origin ? core.pend(at, 1, view, PENDING_READ, 0) : -1;
+    try {
+      yield* settle(under.read(store.memory, address, chunk, at * chunk));
+    } finally {
+      if (slot >= 0) core.unpend(slot);
+    }
+  }
+
+  /** Makes whole chunks of a view read as zeros. */
+  *punch(view: number, first: number, count: number): Task<void> {
+    const core = this.#core;
+    const visit = core.store.enter();
+    try {
+      while (count > 0) {
+        yield* core.store.gate(visit);
+        const part = Math.min(count, 2 ** 20);
+        if (core.store.conflicts(first, part, view, false)) {
+          yield* core.conflict(visit);
+          continue;
+        }
+        yield* mapAll(core, view, first, part, 0, true, visit);
+        first += part;
+        count -= part;
+      }
+    } finally {
+      core.store.leave(visit);
+    }
+  }
+}
+
+/** Chunks `first` .. of a view that go to `place` ..; the bytes begin `within` the first of them. */
+interface Piece {
+  view: number;
+  first: number;
+  count: number;
+  place: number;
+  within: number;
+  length: number;
+  /** Old contents for a first or last chunk that is covered in part. */
+  head: Source | null;
+  tail: Source | null;
+}
+
+/** Enters chunks into the tree, as many steps as it takes. */
+export function* mapAll(
+  core: Core,
+  view: number,
+  first: number,
+  count: number,
+  place: number,
+  hole: boolean,
+  visit: Visit,
+): Task<void> {
+  const { store } = core;
+  if (core.origin && view !== ORIGIN) core.changes++;
+  let done = 0;
+  while (done < count) {
+    yield* store.gate(visit);
+    const step = store.map(view, first + done, count - done, place + done, hole);
+    if (step < 0) yield* store.serve(step, visit);
+    else done += step;
+  }
+}
+

@@ -1,0 +1,8 @@
+/** The conformance suite over every subject, origin mode, chunk size and medium. */
+import { subjects } from "../model/openers.ts";
+import { places } from "./place.ts";
+import { conformance } from "./view.ts";
+
+for (const subject of subjects) {
+  for (const place of places) conformance(subject, place).run();
+}

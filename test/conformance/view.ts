@@ -1,0 +1,375 @@
+/** What every view of every volume does, wherever it is: the conformance suite. */
+import { suite, type Test } from "uvu";
+import * as assert from "uvu/assert";
+import type { View } from "../../src/volume/types.ts";
+import { expectCode } from "../model/history.ts";
+import type { Subject } from "../model/subjects.ts";
+import { type Place, Setting } from "./place.ts";
+
+type Story = (setting: Setting) => Promise<void>;
+
+/** Around each border that a request can meet. */
+function offsets({ place, size }: Setting): number[] {
+  const { chunk } = place;
+  const borders = [0, 512, 4096, chunk, 2 * chunk, 3 * chunk, 4 * chunk, size];
+  const near = borders.flatMap((border) => [border - 1, border, border + 1]);
+  return [...new Set(near)].filter((offset) => offset >= 0 && offset < size);
+}
+
+const stories: Record<string, Story> = {
+  "a new volume shows zeros, its base or its origin": async (setting) => {
+    assert.is(setting.origin.size, setting.size);
+    assert.is(setting.origin.name, null);
+    assert.is(setting.origin.parent, null);
+    assert.is(setting.origin.readOnly, false);
+    assert.is(setting.volume.chunk, setting.place.chunk);
+    assert.is(setting.volume.readOnly, false);
+    assert.equal(setting.volume.snapshots, []);
+    await setting.verify();
+  },
+
+  "single bytes at every border": async (setting) => {
+    const snapshot = await setting.snapshot(setting.origin, "s");
+    for (const offset of offsets(setting)) {
+      await setting.write(setting.origin, offset, 1);
+      await setting.write(snapshot, offset, 1);
+    }
+    await setting.verify();
+    await setting.reopen();
+    await setting.verify();
+  },
+
+  "ranges across borders": async (setting) => {
+    const { chunk } = setting.place;
+    const snapshot = await setting.snapshot(setting.origin, "s");
+    for (const length of [2, 511, 512, 513, 4096, chunk - 1, chunk, chunk + 1, 2 * chunk + 2]) {
+      for (const at of [0, 1, 511, chunk - 1, chunk, 2 * chunk - 512, setting.size - length]) {
+        if (at + length > setting.size) continue;
+        await setting.write(at % 2 === 0 ? setting.origin : snapshot, at, length);
+      }
+    }
+    await setting.verify();
+  },
+
+  "the whole volume in one request": async (setting) => {
+    await setting.write(setting.origin, 0, setting.size);
+    const snapshot = await setting.snapshot(setting.origin, "s");
+    await setting.write(setting.origin, 0, setting.size);
+    await setting.verify();
+    await setting.write(snapshot, 0, setting.size);
+    await setting.verify();
+  },
+
+  "a read fills its target and nothing beside it": async (setting) => {
+    const room = new Uint8Array(3000).fill(0x77);
+    await setting.write(setting.origin, 0, 8192);
+    await setting.origin.read(1111, room.subarray(1000, 2000));
+    const expected = setting.model.read(setting.origin.id, 1111, 1000);
+    assert.is(Buffer.compare(room.subarray(1000, 2000), expected), 0);
+    assert.ok(room.subarray(0, 1000).every((byte) => byte === 0x77));
+    assert.ok(room.subarray(2000).every((byte) => byte === 0x77));
+  },
+
+  "targets and sources in shared memory and in other views": async (setting) => {
+    const shared = new Uint8Array(new SharedArrayBuffer(4096), 96, 2000);
+    shared.fill(0x31);
+    await setting.origin.write(500, shared);
+    setting.model.write(setting.origin.id, 500, shared.slice());
+    shared.fill(0);
+    await setting.origin.read(500, shared);
+    assert.ok(shared.every((byte) => byte === 0x31));
+    await setting.origin.write(9000, Buffer.from("a node buffer"));
+    setting.model.write(setting.origin.id, 9000, Buffer.from("a node buffer"));
+    await setting.verify();
+  },
+
+  "nothing at all": async (setting) => {
+    const none = new Uint8Array(0);
+    const snapshot = await setting.snapshot(setting.origin, "s");
+    for (const view of [setting.origin, snapshot]) {
+      for (const offset of [0, 1, setting.place.chunk, setting.size]) {
+        await view.read(offset, none);
+        await view.write(offset, none);
+        await view.trim(offset, 0);
+        await view.writeZeroes(offset, 0);
+      }
+    }
+    await setting.verify();
+    assert.is(setting.volume.usage().dataBytes, 0);
+  },
+
+  "past the end": async (setting) => {
+    const two = new Uint8Array(2);
+    for (const at of [setting.size - 1, setting.size, setting.size + 1, 2 ** 52]) {
+      await expectCode("Invalid", setting.origin.read(at, two));
+      await expectCode("Invalid", setting.origin.write(at, two));
+      await expectCode("Invalid", setting.origin.trim(at, 2));
+      await expectCode("Invalid", setting.origin.writeZeroes(at, 2));
+    }
+    await setting.verify();
+  },
+
+  "trim gives whole chunks back": async (setting) => {
+    const { chunk } = setting.place;
+    const views = await twoViews(setting);
+    for (const view of views) {
+      for (const [offset, length] of [
+        [0, chunk - 1],
+        [1, chunk],
+        [chunk, chunk],
+        [2 * chunk - 1, chunk + 2],
+      ] as const) {
+        await view.trim(offset, length);
+        setting.model.trim(view.id, offset, length);
+        await setting.verify();
+      }
+    }
+    await setting.reopen();
+    await setting.verify();
+  },
+
+  "trim of everything": async (setting) => {
+    const views = await twoViews(setting);
+    const { chunk } = setting.place;
+    for (const view of views) {
+      await view.trim(0, setting.size);
+      setting.model.trim(view.id, 0, setting.size);
+      const tail = setting.size - (setting.size % chunk);
+      await adoptTail(setting, view, tail);
+      await setting.verify();
+    }
+  },
+
+  writeZeroes: async (setting) => {
+    const { chunk } = setting.place;
+    const views = await twoViews(setting);
+    for (const view of views) {
+      for (const [offset, length] of [
+        [3, 5],
+        [chunk - 1, 2],
+        [chunk, chunk],
+        [2 * chunk + 100, 2 * chunk],
+      ] as const) {
+        await view.writeZeroes(offset, length);
+        setting.model.writeZeroes(view.id, offset, length);
+        await setting.verify();
+      }
+      await setting.write(view, 2 * chunk + 1000, 10);
+      await setting.verify();
+    }
+    await setting.origin.writeZeroes(0, setting.size);
+    setting.model.writeZeroes(setting.origin.id, 0, setting.size);
+    await setting.verify();
+  },
+
+  "writes after trim": async (setting) => {
+    const { chunk } = setting.place;
+    const [origin, snapshot] = await twoViews(setting);
+    for (const view of [origin, snapshot] as View[]) {
+      await view.trim(0, 3 * chunk);
+      setting.model.trim(view.id, 0, 3 * chunk);
+      await setting.write(view, 100, 50);
+      await setting.write(view, 2 * chunk - 10, 20);
+    }
+    await setting.verify();
+  },
+
+  "snapshots are independent": async (setting) => {
+    const { chunk } = setting.place;
+    await setting.write(setting.origin, 0, 2 * chunk);
+    const first = await setting.snapshot(setting.origin, "first");
+    await setting.write(setting.origin, 100, chunk);
+    const second = await setting.snapshot(setting.origin, "second");
+    const fork = await setting.snapshot(first, "fork");
+    await setting.verify();
+    for (const view of [fork, setting.origin, first, second]) {
+      await setting.write(view, chunk - 50, 100);
+      await setting.write(view, 3 * chunk, chunk);
+      await setting.verify();
+    }
+    assert.is(fork.parent, first.id);
+    assert.is(first.parent, setting.origin.id);
+    assert.is(second.size, setting.size);
+    assert.type(second.created, "number");
+    assert.equal(
+      setting.volume.snapshots.map((view) => view.name),
+      ["first", "second", "fork"],
+    );
+    await setting.reopen();
+    await setting.verify();
+    const found = setting.volume.get("fork");
+    assert.is(found.parent, first.id);
+    assert.is(found.created, fork.created);
+  },
+
+  "delete leaves the others": async (setting) => {
+    const { chunk } = setting.place;
+    for (const name of ["a", "b", "c", "d"]) {
+      const made = await setting.snapshot(setting.origin, name);
+      await setting.write(setting.origin, 0, chunk + 1);
+      await setting.write(made, 2 * chunk, 10);
+    }
+    const b = setting.volume.get("b");
+    const d = setting.volume.get("d");
+    await setting.volume.delete("b", d);
+    setting.model.delete(b.id);
+    setting.model.delete(d.id);
+    await setting.verify();
+    await setting.volume.reclaimed();
+    await setting.verify();
+    assert.not(setting.volume.has("b"));
+    await expectCode("NotFound", b.read(0, new Uint8Array(1)));
+    await expectCode("NotFound", setting.volume.delete("a", "b"));
+    assert.ok(setting.volume.has("a"), "all or none");
+    await setting.reopen();
+    await setting.verify();
+  },
+
+  rename: async (setting) => {
+    const made = await setting.snapshot(setting.origin, "old");
+    await setting.volume.rename("old", "new");
+    assert.is(setting.volume.get("new").id, made.id);
+    assert.not(setting.volume.has("old"));
+    assert.is(made.name, "new");
+    await setting.snapshot(setting.origin, "old");
+    await expectCode("Exists", setting.volume.rename("old", "new"));
+    await setting.reopen();
+    assert.is(setting.volume.get("new").id, made.id);
+  },
+
+  "read-only snapshots": async (setting) => {
+    const fixed = await setting.snapshot(setting.origin, "fixed", true);
+    assert.is(fixed.readOnly, true);
+    const byte = new Uint8Array(1);
+    const refused = async (view: View) => {
+      await expectCode("ReadOnly", view.write(0, byte));
+      await expectCode("ReadOnly", view.trim(0, setting.place.chunk));
+      await expectCode("ReadOnly", view.writeZeroes(0, 1));
+    };
+    await refused(fixed);
+    await setting.write(setting.origin, 0, setting.place.chunk);
+    const fork = await setting.snapshot(fixed, "fork");
+    await setting.write(fork, 0, 100);
+    await setting.verify();
+    await setting.reopen();
+    await refused(setting.volume.get("fixed"));
+    await setting.verify();
+  },
+
+  "synchronous calls": async (setting) => {
+    const snapshot = await setting.snapshot(setting.origin, "s");
+    const bytes = setting.random.bytes(5000);
+    if (setting.place.medium === "late") {
+      for (const view of [setting.origin, snapshot]) {
+        await expectCode(
+          "Unsupported",
+          inPromise(() => view.readSync(0, bytes)),
+        );
+        await expectCode(
+          "Unsupported",
+          inPromise(() => view.writeSync(0, bytes)),
+        );
+      }
+    } else {
+      for (const offset of [0, 100, setting.place.chunk - 1, setting.size - 5000]) {
+        for (const view of [setting.origin, snapshot]) {
+          view.writeSync(offset, bytes);
+          setting.model.write(view.id, offset, bytes);
+          const found = new Uint8Array(5000);
+          view.readSync(offset, found);
+          assert.is(Buffer.compare(found, bytes), 0);
+        }
+      }
+    }
+    await setting.verify();
+  },
+
+  "flush and open again": async (setting) => {
+    const snapshot = await setting.snapshot(setting.origin, "s");
+    for (let round = 0; round < 3; round++) {
+      await setting.write(setting.origin, round * 1000, 3000);
+      await setting.write(snapshot, round * 2000, 1000);
+      await (round % 2 === 0 ? setting.volume.flush() : snapshot.flush());
+    }
+    const uuid = setting.volume.uuid;
+    await setting.reopen();
+    await setting.verify();
+    assert.is(setting.volume.uuid, uuid);
+    assert.is(setting.volume.chunk, setting.place.chunk);
+    assert.is(setting.origin.size, setting.size);
+  },
+
+  diff: async (setting) => {
+    const { chunk } = setting.place;
+    const snapshot = await setting.snapshot(setting.origin, "s");
+    const changed = async () => {
+      const ranges: [number, number][] = [];
+      for await (const { offset, length } of setting.volume.diff(snapshot, setting.origin)) {
+        ranges.push([offset, offset + length]);
+      }
+      return ranges;
+    };
+    assert.equal(await changed(), []);
+    await setting.write(setting.origin, chunk + 10, 10);
+    assert.equal(await changed(), [[chunk, 2 * chunk]]);
+    await setting.write(setting.origin, 2 * chunk, 10);
+    await setting.write(snapshot, setting.size - 1, 1);
+    assert.equal(await changed(), [
+      [chunk, 3 * chunk],
+      [4 * chunk, setting.size],
+    ]);
+  },
+
+  usage: async (setting) => {
+    const { chunk } = setting.place;
+    const before = setting.volume.status();
+    assert.is(before.originMode, setting.place.mode);
+    assert.is(before.size, setting.size);
+    assert.is(before.dataBytes, 0);
+    assert.is(before.error, null);
+    await setting.snapshot(setting.origin, "s");
+    await setting.write(setting.origin, 0, 2 * chunk);
+    const after = setting.volume.usage();
+    assert.is(after.dataBytes, 2 * chunk);
+    assert.is(after.snapshots, 1);
+    const [one] = await setting.volume.snapshotUsage();
+    assert.is(one?.name, "s");
+    assert.is(one?.parent, null);
+    assert.is(one?.exclusive, setting.place.mode === "attached" ? 2 * chunk : 0);
+  },
+};
+
+async function twoViews(setting: Setting): Promise<[View, View]> {
+  await setting.write(setting.origin, 0, setting.size);
+  return [setting.origin, await setting.snapshot(setting.origin, "s")];
+}
+
+/**
+ * Whether the short last chunk counts as whole is free: zeros or the old bytes, nothing between.
+ */
+async function adoptTail(setting: Setting, view: View, tail: number): Promise<void> {
+  const found = new Uint8Array(setting.size - tail);
+  await view.read(tail, found);
+  if (found.every((byte) => byte === 0)) setting.model.write(view.id, tail, found);
+}
+
+async function inPromise(call: () => void): Promise<void> {
+  call();
+}
+
+export function conformance(subject: Subject, place: Place): Test {
+  const { mode, chunk, medium } = place;
+  const test = suite(`views: ${subject.name}, ${mode}, chunk ${chunk}, ${medium}`);
+  for (const [name, story] of Object.entries(stories)) {
+    test(name, async () => {
+      const setting = new Setting(subject.open, place);
+      try {
+        await setting.make();
+        await story(setting);
+      } finally {
+        await setting.discard();
+      }
+    });
+  }
+  return test;
+}

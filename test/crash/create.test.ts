@@ -1,0 +1,58 @@
+/**
+ * A crash while a store is made: what is left opens, or is said to be no store; never anything
+ * between.
+ */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { MultisnapError } from "../../src/errors.ts";
+import { readAll } from "../model/fixture.ts";
+import { Image, imageDevice } from "../model/image.ts";
+import type { OriginMode } from "../model/model.ts";
+import { subjects } from "../model/openers.ts";
+import { Random } from "../model/prng.ts";
+import { Wreck } from "./log.ts";
+import { Script } from "./script.ts";
+import { devicesOn } from "./verify.ts";
+
+const SIZE = 8 * 4096;
+const effort = { allUpTo: 6, samples: 20, torn: 5 };
+
+for (const subject of subjects) {
+  const test = suite(`crashes while a store is made: ${subject.name}`);
+  for (const mode of ["inline", "base", "attached"] as OriginMode[]) {
+    test(`${mode}`, async () => {
+      const random = new Random(1);
+      const image = random.bytes(SIZE);
+      const world = { mode, chunk: 4096, size: SIZE, late: null };
+      const script = await Script.start(subject.open, world, image);
+      await script.close();
+      const wreck = new Wreck(script.log);
+      const expected = mode === "inline" ? new Uint8Array(SIZE) : image;
+      let opened = 0;
+      for (const event of script.log.events.slice(0, script.created)) {
+        wreck.advance(event);
+        for (const images of wreck.states(random, effort)) {
+          try {
+            const volume = await subject.open(devicesOn(mode, images, imageDevice), {});
+            opened++;
+            assert.is(Buffer.compare(await readAll(volume.origin), expected), 0);
+            assert.is((await volume.check()).clean, true);
+            await volume.close();
+          } catch (error) {
+            assert.instance(error, MultisnapError);
+            assert.is((error as MultisnapError).code, "Corrupt", (error as Error).message);
+          }
+        }
+      }
+      assert.ok(opened > 0, "the finished store opens");
+      if (mode === "inline") return;
+      const under = new Image();
+      for (const event of script.log.events) {
+        if (event.device !== 1 || event.kind !== "write") continue;
+        under.write(event.bytes, 0, event.bytes.length, event.offset);
+      }
+      assert.is(under.size, 0, "what is under the volume was not written");
+    });
+  }
+  test.run();
+}

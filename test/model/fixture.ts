@@ -1,0 +1,124 @@
+/**
+ * A small volume on images, for tests with a story of their own: its devices can be wrapped, and
+ * it can be opened again.
+ */
+import type { Device } from "../../src/devices/device.ts";
+import { seededEnv } from "../../src/env.ts";
+import type { CreateOptions, View, Volume } from "../../src/volume/types.ts";
+import { Image, imageDevice } from "./image.ts";
+import { Model, type OriginMode } from "./model.ts";
+import { Random } from "./prng.ts";
+import type { Devices, Opener, VolumeOptions } from "./subjects.ts";
+
+export type Role = "store" | "under";
+export type Wrap = (device: Device, role: Role) => Device;
+
+export interface FixtureOptions {
+  mode: OriginMode;
+  size: number;
+  chunk?: number;
+  /** What the base or the attached origin holds; random bytes by default. */
+  image?: Uint8Array;
+  wrap?: Wrap;
+  /** Bytes of a store of fixed size. */
+  storeSize?: number;
+  create?: CreateOptions;
+  options?: VolumeOptions;
+}
+
+export class Fixture {
+  volume: Volume;
+  readonly model: Model;
+  readonly store: Image;
+  readonly under: Image;
+  readonly #open: Opener;
+  readonly #how: FixtureOptions;
+
+  private constructor(open: Opener, how: FixtureOptions, store: Image, under: Image, made: Volume) {
+    this.#open = open;
+    this.#how = how;
+    this.store = store;
+    this.under = under;
+    this.volume = made;
+    const image = new Uint8Array(how.size);
+    under.read(image, 0, Math.min(under.size, how.size), 0);
+    this.model = new Model(made.origin.id, how.size, how.chunk ?? 4096, how.mode, image);
+  }
+
+  static async make(open: Opener, how: FixtureOptions): Promise<Fixture> {
+    const store = new Image(how.storeSize ?? 0);
+    const random = new Random(7);
+    const under = Image.of(how.image ?? random.bytes(how.mode === "inline" ? 0 : how.size));
+    const create = { size: how.size, ...(how.chunk && { chunk: how.chunk }), ...how.create };
+    const options = { env: seededEnv(1), cacheBytes: 2 ** 20, ...how.options, create };
+    const devices = devicesOf(how, store, under, how.wrap ?? plain);
+    return new Fixture(open, how, store, under, await open(devices, options));
+  }
+
+  /**
+   * Opens the same images again, on plain devices unless said otherwise. Does not close what was
+   * open.
+   */
+  async reopen(wrap: Wrap = plain, options: VolumeOptions = {}): Promise<Volume> {
+    const devices = devicesOf(this.#how, this.store, this.under, wrap);
+    this.volume = await this.#open(devices, { env: seededEnv(2), cacheBytes: 2 ** 20, ...options });
+    return this.volume;
+  }
+
+  async write(view: View, offset: number, bytes: Uint8Array): Promise<void> {
+    await view.write(offset, bytes);
+    this.model.write(view.id, offset, bytes);
+  }
+
+  async snapshot(name: string, of: View = this.volume.origin): Promise<View> {
+    const view = await this.volume.snapshot(name, { of });
+    this.model.snapshot(of.id, view.id, name);
+    return view;
+  }
+
+  async delete(...views: View[]): Promise<void> {
+    await this.volume.delete(...views);
+    for (const view of views) this.model.delete(view.id);
+  }
+
+  /** Every view, wholly; and `check`. */
+  async verify(): Promise<void> {
+    const views = [this.volume.origin, ...this.volume.snapshots];
+    const ids = views.map((view) => view.id).join();
+    const expected = [...this.model.views.keys()].join();
+    if (ids !== expected) throw new Error(`views: found ${ids}, expected ${expected}`);
+    for (const view of views) await mustHold(view, 0, this.model.read(view.id, 0, view.size));
+    await mustBeClean(this.volume);
+  }
+}
+
+const plain: Wrap = (device) => device;
+
+function devicesOf(how: FixtureOptions, store: Image, under: Image, wrap: Wrap): Devices {
+  const fixed = how.storeSize !== undefined;
+  const device = wrap(imageDevice(store, { fixed, name: "store" }), "store");
+  if (how.mode === "inline") return { store: device };
+  const readOnly = how.mode === "base";
+  const below = wrap(imageDevice(under, { fixed: true, readOnly, name: how.mode }), "under");
+  return readOnly ? { store: device, base: below } : { store: device, origin: below };
+}
+
+export async function readAll(view: View): Promise<Uint8Array> {
+  const bytes = new Uint8Array(view.size);
+  await view.read(0, bytes);
+  return bytes;
+}
+
+export async function mustHold(view: View, offset: number, expected: Uint8Array): Promise<void> {
+  const found = new Uint8Array(expected.length).fill(0xee);
+  await view.read(offset, found);
+  const at = found.findIndex((byte, i) => byte !== expected[i]);
+  if (at < 0) return;
+  const bytes = `found ${found[at]}, expected ${expected[at]}`;
+  throw new Error(`view ${view.id} (${view.name}) at byte ${offset + at}: ${bytes}`);
+}
+
+export async function mustBeClean(volume: Volume): Promise<void> {
+  const { clean, problems } = await volume.check();
+  if (!clean) throw new Error(`check: ${JSON.stringify(problems.slice(0, 4))}`);
+}

@@ -1,0 +1,203 @@
+/**
+ * One random history: operations on a volume and on the model, compared after every step.
+ * Everything is drawn from the seed, so that seed and number of steps replay it.
+ */
+import type { View, Volume } from "../../src/volume/types.ts";
+import { firstDifference, same } from "./explain.ts";
+import { Model } from "./model.ts";
+import { Random } from "./prng.ts";
+import { type Media, type Opener, openOn } from "./subjects.ts";
+import {
+  createOptions,
+  drawImage,
+  drawMedia,
+  drawWorld,
+  openOptions,
+  type World,
+} from "./world.ts";
+
+const LOG_LINES = 25;
+
+export interface Range {
+  offset: number;
+  length: number;
+}
+
+export class History {
+  readonly random: Random;
+  readonly world: World;
+  readonly model: Model;
+  volume: Volume;
+  /** Operations done: a burst counts each of its requests. */
+  operations = 0;
+  readonly log: string[] = [];
+  readonly #open: Opener;
+  readonly #media: Media;
+  #names = 0;
+
+  constructor(
+    open: Opener,
+    random: Random,
+    world: World,
+    media: Media,
+    volume: Volume,
+    model: Model,
+  ) {
+    this.#open = open;
+    this.random = random;
+    this.world = world;
+    this.#media = media;
+    this.volume = volume;
+    this.model = model;
+  }
+
+  static async start(open: Opener, seed: number): Promise<History> {
+    const random = new Random(seed);
+    const world = drawWorld(random);
+    const image = drawImage(random, world);
+    const media = await drawMedia(random, world, image);
+    const options = { ...openOptions(world), create: createOptions(world) };
+    const volume = await openOn(open, world.mode, media, options);
+    const model = new Model(volume.origin.id, world.size, world.chunk, world.mode, image);
+    const history = new History(open, random, world, media, volume, model);
+    for (let i = 0; i < world.crowd; i++) await history.#joinCrowd();
+    return history;
+  }
+
+  /** One more snapshot, with data of its own and of what it is a snapshot of. */
+  async #joinCrowd(): Promise<void> {
+    const { random, model } = this;
+    const of = random.chance(0.7) ? model.origin : this.anyView();
+    const name = this.newName();
+    const made = await this.view(of).snapshot(name);
+    model.snapshot(of, made.id, name);
+    for (const id of random.pick([[of], [made.id], [of, made.id]])) {
+      const bytes = random.bytes(512);
+      const offset = random.below(random.chance(0.7) ? 8 : model.size / 512) * 512;
+      await this.view(id).write(offset, bytes);
+      model.write(id, offset, bytes);
+    }
+  }
+
+  note(line: string): void {
+    this.operations++;
+    this.log.push(`${this.operations} ${line}`);
+    if (this.log.length > LOG_LINES) this.log.shift();
+  }
+
+  /** The handle as the volume gives it now: by name, as a new caller would get it. */
+  view(id: number): View {
+    const snapshot = this.model.snapshots.get(id);
+    return snapshot === undefined ? this.volume.origin : this.volume.get(snapshot.name);
+  }
+
+  anyView(): number {
+    const ids = [...this.model.views.keys()];
+    return this.random.chance(0.45) ? this.model.origin : this.random.pick(ids);
+  }
+
+  writableView(): number {
+    const id = this.anyView();
+    return this.model.snapshots.get(id)?.readOnly ? this.model.origin : id;
+  }
+
+  newName(): string {
+    return `s${++this.#names}`;
+  }
+
+  /** A range inside the volume: aligned or not, in one chunk or over several. */
+  range(): Range {
+    const { random, world } = this;
+    const { chunk, reach } = world;
+    const start = random.pick(world.spots);
+    const unit = random.pick([chunk, chunk, 512, 1]);
+    const longest = Math.min(reach, random.pick([chunk, chunk, 2 * chunk, reach]));
+    const offset = start + random.below(Math.ceil(reach / unit)) * unit;
+    const length = random.between(1, Math.max(1, Math.floor(longest / unit))) * unit;
+    const inside = Math.min(offset, world.size - 1);
+    return { offset: inside, length: Math.min(length, world.size - inside) };
+  }
+
+  data(length: number): Uint8Array {
+    return this.random.chance(0.1) ? new Uint8Array(length) : this.random.bytes(length);
+  }
+
+  async check() {
+    this.note("check");
+    const report = await this.volume.check();
+    if (!report.clean) throw new Error(`check: ${JSON.stringify(report.problems.slice(0, 5))}`);
+  }
+
+  async reopen() {
+    this.note("close and open");
+    await this.volume.close();
+    this.volume = await openOn(this.#open, this.world.mode, this.#media, openOptions(this.world));
+    this.#sameSnapshots();
+    if (this.world.shape !== "sparse") await this.verifyAll();
+  }
+
+  async verify(id: number, range: Range): Promise<void> {
+    const found = new Uint8Array(range.length).fill(0xee);
+    await this.view(id).read(range.offset, found);
+    this.compare(id, range, found);
+  }
+
+  async verifyAll(): Promise<void> {
+    this.#sameSnapshots();
+    for (const id of this.model.views.keys()) {
+      for (const spot of this.world.spots) {
+        await this.verify(id, { offset: spot, length: this.world.reach });
+      }
+      if (this.world.shape === "sparse") continue;
+      await this.verify(id, { offset: 0, length: this.world.size });
+    }
+  }
+
+  /** Everything compared, then everything given back: what is still in use then has leaked. */
+  async finish(): Promise<void> {
+    this.note("finish");
+    await this.check();
+    await this.verifyAll();
+    await this.volume.delete(...this.volume.snapshots);
+    for (const id of [...this.model.snapshots.keys()]) this.model.delete(id);
+    await this.volume.reclaimed();
+    await this.volume.origin.trim(0, this.world.size);
+    await this.volume.flush();
+    await this.volume.reclaimed();
+    const whole = this.world.size % this.world.chunk === 0;
+    const { dataBytes } = this.volume.usage();
+    const most = whole || this.world.mode === "attached" ? 0 : this.world.chunk;
+    if (dataBytes > most) throw new Error(`leak: ${dataBytes} bytes of data in an empty volume`);
+    await this.check();
+    await this.volume.close();
+  }
+
+  discard(): void {
+    this.#media.store.discard();
+    this.#media.under?.discard();
+  }
+
+  compare(id: number, range: Range, found: Uint8Array): void {
+    const expected = this.model.read(id, range.offset, range.length);
+    if (same(expected, found)) return;
+    const at = firstDifference(expected, found);
+    const where = `byte ${range.offset + at} of view ${id}`;
+    throw new Error(`${where}: found ${found[at]}, expected ${expected[at]}`);
+  }
+
+  #sameSnapshots(): void {
+    const list = (items: Iterable<[number, string | null]>) => JSON.stringify([...items]);
+    const found = list(this.volume.snapshots.map((view) => [view.id, view.name]));
+    const oldestFirst = [...this.model.snapshots].sort(([a], [b]) => a - b);
+    const expected = list(oldestFirst.map(([id, { name }]) => [id, name]));
+    if (found !== expected) throw new Error(`snapshots: found ${found}, expected ${expected}`);
+  }
+}
+
+export async function expectCode(code: string, promise: Promise<unknown>): Promise<void> {
+  const found = await promise.then(
+    () => "no error",
+    (error) => error.code ?? error,
+  );
+  if (found !== code) throw new Error(`expected ${code}, found ${found}`);
+}

@@ -1,0 +1,315 @@
+/**
+ * The model behind the library's interface, with all of it written to the store at each commit: a
+ * volume that is right and slow. It shows that the suites accept what is right; with a defect,
+ * that they find what is wrong.
+ */
+import { createHash } from "node:crypto";
+import { deserialize, serialize } from "node:v8";
+import type { Device } from "../../src/devices/device.ts";
+import { MultisnapError } from "../../src/errors.ts";
+import type { ByteRange, SnapshotOptions, View, Volume } from "../../src/volume/types.ts";
+import { turns } from "./late.ts";
+import { Model, type OriginMode, PAGE } from "./model.ts";
+import type { Devices, Opener, VolumeOptions } from "./subjects.ts";
+
+export type Defect =
+  | "none"
+  | "snapshot shares the pages"
+  | "trim rounds outwards"
+  | "long writes lose a byte"
+  | "concurrent writes lose an update"
+  | "a late write lands in a new snapshot"
+  | "deleted names stay"
+  | "data leaks"
+  | "flush forgets the commit"
+  | "commit without device flush"
+  | "commit over the last one"
+  | "checksum ignored"
+  | "attached origin not flushed"
+  | "snapshot answers before it is durable"
+  | "recovery brings a deleted snapshot back";
+
+const SLOT = 2 ** 28;
+const ORIGIN = 1;
+
+interface State {
+  sequence: number;
+  next: number;
+  size: number;
+  chunk: number;
+  mode: OriginMode;
+  views: Map<number, Map<number, Uint8Array>>;
+  snapshots: Model["snapshots"];
+}
+
+async function load(device: Device, slot: number, defect: Defect): Promise<State | null> {
+  const head = new Uint8Array(24);
+  await device.read(head, 0, 24, slot * SLOT);
+  const length = new DataView(head.buffer).getUint32(16, true);
+  if (length === 0 || length > SLOT) return null;
+  const body = new Uint8Array(length);
+  await device.read(body, 0, length, slot * SLOT + 24);
+  const sum = createHash("md5").update(body).digest();
+  if (defect !== "checksum ignored" && Buffer.compare(sum, head.subarray(0, 16)) !== 0) return null;
+  return deserialize(body) as State;
+}
+
+async function newState(devices: Devices, create: NonNullable<VolumeOptions["create"]>) {
+  const mode: OriginMode = devices.origin ? "attached" : devices.base ? "base" : "inline";
+  const under = devices.origin ?? devices.base;
+  const size = create.size ?? under?.size() ?? 0;
+  const image = new Uint8Array(Math.min(size, under?.size() ?? 0, 2 ** 24));
+  await under?.read(image, 0, image.length, 0);
+  const model = new Model(ORIGIN, size, create.chunk ?? PAGE, mode, image);
+  const { views, snapshots, chunk } = model;
+  return { sequence: 0, next: ORIGIN + 1, size, chunk, mode, views, snapshots };
+}
+
+export function naive(defect: Defect = "none"): Opener {
+  return async (devices, options) => {
+    const slots = [await load(devices.store, 0, defect), await load(devices.store, 1, defect)];
+    const found = slots.filter((slot) => slot !== null);
+    const last = found.reduce<State | null>((a, b) => (a && a.sequence > b.sequence ? a : b), null);
+    if (options.create === undefined && last === null) throw new MultisnapError("Corrupt", "none");
+    const state = options.create ? await newState(devices, options.create) : (last as State);
+    const volume = new NaiveVolume(devices, state, defect);
+    if (options.create === undefined) await volume.loadOrigin();
+    await volume.commit();
+    return volume as unknown as Volume;
+  };
+}
+
+class NaiveVolume {
+  readonly model: Model;
+  readonly #state: State;
+  readonly #devices: Devices;
+  readonly #defect: Defect;
+  #committed: Promise<void> = Promise.resolve();
+  #closed = false;
+  #written = new Map<number, Uint8Array>();
+  readonly origin: View;
+  readonly #views = new Map<number, View>();
+
+  constructor(devices: Devices, state: State, defect: Defect) {
+    this.model = new Model(ORIGIN, state.size, state.chunk, state.mode);
+    Object.assign(this.model, { views: state.views, snapshots: state.snapshots });
+    this.#state = state;
+    this.#devices = devices;
+    this.#defect = defect;
+    this.origin = this.#view(ORIGIN);
+    for (const id of state.snapshots.keys()) this.#view(id);
+  }
+
+  get chunk(): number {
+    return this.#state.chunk;
+  }
+
+  get snapshots(): View[] {
+    return [...this.model.snapshots.keys()].map((id) => this.#views.get(id) as View);
+  }
+
+  has(name: string): boolean {
+    return this.snapshots.some((view) => view.name === name);
+  }
+
+  get(name: string): View {
+    return this.snapshots.find((view) => view.name === name) ?? fail("NotFound", name);
+  }
+
+  async loadOrigin(): Promise<void> {
+    const size = this.#state.size;
+    if (this.#devices.origin === undefined || size > 2 ** 24) return;
+    const image = new Uint8Array(size);
+    await this.#devices.origin.read(image, 0, size, 0);
+    this.model.write(ORIGIN, 0, image);
+  }
+
+  /** Everything into the older of two slots. */
+  commit(): Promise<void> {
+    this.#committed = this.#committed.then(async () => {
+      const state = this.#state;
+      if (this.#defect !== "commit over the last one") state.sequence++;
+      const body = serialize(state);
+      const bytes = new Uint8Array(24 + body.length);
+      bytes.set(createHash("md5").update(body).digest());
+      new DataView(bytes.buffer).setUint32(16, body.length, true);
+      bytes.set(body, 24);
+      await this.#writeOrigin();
+      if (this.#defect !== "attached origin not flushed") await this.#devices.origin?.flush();
+      await this.#devices.store.write(bytes, 0, bytes.length, (state.sequence % 2) * SLOT);
+      if (this.#defect !== "commit without device flush") await this.#devices.store.flush();
+    });
+    return this.#committed;
+  }
+
+  /** Pages of an attached origin that changed since the last commit. */
+  async #writeOrigin(): Promise<void> {
+    const device = this.#devices.origin;
+    if (device === undefined) return;
+    const pages = new Map(this.model.pages(ORIGIN));
+    for (const index of new Set([...pages.keys(), ...this.#written.keys()])) {
+      const page = pages.get(index) ?? new Uint8Array(PAGE);
+      if (this.#written.get(index) === pages.get(index)) continue;
+      const length = Math.min(PAGE, this.#state.size - index * PAGE);
+      await device.write(page, 0, length, index * PAGE);
+    }
+    this.#written = pages;
+  }
+
+  async snapshot(name: string, options: SnapshotOptions & { of?: View } = {}): Promise<View> {
+    this.#mustBeOpen();
+    if (this.has(name)) fail("Exists", name);
+    const of = options.of?.id ?? ORIGIN;
+    const id = this.#state.next++;
+    this.model.snapshot(of, id, name, options.readOnly);
+    if (this.#defect === "snapshot shares the pages") {
+      this.model.views.set(id, this.model.pages(of));
+    }
+    const view = this.#view(id, of);
+    if (this.#defect !== "snapshot answers before it is durable") await this.commit();
+    if (this.#defect === "a late write lands in a new snapshot") {
+      void turns(1).then(() => this.model.views.set(id, new Map(this.model.pages(of))));
+    }
+    return view;
+  }
+
+  async delete(...snapshots: (View | string)[]): Promise<void> {
+    this.#mustBeOpen();
+    const ids = snapshots.map((one) => (typeof one === "string" ? this.get(one) : one).id);
+    for (const id of ids) if (!this.model.views.has(id)) fail("NotFound", String(id));
+    if (this.#defect === "deleted names stay" && this.model.snapshots.size > 3) return;
+    for (const id of ids) this.model.delete(id);
+    if (this.#defect !== "recovery brings a deleted snapshot back") await this.commit();
+  }
+
+  async rename(snapshot: View | string, name: string): Promise<void> {
+    this.#mustBeOpen();
+    if (this.has(name)) fail("Exists", name);
+    this.model.rename((typeof snapshot === "string" ? this.get(snapshot) : snapshot).id, name);
+    await this.commit();
+  }
+
+  async reclaimed(): Promise<void> {
+    this.#mustBeOpen();
+  }
+
+  async flush(): Promise<void> {
+    this.#mustBeOpen();
+    if (this.#defect !== "flush forgets the commit") await this.commit();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.commit();
+    const { store, origin, base } = this.#devices;
+    for (const device of [store, origin, base]) await device?.close();
+  }
+
+  async *diff(from: View, to: View): AsyncIterable<ByteRange> {
+    const [before, after] = [this.model.pages(from.id), this.model.pages(to.id)];
+    const indices = [...new Set([...before.keys(), ...after.keys()])].sort((a, b) => a - b);
+    let range: ByteRange = { offset: 0, length: 0 };
+    for (const index of indices) {
+      if (before.get(index) === after.get(index)) continue;
+      const offset = index * PAGE;
+      const length = Math.min(PAGE, from.size - offset);
+      if (range.offset + range.length === offset) range.length += length;
+      else {
+        if (range.length > 0) yield range;
+        range = { offset, length };
+      }
+    }
+    if (range.length > 0) yield range;
+  }
+
+  usage() {
+    const views = [...this.model.views];
+    const pages = views.reduce((sum, [id, map]) => sum + (id === ORIGIN ? 0 : map.size), 0);
+    const leaked = this.#defect === "data leaks" ? this.#state.next : 0;
+    return { dataBytes: (pages + leaked) * PAGE, snapshots: views.length - 1, exceptions: pages };
+  }
+
+  status() {
+    return { ...this.usage(), size: this.#state.size, error: null, counters: {} };
+  }
+
+  async check() {
+    return { clean: true, problems: [], blocks: 0, exceptions: 0, chunks: 0 };
+  }
+
+  async write(id: number, offset: number, source: Uint8Array): Promise<void> {
+    this.#check(id, offset, source.length, true);
+    if (this.#defect === "concurrent writes lose an update" && source.length % 512 !== 0) {
+      const first = offset - (offset % 512);
+      const merged = this.model.read(id, first, Math.min(PAGE, this.#state.size - first));
+      await turns(1);
+      const part = source.subarray(0, merged.length - (offset - first));
+      merged.set(part, offset - first);
+      this.model.write(id, first, merged);
+    }
+    const lost =
+      this.#defect === "long writes lose a byte" && source.length > 2 * this.chunk ? 1 : 0;
+    this.model.write(id, offset, source.subarray(lost));
+  }
+
+  trim(id: number, offset: number, length: number): void {
+    this.#check(id, offset, length, true);
+    const chunk = this.chunk;
+    if (this.#defect === "trim rounds outwards") {
+      const first = offset - (offset % chunk);
+      this.model.trim(id, first, Math.ceil((offset + length - first) / chunk) * chunk);
+    } else this.model.trim(id, offset, length);
+  }
+
+  #check(id: number, offset: number, length: number, forWrite: boolean): void {
+    this.#mustBeOpen();
+    if (!this.model.views.has(id)) fail("NotFound", String(id));
+    if (!Number.isInteger(offset) || !Number.isInteger(length) || offset < 0 || length < 0) {
+      fail("Invalid", "range");
+    }
+    if (offset + length > this.#state.size) fail("Invalid", "past the end");
+    if (forWrite && this.model.snapshots.get(id)?.readOnly) fail("ReadOnly", String(id));
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed) fail("Closed", "volume");
+  }
+
+  #view(id: number, parent: number | null = null): View {
+    const volume = this;
+    const view: View = {
+      get name() {
+        return volume.model.snapshots.get(id)?.name ?? null;
+      },
+      id,
+      parent,
+      created: 0,
+      size: this.#state.size,
+      readOnly: this.model.snapshots.get(id)?.readOnly ?? false,
+      read: async (offset, target) => view.readSync(offset, target),
+      write: (offset, source) => volume.write(id, offset, source),
+      trim: async (offset, length) => volume.trim(id, offset, length),
+      writeZeroes: (offset, length) => volume.write(id, offset, new Uint8Array(length)),
+      flush: () => volume.flush(),
+      snapshot: (name, options) => volume.snapshot(name, { ...options, of: view }),
+      readSync(offset, target) {
+        volume.#check(id, offset, target.length, false);
+        target.set(volume.model.read(id, offset, target.length));
+      },
+      writeSync(offset, source) {
+        volume.#check(id, offset, source.length, true);
+        volume.model.write(id, offset, source);
+      },
+    };
+    this.#views.set(id, view);
+    return view;
+  }
+}
+
+function fail(
+  code: "Exists" | "NotFound" | "Invalid" | "ReadOnly" | "Closed",
+  what: string,
+): never {
+  throw new MultisnapError(code, `the naive volume: ${what}`);
+}

@@ -1,0 +1,29 @@
+/**
+ * Random histories against the model. `SEED=7 STEPS=400 npx tsx test/model/random.test.ts` runs
+ * one history; without `SEED`, a fixed set of them.
+ */
+import { suite } from "uvu";
+import { subjects } from "./openers.ts";
+import { runHistory } from "./steps.ts";
+
+const HISTORIES = 400;
+const STEPS = Number(process.env.STEPS ?? 600);
+const GROUP = 50;
+
+for (const subject of subjects) {
+  const test = suite(`random histories: ${subject.name}`);
+  if (process.env.SEED !== undefined) {
+    const seed = Number(process.env.SEED);
+    test(`seed ${seed}, ${STEPS} steps`, async () => {
+      await runHistory(subject.open, seed, STEPS);
+    });
+  } else {
+    for (let first = 1; first <= HISTORIES; first += GROUP) {
+      const last = first + GROUP - 1;
+      test(`seeds ${first} to ${last}, ${STEPS} steps each`, async () => {
+        for (let seed = first; seed <= last; seed++) await runHistory(subject.open, seed, STEPS);
+      });
+    }
+  }
+  test.run();
+}

@@ -1,0 +1,91 @@
+/**
+ * Exhaustive small worlds: two chunks, at most three snapshots, each sequence of steps from a
+ * small alphabet. Left out is what cannot be done, what does nothing, and what differs from
+ * another sequence only in the names of the chunks.
+ */
+export const CHUNKS = 2;
+export const SNAPSHOTS_MAX = 3;
+
+export type Target = "origin" | "newest" | "oldest";
+
+export type Step =
+  | { do: "write"; to: Target; chunk: 0 | 1 | "both" | "half" }
+  | { do: "trim"; to: Target; chunk: 0 | 1 }
+  | { do: "snapshot"; of: Target }
+  | { do: "delete"; which: "newest" | "oldest" }
+  | { do: "reclaim" }
+  | { do: "flush" };
+
+export const alphabet: readonly Step[] = [
+  { do: "write", to: "origin", chunk: 0 },
+  { do: "write", to: "origin", chunk: 1 },
+  { do: "write", to: "origin", chunk: "both" },
+  { do: "write", to: "origin", chunk: "half" },
+  { do: "write", to: "newest", chunk: 0 },
+  { do: "write", to: "newest", chunk: "half" },
+  { do: "write", to: "oldest", chunk: 0 },
+  { do: "trim", to: "origin", chunk: 0 },
+  { do: "trim", to: "newest", chunk: 0 },
+  { do: "snapshot", of: "origin" },
+  { do: "snapshot", of: "newest" },
+  { do: "delete", which: "newest" },
+  { do: "delete", which: "oldest" },
+  { do: "reclaim" },
+];
+
+/** What a prefix leaves, as far as it decides which steps make sense. */
+interface Situation {
+  snapshots: number;
+  /** A chunk was told apart from the other: before that, the second one needs no look. */
+  apart: boolean;
+  toReclaim: boolean;
+}
+
+function after(step: Step, before: Situation): Situation | null {
+  const { snapshots, apart, toReclaim } = before;
+  switch (step.do) {
+    case "flush":
+      return before;
+    case "reclaim":
+      return toReclaim ? { ...before, toReclaim: false } : null;
+    case "delete":
+      if (snapshots === 0 || (snapshots === 1 && step.which === "oldest")) return null;
+      return { snapshots: snapshots - 1, apart, toReclaim: true };
+    case "snapshot":
+      if (snapshots === SNAPSHOTS_MAX || (step.of === "newest" && snapshots === 0)) return null;
+      return { ...before, snapshots: snapshots + 1 };
+    default:
+      if (step.to !== "origin" && snapshots === 0) return null;
+      if (step.to === "oldest" && snapshots === 1) return null;
+      if (step.chunk === 1 && !apart) return null;
+      return step.chunk === "both" ? before : { ...before, apart: true };
+  }
+}
+
+/**
+ * Every sequence of `length` steps that makes sense; a shorter one is the start of a longer one.
+ */
+export function* sequences(length: number, steps = alphabet): Generator<Step[]> {
+  const visit = function* (prefix: Step[], situation: Situation): Generator<Step[]> {
+    if (prefix.length === length) return yield prefix;
+    for (const step of steps) {
+      const next = after(step, situation);
+      if (next !== null) yield* visit([...prefix, step], next);
+    }
+  };
+  yield* visit([], { snapshots: 0, apart: false, toReclaim: false });
+}
+
+export function describeStep(step: Step): string {
+  switch (step.do) {
+    case "reclaim":
+    case "flush":
+      return step.do;
+    case "delete":
+      return `delete ${step.which}`;
+    case "snapshot":
+      return `snapshot of ${step.of}`;
+    default:
+      return `${step.do} ${step.to} ${step.chunk}`;
+  }
+}

@@ -1,0 +1,265 @@
+/** The steps of a random history: each does something to the volume and the model, and compares. */
+import { runBurst } from "./burst.ts";
+import { firstDifference } from "./explain.ts";
+import { expectCode, History, type Range } from "./history.ts";
+import type { Opener } from "./subjects.ts";
+import { describeWorld } from "./world.ts";
+
+/** What a step touched: compared afterwards, together with another view. */
+type Touched = { id: number; range?: Range };
+type Run = (history: History) => Promise<Touched | null>;
+
+const weights = {
+  write: 30,
+  read: 8,
+  writeSync: 6,
+  readSync: 4,
+  burst: 14,
+  trim: 5,
+  writeZeroes: 4,
+  snapshot: 9,
+  delete: 6,
+  rename: 1,
+  refused: 1,
+  flush: 3,
+  reclaimed: 2,
+  diff: 2,
+  check: 1,
+  reopen: 1,
+};
+type Step = keyof typeof weights;
+
+const steps: Record<Step, Run> = {
+  async write(history) {
+    const [id, range] = [history.writableView(), history.range()];
+    history.note(`write ${id} ${range.offset}+${range.length}`);
+    const bytes = history.data(range.length);
+    await history.view(id).write(range.offset, bytes);
+    history.model.write(id, range.offset, bytes);
+    return { id, range };
+  },
+
+  async writeSync(history) {
+    if (history.world.medium === "late") return steps.write(history);
+    const [id, range] = [history.writableView(), history.range()];
+    history.note(`writeSync ${id} ${range.offset}+${range.length}`);
+    const bytes = history.data(range.length);
+    history.view(id).writeSync(range.offset, bytes);
+    history.model.write(id, range.offset, bytes);
+    return { id, range };
+  },
+
+  async read(history) {
+    const [id, range] = [history.anyView(), history.range()];
+    history.note(`read ${id} ${range.offset}+${range.length}`);
+    await history.verify(id, range);
+    return { id, range };
+  },
+
+  async readSync(history) {
+    if (history.world.medium === "late") return steps.read(history);
+    const [id, range] = [history.anyView(), history.range()];
+    history.note(`readSync ${id} ${range.offset}+${range.length}`);
+    const found = new Uint8Array(range.length);
+    history.view(id).readSync(range.offset, found);
+    history.compare(id, range, found);
+    return { id, range };
+  },
+
+  async burst(history) {
+    return await runBurst(history);
+  },
+
+  async trim(history) {
+    const [id, range] = [history.writableView(), trimRange(history)];
+    history.note(`trim ${id} ${range.offset}+${range.length}`);
+    await history.view(id).trim(range.offset, range.length);
+    history.model.trim(id, range.offset, range.length);
+    return { id, range: bounded(history, range) };
+  },
+
+  async writeZeroes(history) {
+    const [id, range] = [history.writableView(), history.range()];
+    history.note(`writeZeroes ${id} ${range.offset}+${range.length}`);
+    await history.view(id).writeZeroes(range.offset, range.length);
+    history.model.writeZeroes(id, range.offset, range.length);
+    return { id, range };
+  },
+
+  async snapshot(history): Promise<Touched | null> {
+    if (history.model.snapshots.size >= history.world.snapshotsMax)
+      return await steps.delete(history);
+    const [of, name, readOnly] = [
+      history.anyView(),
+      history.newName(),
+      history.random.chance(0.15),
+    ];
+    history.note(`snapshot ${name} of ${of}${readOnly ? " read-only" : ""}`);
+    const made = history.random.chance(0.5)
+      ? await history.volume.snapshot(name, { of: history.view(of), readOnly })
+      : await history.view(of).snapshot(name, { readOnly });
+    history.model.snapshot(of, made.id, name, readOnly);
+    return { id: made.id };
+  },
+
+  async delete(history): Promise<Touched | null> {
+    const ids = [...history.model.snapshots.keys()];
+    if (ids.length === 0) return await steps.snapshot(history);
+    const victims = new Set([history.random.pick(ids)]);
+    const more = ids.length > 40 ? 0.95 : 0.3;
+    while (history.random.chance(more)) victims.add(history.random.pick(ids));
+    history.note(`delete ${[...victims]}`);
+    const byName = history.random.chance(0.5);
+    await history.volume.delete(
+      ...[...victims].map((id) => (byName ? (history.view(id).name as string) : history.view(id))),
+    );
+    for (const id of victims) history.model.delete(id);
+    return null;
+  },
+
+  async rename(history) {
+    const ids = [...history.model.snapshots.keys()];
+    if (ids.length === 0) return null;
+    const [id, name] = [history.random.pick(ids), history.newName()];
+    history.note(`rename ${id} ${name}`);
+    await history.volume.rename(history.view(id), name);
+    history.model.rename(id, name);
+    return null;
+  },
+
+  /** What must be refused and change nothing. */
+  async refused(history) {
+    const fixed = [...history.model.snapshots].find(([, snapshot]) => snapshot.readOnly);
+    history.note("refused requests");
+    if (fixed !== undefined) {
+      const view = history.view(fixed[0]);
+      await expectCode("ReadOnly", view.write(0, new Uint8Array(512)));
+      await expectCode("ReadOnly", view.trim(0, history.world.chunk));
+      await expectCode("ReadOnly", view.writeZeroes(0, 512));
+    }
+    const past = new Uint8Array(2);
+    await expectCode("Invalid", history.volume.origin.write(history.world.size - 1, past));
+    await expectCode("Invalid", history.volume.origin.read(history.world.size - 1, past));
+    await expectCode("NotFound", history.volume.delete("nobody"));
+    const taken = history.model.snapshots.values().next().value;
+    if (taken !== undefined) await expectCode("Exists", history.volume.snapshot(taken.name));
+    return null;
+  },
+
+  async flush(history) {
+    history.note("flush");
+    await (history.random.chance(0.5)
+      ? history.volume.flush()
+      : history.view(history.anyView()).flush());
+    return null;
+  },
+
+  async reclaimed(history) {
+    history.note("reclaimed");
+    await history.volume.reclaimed();
+    return null;
+  },
+
+  /** Ranges in order, not touching, and nothing outside of them differs. */
+  async diff(history) {
+    const [from, to] = [history.anyView(), history.anyView()];
+    history.note(`diff ${from} ${to}`);
+    const ranges: Range[] = [];
+    for await (const range of history.volume.diff(history.view(from), history.view(to)))
+      ranges.push(range);
+    let end = -1;
+    for (const { offset, length } of ranges) {
+      if (offset <= end || length <= 0) throw new Error(`diff: ${offset}+${length} after ${end}`);
+      end = offset + length;
+    }
+    if (end > history.world.size) throw new Error(`diff: a range ends at ${end}`);
+    for (const spot of history.world.spots) nothingElseDiffers(history, from, to, spot, ranges);
+    return null;
+  },
+
+  async check(history) {
+    await history.check();
+    return null;
+  },
+
+  async reopen(history) {
+    await history.reopen();
+    return null;
+  },
+};
+
+export async function step(history: History): Promise<void> {
+  const name = history.random.weighted(weights);
+  const touched = await steps[name](history);
+  const range = touched?.range ?? history.range();
+  const other = history.random.pick([...history.model.views.keys()]);
+  for (const id of new Set([touched?.id ?? other, other, history.model.origin])) {
+    await verifyAround(history, id, range);
+  }
+}
+
+/** Never ends inside a short last chunk: whether that one is whole is not said. */
+function trimRange(history: History): Range {
+  if (history.world.shape !== "sparse" && history.random.chance(0.05)) {
+    return {
+      offset: 0,
+      length: Math.floor(history.world.size / history.world.chunk) * history.world.chunk,
+    };
+  }
+  const { offset, length } = history.range();
+  const end = Math.floor(history.world.size / history.world.chunk) * history.world.chunk;
+  return { offset: Math.min(offset, end), length: Math.max(0, Math.min(length, end - offset)) };
+}
+
+function bounded(history: History, range: Range): Range {
+  return { offset: range.offset, length: Math.min(range.length, history.world.reach) };
+}
+
+function verifyAround(history: History, id: number, range: Range): Promise<void> {
+  const { size, chunk, shape } = history.world;
+  if (shape === "tiny" && history.random.chance(0.3))
+    return history.verify(id, { offset: 0, length: size });
+  const offset = Math.max(0, range.offset - history.random.pick([0, 512, chunk]));
+  const end = Math.min(size, range.offset + range.length + history.random.pick([0, 512, chunk]));
+  return history.verify(id, { offset, length: end - offset });
+}
+
+function nothingElseDiffers(
+  history: History,
+  from: number,
+  to: number,
+  spot: number,
+  ranges: Range[],
+): void {
+  const before = history.model.read(from, spot, history.world.reach);
+  const after = history.model.read(to, spot, history.world.reach);
+  for (const { offset, length } of ranges) {
+    const [first, end] = [Math.max(0, offset - spot), Math.max(0, offset + length - spot)];
+    after.set(before.subarray(first, end), Math.min(first, before.length));
+  }
+  const at = firstDifference(before, after);
+  if (at >= 0) throw new Error(`diff ${from} ${to} says nothing of byte ${spot + at}`);
+}
+
+/**
+ * Runs `steps` operations of the history that `seed` stands for; an error names its world, its
+ * end and its replay.
+ */
+export async function runHistory(open: Opener, seed: number, steps: number): Promise<number> {
+  const history = await History.start(open, seed);
+  try {
+    while (history.operations < steps) await step(history);
+    await history.finish();
+    return history.operations;
+  } catch (error) {
+    const lines = [
+      `${error instanceof Error ? error.message : error}`,
+      `  ${describeWorld(history.world)}`,
+      ...history.log.map((line) => `  ${line}`),
+      `  SEED=${seed} STEPS=${steps} npx tsx test/model/random.test.ts`,
+    ];
+    throw new Error(lines.join("\n"), { cause: error });
+  } finally {
+    history.discard();
+  }
+}

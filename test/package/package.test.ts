@@ -1,0 +1,85 @@
+/** What `npm pack` ships: installed in an empty project, it does what the README says. */
+import { spawnSync } from "node:child_process";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+
+const root = path.join(path.dirname(fileURLToPath(import.meta.url)), "..", "..");
+const project = fs.mkdtempSync(path.join(os.tmpdir(), "multisnap-package-"));
+process.on("exit", () => fs.rmSync(project, { recursive: true, force: true }));
+
+const manifest = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8"));
+const example = /^```ts\n(.*?)^```$/ms.exec(readme())?.[1] ?? "";
+const tarball = pack();
+fs.writeFileSync(path.join(project, "package.json"), '{ "name": "empty", "private": true }\n');
+run(project, "npm", "install", "--no-audit", "--no-fund", "--prefer-offline", tarball);
+
+test("the package holds what runs, and nothing else", () => {
+  const list = run(project, "tar", "-tzf", tarball).trim().split("\n");
+  const names = list.map((name) => name.replace(/^package\//, ""));
+  for (const name of [
+    "LICENSE",
+    "README.md",
+    "CHANGELOG.md",
+    "assembly/FORMAT.md",
+    "bin/multisnap.js",
+    "dist/index.js",
+    "dist/index.d.ts",
+    "dist/engine/engine.wasm",
+  ]) {
+    assert.ok(names.includes(name), name);
+  }
+  const expected = /^(LICENSE|package\.json|[A-Z]+\.md|assembly\/FORMAT\.md|(bin|dist)\/.*)$/;
+  assert.equal(
+    names.filter((name) => !expected.test(name)),
+    [],
+  );
+});
+
+test("the README's lines run", () => {
+  assert.match(example, /from "multisnap"/);
+  fs.writeFileSync(path.join(project, "example.mjs"), example);
+  run(project, process.execPath, "example.mjs");
+});
+
+test("the README's lines have types", () => {
+  fs.writeFileSync(path.join(project, "example.mts"), example);
+  const compiler = path.join(root, "node_modules", "typescript", "bin", "tsc");
+  const types = path.join(root, "node_modules", "@types");
+  const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022"];
+  const lib = ["--lib", "es2023,esnext.disposable", "--types", "node", "--typeRoots", types];
+  run(project, process.execPath, compiler, ...options, ...lib, "example.mts");
+});
+
+test("npx multisnap works there", () => {
+  assert.match(run(project, "npx", "--no-install", "multisnap", "--help"), /^Usage: multisnap /);
+  const version = run(project, "npx", "--no-install", "multisnap", "--version").trim();
+  assert.is(version, manifest.version);
+});
+
+test("npx multisnap works in a checkout", () => {
+  assert.match(run(root, "npx", "--no-install", "multisnap", "--help"), /^Usage: multisnap /);
+});
+
+test.run();
+
+function readme(): string {
+  return fs.readFileSync(path.join(root, "README.md"), "utf8");
+}
+
+/** Path of the tarball. Without the scripts: the test run has just built what is packed. */
+function pack(): string {
+  const output = run(root, "npm", "pack", "--ignore-scripts", "--pack-destination", project);
+  return path.join(project, output.trim().split("\n").at(-1) as string);
+}
+
+/** Standard output of a command that must succeed. */
+function run(folder: string, command: string, ...args: string[]): string {
+  const result = spawnSync(command, args, { cwd: folder, encoding: "utf8" });
+  const said = result.stdout + result.stderr + (result.error?.message ?? "");
+  assert.is(result.status, 0, `${command} ${args.join(" ")}\n${said}`);
+  return result.stdout;
+}
