@@ -10,6 +10,7 @@ import { anyLive, cellOf, cellRank, liveCell, ORIGIN, previousLive, rankOf } fro
 import { descend, pathNext } from "./btree/path";
 import { prepare } from "./prepare";
 import { journalAppend } from "./journal";
+import { spaceHold } from "./space";
 import { addRun, putJoined } from "./range";
 import * as c from "./columns";
 
@@ -105,9 +106,16 @@ function fillColumn(newest: u32, chunk: u64, count: u32, place: u64, kind: u32):
   if (old == c.TOO_MANY) return fillTop(newest, last, place, kind);
   const part = <u32>min<u64>(min<u32>(count, c.widthOf(2 * old + 1)), last + 1 - chunk);
   const gaps = listGaps(old, newest, chunk, part, place, kind);
+  if (gaps == 0) return unneeded(place, part);
   const middle = old + gaps;
   const n = c.assemble(old, middle, first, last, chunk, part);
   putJoined(first, 0, old, n, chunk > first ? old : 0);
+  return part;
+}
+
+/** While the copy was made, the views that needed it were written. */
+function unneeded(place: u64, part: u32): i32 {
+  if (place != 0) spaceHold(place, part);
   return part;
 }
 
@@ -162,7 +170,7 @@ function fillTop(newest: u32, last: u64, place: u64, kind: u32): i32 {
     status = pathNext();
   }
   if (status == FAULT) return FAULT;
-  if (!anyLive(below, newest)) return 1;
+  if (!anyLive(below, newest)) return unneeded(place, 1);
   return putGap(last, below, newest, place, FLAG_FILLED | (filled ? kind : shared), 1);
 }
 

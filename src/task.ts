@@ -28,6 +28,12 @@ export function run<T>(task: Task<T>): Promise<T> {
   }
 }
 
+/** Runs a task that answers nothing: null where it ended at once, else the promise of its end. */
+export function runNow(task: Task<void>): Promise<void> | null {
+  const step = task.next();
+  return step.done ? null : follow(task, step.value);
+}
+
 async function follow<T>(task: Task<T>, first: Promise<unknown>): Promise<T> {
   let waiting = first;
   for (;;) {

@@ -14,7 +14,8 @@ const PROBLEMS_SHOWN_MAX = 30;
  * each other.
  */
 const LAYERS: readonly string[][] = [
-  ["errors.ts", "env.ts", "task.ts"],
+  ["errors.ts", "env.ts"],
+  ["task.ts"],
   ["devices"],
   ["engine"],
   ["stores"],

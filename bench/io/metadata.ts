@@ -7,6 +7,9 @@ import { DATA_BYTE, writeAll } from "./stores.ts";
 
 const CHUNK = 4096;
 const GIB = 2 ** 30;
+const PAGE_BYTES = 4096;
+/** A page in the engine's cache. */
+const SLOT_BYTES = 4160;
 const EXCEPTION_BYTES_MOST = 40;
 const SEQUENTIAL_BYTES_MOST = 4096;
 const REWRITES = 10;
@@ -36,19 +39,28 @@ async function randomRows(): Promise<Row[]> {
   await closed.close();
   const what = "metadata per exception, 1M random first writes of 4 KiB";
   const count = `${usage.exceptions.toLocaleString("en")} exceptions`;
+  const each = (bytes: number) => (bytes / usage.exceptions).toFixed(1);
+  const { storeBytes, dataBytes, metadataBytes, fixedBytes, freeBytes } = usage;
+  const held = storeBytes - dataBytes - metadataBytes - fixedBytes - freeBytes;
   return [
     plainRow(
       `${what}, on disk`,
-      perException(usage, usage.metadataBytes),
+      perException(usage, metadataBytes),
       { most: EXCEPTION_BYTES_MOST },
       `${count}; ${(settled.metadataBytes / settled.exceptions).toFixed(1)} after closing`,
     ),
     plainRow(
+      `${what}, in memory`,
+      perException(usage, (metadataBytes * SLOT_BYTES) / PAGE_BYTES),
+      { most: EXCEPTION_BYTES_MOST },
+      "all pages in the cache: a page is kept with 64 bytes about it",
+    ),
+    plainRow(
       `${what}, all of the file but data`,
-      perException(usage, usage.storeBytes - usage.dataBytes),
+      perException(usage, storeBytes - dataBytes),
       null,
-      `of it ${(usage.fixedBytes / usage.exceptions).toFixed(1)} for the journal areas, ` +
-        `${(usage.freeBytes / usage.exceptions).toFixed(1)} free`,
+      `${each(metadataBytes)} metadata, ${each(fixedBytes)} superblocks and journal, ` +
+        `${each(freeBytes)} free, ${each(held)} held by the last checkpoint`,
     ),
   ];
 }

@@ -7,7 +7,7 @@ const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 /** Left out: what changes while the job runs, and what the image itself would hold. */
 const SKIPPED = new Set([".git", "dist"]);
 /** One huge bundle would be most of the image otherwise. */
-const FILE_BYTES_MAX = 8 << 20;
+const FILE_BYTES_MAX = 24 << 20;
 
 const JOINED_BYTES_LEAST = 4 << 20;
 

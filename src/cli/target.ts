@@ -16,15 +16,17 @@ export function parsePath(text: string): string {
 }
 
 /**
- * For commander. The last `@` of the last part of the path divides; a file whose own name has an
- * `@` is meant where only that one exists.
+ * For commander. The last `@` divides, as no name has one. Where the path itself has an `@`, in the
+ * name of a folder or of the store, what is there decides.
  */
 export function parseTarget(text: string): Target {
+  const whole = { store: parsePath(text), name: null };
   const at = text.lastIndexOf("@");
-  if (at <= text.lastIndexOf("/") + 1) return { store: parsePath(text), name: null };
-  const store = text.slice(0, at);
-  if (!fs.existsSync(store) && fs.existsSync(text)) return { store: text, name: null };
-  return { store, name: text.slice(at + 1) };
+  const store = text.slice(0, Math.max(at, 0));
+  if (store === "" || store.endsWith("/")) return whole;
+  const split = { store, name: text.slice(at + 1) };
+  const [likely, other] = split.name.includes("/") ? [whole, split] : [split, whole];
+  return !fs.existsSync(likely.store) && fs.existsSync(other.store) ? other : likely;
 }
 
 /** `NotFound` without a snapshot of that name. */

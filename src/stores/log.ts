@@ -9,7 +9,7 @@
 import type { Engine } from "../engine/engine.ts";
 import { CHECKPOINT } from "../engine/status.ts";
 import { MultisnapError } from "../errors.ts";
-import { Lock, run, settle, Signal, type Task } from "../task.ts";
+import { Lock, runNow, settle, Signal, type Task } from "../task.ts";
 import type { Visit } from "./store.ts";
 import { Visits } from "./visits.ts";
 
@@ -136,18 +136,13 @@ export class Log {
 
   /** The record is durable: what it freed may be used again, once nobody has it in his hands. */
   #release(): void {
-    let over = false;
-    const task = run(this.#releaseNow()).then(
-      () => {
-        over = true;
+    const task = runNow(this.#releaseNow());
+    if (!task) return;
+    this.#releasing = task
+      .catch((error) => this.fail(error))
+      .finally(() => {
         this.#releasing = null;
-      },
-      (error) => {
-        this.#releasing = null;
-        this.fail(error);
-      },
-    );
-    if (!over) this.#releasing = task;
+      });
   }
 
   *#releaseNow(): Task<void> {

@@ -69,7 +69,7 @@ hostile("read and write: offsets and lengths", async () => {
 });
 
 hostile("names of new snapshots", async () => {
-  const names = ["", "a/b", "a\nb", "a\u0007", "x".repeat(256), "a@b"];
+  const names = ["", "a\nb", "a\u0007", "x".repeat(256), "a@b"];
   await unchanged(good, async () => {
     for (const name of names) {
       await refused("Invalid", "snapshot", good, name);
@@ -82,7 +82,7 @@ hostile("names of new snapshots", async () => {
 
 hostile("names of snapshots that are not there", async () => {
   await unchanged(good, async () => {
-    for (const name of ["two", "", "a/b", "a\nb", "x".repeat(256), "__proto__", "origin"]) {
+    for (const name of ["two", "", "a/b", "a\nb", "x".repeat(256), "__proto__"]) {
       await refused("NotFound", "read", `${good}@${name}`, "--offset", "0", "--length", "1");
       await refused("NotFound", "delete", good, "one", name);
     }

@@ -92,16 +92,11 @@ lives("inline origin", async () => {
   await succeed("create", store, "--size", "8M");
   return { store };
 });
-lives("inline origin, large chunks", async () => {
-  const store = fresh("chunks.msnap");
-  await succeed("create", store, "--size", "8M", "--chunk", "64K");
-  return { store };
-});
 lives("inline origin on a base", async () => {
   const base = fresh("base");
   fs.writeFileSync(base, pattern(SIZE, 7));
   const store = fresh("on-base.msnap");
-  await succeed("create", store, "--base", base);
+  await succeed("create", store, "--base", base, "--chunk", "64K");
   return { store, base };
 });
 lives("attached origin", async () => {
@@ -147,12 +142,14 @@ paths("a base is found again or given, and never written", async () => {
   assert.equal([...bytes], [...pattern(10, 1).subarray(8), ...pattern(SIZE, 7).subarray(10, 12)]);
 });
 
-paths("a store whose own name has an @", async () => {
+paths("a store with an @ in its name, a snapshot with a / in its name", async () => {
   const store = fresh("me@home");
   await succeed("create", store, "--size", "1M");
-  await succeed("snapshot", store, "one");
-  await succeed("read", store, "--offset", "0", "--length", "1");
-  await succeed("read", `${store}@one`, "--offset", "0", "--length", "1");
+  await succeed("snapshot", store, "one/two");
+  await succeedWith(pattern(10, 1), "write", store, "--offset", "0");
+  const range = ["--offset", "0", "--length", "10"];
+  assert.ok((await succeed("read", store, ...range)).equals(pattern(10, 1)));
+  assert.ok((await succeed("read", `${store}@one/two`, ...range)).equals(Buffer.alloc(10)));
 });
 paths.run();
 
@@ -255,6 +252,25 @@ reports("the status line of 2009", async () => {
   const [fields, error, , total, allocated, metadata, count, first] = line as number[];
   assert.equal([fields, error, total, count, first], [5, 0, 10240, 1, id]);
   assert.is((allocated as number) - (metadata as number), 2);
+});
+reports("check finds damage: exit code 1, what and where", async () => {
+  const store = fresh("damaged.msnap");
+  await succeed("create", store, "--size", "8M");
+  await succeed("import", store, image);
+  const bytes = fs.readFileSync(store);
+  for (let i = 8192; i < bytes.length; i++) bytes[i] = (bytes[i] as number) ^ 0xff;
+  fs.writeFileSync(store, bytes);
+  await unchanged(store, async () => {
+    const text = await run("check", store);
+    assert.is(text.code, 1);
+    assert.match(text.stdout.toString(), /^\w+: .+\n/);
+    assert.match(text.stderr, /^multisnap: Corrupt: [^\n]+\n$/);
+    const document = await run("check", store, "--json");
+    assert.is(document.code, 1);
+    const { clean, problems } = JSON.parse(document.stdout.toString());
+    assert.is(clean, false);
+    assert.equal(Object.keys(problems[0]).sort(), ["message", "where"]);
+  });
 });
 reports.run();
 

@@ -61,7 +61,7 @@ test("targets", () => {
   assert.throws(() => parseTarget(""), /path/);
 });
 
-test("a store with an @ in its name, where nothing else can be meant", () => {
+test("what is there decides what an @ means", () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "multisnap-words-"));
   try {
     const text = path.join(folder, "disk@home");
@@ -70,6 +70,7 @@ test("a store with an @ in its name, where nothing else can be meant", () => {
     assert.equal(parseTarget(`${text}@a`), { store: text, name: "a" });
     fs.writeFileSync(path.join(folder, "disk"), "");
     assert.equal(parseTarget(text), { store: path.join(folder, "disk"), name: "home" });
+    assert.equal(parseTarget(`${text}@a/b`), { store: text, name: "a/b" });
   } finally {
     fs.rmSync(folder, { recursive: true });
   }

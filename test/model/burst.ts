@@ -3,6 +3,7 @@
  * found afterwards (and what the reads among them found) must be explained by some order, sector
  * by sector.
  */
+import type { MultisnapError } from "../../src/errors.ts";
 import type { View } from "../../src/volume/types.ts";
 import { firstUnexplained, type Patch } from "./explain.ts";
 import type { History, Range } from "./history.ts";
@@ -89,9 +90,10 @@ function launch(flight: Flight, kind: keyof typeof kinds): void {
     case "write": {
       const bytes = history.data(range.length);
       const sync = world.medium !== "late" && random.chance(0.2);
-      if (sync) history.view(id).writeSync(range.offset, bytes);
+      const patch: Patch = { view: id, offset: range.offset, bytes };
+      if (sync) patch.optional = !wroteNow(history.view(id), patch);
       else promises.push(history.view(id).write(range.offset, bytes));
-      patches.push({ view: id, offset: range.offset, bytes });
+      patches.push(patch);
       return;
     }
     case "writeZeroes":
@@ -129,6 +131,17 @@ function launch(flight: Flight, kind: keyof typeof kinds): void {
     case "delete":
       promises.push(volume.delete(history.view(flight.victim as number)));
       flight.deleted = true;
+  }
+}
+
+/** `Busy` is an answer where others are in flight. */
+function wroteNow(view: View, { offset, bytes }: Patch): boolean {
+  try {
+    view.writeSync(offset, bytes);
+    return true;
+  } catch (error) {
+    if ((error as MultisnapError).code === "Busy") return false;
+    throw error;
   }
 }
 

@@ -9,6 +9,8 @@ export interface Patch {
   view: number;
   offset: number;
   bytes: Uint8Array;
+  /** It was refused while others were in flight: it may have taken effect all the same. */
+  optional?: boolean;
 }
 
 /**
@@ -57,12 +59,12 @@ function explainsAnyOrder(
   all: boolean,
 ): boolean {
   const reached = new Set<string>();
-  const full = 2 ** patches.length - 1;
+  const needed = patches.reduce((mask, { optional }, i) => (optional ? mask : mask | (1 << i)), 0);
   const visit = (applied: number, content: Uint8Array): boolean => {
     const key = applied + Buffer.from(content).toString("latin1");
     if (reached.has(key)) return false;
     reached.add(key);
-    if ((!all || applied === full) && same(content, found)) return true;
+    if ((!all || (applied & needed) === needed) && same(content, found)) return true;
     return patches.some(
       (patch, i) =>
         (applied & (1 << i)) === 0 && visit(applied | (1 << i), apply(patch, content, at)),

@@ -5,10 +5,13 @@
 import type { Device } from "../../src/devices/device.ts";
 import { seededEnv } from "../../src/env.ts";
 import type { CreateOptions, View, Volume } from "../../src/volume/types.ts";
+import { firstDifference, same } from "./explain.ts";
 import { Image, imageDevice } from "./image.ts";
 import { Model, type OriginMode } from "./model.ts";
 import { Random } from "./prng.ts";
 import type { Devices, Opener, VolumeOptions } from "./subjects.ts";
+
+const MIB = 2 ** 20;
 
 export type Role = "store" | "under";
 export type Wrap = (device: Device, role: Role) => Device;
@@ -47,8 +50,7 @@ export class Fixture {
 
   static async make(open: Opener, how: FixtureOptions): Promise<Fixture> {
     const store = new Image(how.storeSize ?? 0);
-    const random = new Random(7);
-    const under = Image.of(how.image ?? random.bytes(how.mode === "inline" ? 0 : how.size));
+    const under = how.image === undefined ? randomImage(how) : Image.of(how.image);
     const create = { size: how.size, ...(how.chunk && { chunk: how.chunk }), ...how.create };
     const options = { env: seededEnv(1), cacheBytes: 2 ** 20, ...how.options, create };
     const devices = devicesOf(how, store, under, how.wrap ?? plain);
@@ -92,6 +94,17 @@ export class Fixture {
   }
 }
 
+function randomImage(how: FixtureOptions): Image {
+  const random = new Random(7);
+  const image = new Image();
+  const size = how.mode === "inline" ? 0 : how.size;
+  for (let at = 0; at < size; at += MIB) {
+    const bytes = random.bytes(Math.min(MIB, size - at));
+    image.write(bytes, 0, bytes.length, at);
+  }
+  return image;
+}
+
 const plain: Wrap = (device) => device;
 
 function devicesOf(how: FixtureOptions, store: Image, under: Image, wrap: Wrap): Devices {
@@ -112,8 +125,8 @@ export async function readAll(view: View): Promise<Uint8Array> {
 export async function mustHold(view: View, offset: number, expected: Uint8Array): Promise<void> {
   const found = new Uint8Array(expected.length).fill(0xee);
   await view.read(offset, found);
-  const at = found.findIndex((byte, i) => byte !== expected[i]);
-  if (at < 0) return;
+  if (same(found, expected)) return;
+  const at = firstDifference(found, expected);
   const bytes = `found ${found[at]}, expected ${expected[at]}`;
   throw new Error(`view ${view.id} (${view.name}) at byte ${offset + at}: ${bytes}`);
 }

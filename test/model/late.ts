@@ -6,6 +6,8 @@
 import type { Device, Later } from "../../src/devices/device.ts";
 import type { Random } from "./prng.ts";
 
+const SECTOR = 512;
+
 export interface LateOptions {
   /** Most event loop turns that a call takes. */
   turnsMax?: number;
@@ -28,9 +30,11 @@ export function lateDevice(inner: Device, random: Random, options: LateOptions =
     }
     if (random.chance(0.5)) await turns(1);
   }
-  /** A transfer is not atomic: it is cut at a random sector. */
-  function cut(length: number): number {
-    return length <= 512 ? length : 512 * random.between(1, Math.floor(length / 512));
+  /** A transfer is not atomic: it is cut at the start of some sector of the device. */
+  function cut(length: number, offset: number): number {
+    const first = SECTOR - (offset % SECTOR);
+    if (first >= length) return length;
+    return first + SECTOR * random.below(Math.ceil((length - first) / SECTOR));
   }
   return {
     name: inner.name,
@@ -40,7 +44,7 @@ export function lateDevice(inner: Device, random: Random, options: LateOptions =
     size: () => inner.size(),
     read(target, start, length, offset) {
       if (random.chance(atOnce)) return inner.read(target, start, length, offset);
-      const part = cut(length);
+      const part = cut(length, offset);
       return later([
         () => inner.read(target, start, part, offset),
         () => inner.read(target, start + part, length - part, offset + part),
@@ -48,7 +52,7 @@ export function lateDevice(inner: Device, random: Random, options: LateOptions =
     },
     write(source, start, length, offset) {
       if (random.chance(atOnce)) return inner.write(source, start, length, offset);
-      const part = cut(length);
+      const part = cut(length, offset);
       return later([
         () => inner.write(source, start, part, offset),
         () => inner.write(source, start + part, length - part, offset + part),
