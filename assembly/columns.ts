@@ -14,10 +14,12 @@ import {
   ENTRY_SPAN,
   ENTRY_TO,
   FLAG_HOLE,
+  FLAGS,
   SUPER_ENTRIES,
 } from "./layout";
 import { FAULT } from "./status";
 import { assertThat } from "./assert";
+import { isUnsettled } from "./journal";
 import { anyLive, cellOf, rankOf } from "./timeline";
 import { count, entryAt, setCount } from "./btree/node";
 import { descend, height, pathIndex, pathNext, pathPage, pathPrevious, setPath } from "./btree/path";
@@ -272,7 +274,8 @@ export function joinAt(index: u32): bool {
   for (let i: u32 = 0; i < entries; i++) {
     const l = entryAt(page, start + i) as usize;
     const r = entryAt(page, index + i) as usize;
-    putEntry(r, firstChunk(l), chunkCount(l) + chunkCount(r), afterId(r), toId(r), placeOf(l), flagsOf(r));
+    const flags = isUnsettled(flagsOf(l)) ? flagsOf(l) : flagsOf(r);
+    putEntry(r, firstChunk(l), chunkCount(l) + chunkCount(r), afterId(r), toId(r), placeOf(l), flags);
   }
   memory.copy(entryAt(page, start), right, (n - index) * ENTRY_BYTES);
   setCount(page, n - entries);
@@ -291,7 +294,7 @@ function isEdge(last: bool): bool {
 
 function follows(left: usize, right: usize): bool {
   if (afterId(left) != afterId(right) || toId(left) != toId(right)) return false;
-  if (lastChunk(left) + 1 != firstChunk(right) || flagsOf(left) != flagsOf(right)) return false;
+  if (lastChunk(left) + 1 != firstChunk(right) || ((flagsOf(left) ^ flagsOf(right)) & FLAGS) != 0) return false;
   return (flagsOf(left) & FLAG_HOLE) != 0 || placeOf(left) + chunkCount(left) == placeOf(right);
 }
 

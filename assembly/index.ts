@@ -62,6 +62,7 @@ export { checkpointBegin, checkpointFinish, checkpointSeal, checkpointStep } fro
 export {
   journalAccept,
   journalAsk,
+  journalDurable,
   journalLength,
   journalPending,
   journalRewind,
@@ -73,6 +74,7 @@ export { pendingRemove } from "./conflict";
 /** After the last record: a walk that was not over begins anew. */
 export function replayDone(): void {
   store<u32>(m.RECLAIM_ACTIVE, 0);
+  store<u64>(m.JOURNAL_DURABLE, load<u64>(m.JOURNAL_SEQUENCE) - 1);
   timeline.clearDying();
 }
 

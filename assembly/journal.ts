@@ -24,6 +24,31 @@ export function journalReset(): void {
   store<u32>(m.JOURNAL_LAST, 0);
 }
 
+/** The record written last is durable. */
+export function journalDurable(): void {
+  store<u64>(m.JOURNAL_DURABLE, load<u64>(m.JOURNAL_SEQUENCE) - 1);
+}
+
+/** Mark of the open record for entries that it takes views away from. */
+export function epoch(): u32 {
+  return epochOf(load<u64>(m.JOURNAL_SEQUENCE));
+}
+
+function epochOf(sequence: u64): u32 {
+  return (<u32>(sequence % 4095) + 1) << l.EPOCH_SHIFT;
+}
+
+/**
+ * Whether the record of this mark may not be durable yet. After a crash the views that it took away would see the place again: it is not overwritten
+ * in place before. (A mark comes again after 4,095 records; then a write goes to a new place without need.)
+ */
+export function isUnsettled(mark: u32): bool {
+  for (let s = load<u64>(m.JOURNAL_DURABLE) + 1; s <= load<u64>(m.JOURNAL_SEQUENCE); s++) {
+    if ((mark & ~l.FLAGS) == epochOf(s)) return true;
+  }
+  return false;
+}
+
 /** Whether `bytes` more fit into the open record. */
 // @ts-ignore: decorator
 @inline

@@ -31,6 +31,8 @@ export const LEAF_MAX: u32 = 168; // (4096 - 64) / 24
 export const FLAG_SHARED: u32 = 1; // another entry of the column can name the same place
 export const FLAG_HOLE: u32 = 2; // reads as zeros; the place is 0
 export const FLAG_FILLED: u32 = 4; // every live view below this entry has an entry (attached origin)
+export const FLAGS: u32 = 15;
+export const EPOCH_SHIFT: u32 = 4; // 12 bits: number of the record that last took views away from this entry, mod 4095, + 1
 
 // ---- inner entry: 16 bytes
 export const INNER_LAST: u32 = 0; // u64: last chunk << 16 of the child's last entry

@@ -92,7 +92,10 @@ export const JOURNAL_USED: usize = JOURNAL_OPEN + 4; // bytes in it, header incl
 export const JOURNAL_LAST: usize = JOURNAL_USED + 4; // address of the last operation, 0 none
 export const JOURNAL_HEAD: usize = JOURNAL_LAST + 4; // blocks used of the current area
 export const JOURNAL_SEQUENCE: usize = JOURNAL_HEAD + 8; // of the next record
-export const JOURNAL_CHAIN: usize = JOURNAL_SEQUENCE + 8; // crc of the record before
+export const JOURNAL_DURABLE: usize = JOURNAL_SEQUENCE + 8; // the last record that is durable
+/** Record in which an entry that shared its place with another was last replaced. */
+export const SHARED_DROPPED: usize = JOURNAL_DURABLE + 8;
+export const JOURNAL_CHAIN: usize = SHARED_DROPPED + 8; // crc of the record before
 export const JOURNAL_CURSOR: usize = JOURNAL_CHAIN + 4; // replay: address of the next operation
 export const JOURNAL_DONE: usize = JOURNAL_CURSOR + 4; // replay: chunks done of that operation
 export const JOURNAL_STAGE: usize = JOURNAL_DONE + 8;

@@ -58,6 +58,7 @@ function derive(limit: f64): void {
   store<u32>(m.ZERO_DEFAULT, load<u32>(m.SUPER + l.SUPER_MODE) == 0 ? 1 : 0);
   store<u64>(m.GENERATION, load<u64>(m.SUPER + l.SUPER_GENERATION) + 1);
   store<u64>(m.JOURNAL_SEQUENCE, load<u64>(m.SUPER + l.SUPER_SEQUENCE));
+  store<u64>(m.JOURNAL_DURABLE, load<u64>(m.SUPER + l.SUPER_SEQUENCE) - 1);
   store<u64>(m.SPACE_RESERVE, (64 << m.PAGE_SHIFT) >>> shift);
 }
 

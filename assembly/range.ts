@@ -2,10 +2,22 @@
  * What the range store decides: where a view's chunks lie, what a write needs, and how the tree is after it (design 4). One rule: a view's own
  * write makes (previous live view, v] -> place, and what covered v before keeps the sides that a live view still sees.
  */
-import { BELOW, FOUND, MIDDLE, NEW, RUNS, RUNS_MAX, ZERO_DEFAULT } from "./memory";
+import {
+  BELOW,
+  FOUND,
+  JOURNAL_DURABLE,
+  JOURNAL_SEQUENCE,
+  MIDDLE,
+  NEW,
+  RUNS,
+  RUNS_MAX,
+  SHARED_DROPPED,
+  ZERO_DEFAULT,
+} from "./memory";
 import {
   FLAG_FILLED,
   FLAG_HOLE,
+  FLAGS,
   FLAG_SHARED,
   OP_MAP,
 } from "./layout";
@@ -22,7 +34,7 @@ import {
 } from "./timeline";
 import { descend, pathIndex, pathNext } from "./btree/path";
 import { noteSparse, prepare } from "./prepare";
-import { journalAppend } from "./journal";
+import { epoch, isUnsettled, journalAppend } from "./journal";
 import { spaceHold } from "./space";
 import * as c from "./columns";
 
@@ -111,10 +123,12 @@ function runKind(cell: u32, last: u64, writing: bool): u32 {
   return answer == FAULT ? <u32>FAULT : answer == 1 ? RUN_PRIVATE : RUN_SHARED;
 }
 
-/** Whether no other live view sees the place of the entry at the path. 1, 0, FAULT; the path is spoilt where the entry is shared. */
+/** Whether no other live view sees the place of the entry at the path, now and after a crash. 1, 0, FAULT; the path is spoilt where the entry is shared. */
 function isPrivate(entry: usize, cell: u32, last: u64): i32 {
   if (anyLiveBut(cellOf(c.afterId(entry)), cellOf(c.toId(entry)), cell)) return 0;
+  if (isUnsettled(c.flagsOf(entry))) return 0;
   if ((c.flagsOf(entry) & FLAG_SHARED) == 0) return 1;
+  if (load<u64>(SHARED_DROPPED) > load<u64>(JOURNAL_DURABLE)) return 0;
   const named = c.isNamed(last, c.placeOf(entry), c.toId(entry), true);
   return named == FAULT ? FAULT : 1 - named;
 }
@@ -184,6 +198,7 @@ function mapColumn(cell: u32, chunk: u64, count: u32, place: u64, hole: bool): i
       const named = c.isNamed(last, freed - (chunk - first), c.toId(e), false);
       if (named == FAULT) return FAULT;
       if (named == 1) freed = 0;
+      store<u64>(SHARED_DROPPED, load<u64>(JOURNAL_SEQUENCE));
     }
     middle = divide(index, old, cell, place, hole, drop);
     if (middle + (drop ? 1 : 0) != <u32>old) freed = 0;
@@ -215,17 +230,18 @@ function divide(index: u32, n: u32, cell: u32, place: u64, hole: bool, drop: boo
   const after = cellOf(c.afterId(e));
   const to = cellOf(c.toId(e));
   const source = c.placeOf(e);
-  const flags = c.flagsOf(e);
+  const flags = c.flagsOf(e) & FLAGS;
   const low = higher(previousLive(cell), after);
   const lower = low != load<u32>(after) && anyLive(after, cellOf(low));
   const upper = to != cell && anyLive(cell, to);
   const own: u32 = drop ? 0 : 1;
   const size = own + (lower ? 1 : 0) + (upper ? 1 : 0);
-  const both = lower && upper && (flags & FLAG_HOLE) == 0 ? FLAG_SHARED : 0;
+  const both: u32 = lower && upper && (flags & FLAG_HOLE) == 0 ? FLAG_SHARED : 0;
+  const sides = flags | both | epoch();
   c.openList(MIDDLE, n, index + 1, <i32>size - 1);
   let at = e;
   if (lower) {
-    c.putEntry(at, first, count, load<u32>(after), low, source, flags | both);
+    c.putEntry(at, first, count, load<u32>(after), low, source, sides);
     at += 24;
   }
   if (own) {
@@ -233,6 +249,6 @@ function divide(index: u32, n: u32, cell: u32, place: u64, hole: bool, drop: boo
     c.putEntry(at, first, count, low, load<u32>(cell), place, hole ? kept | FLAG_HOLE : kept);
     at += 24;
   }
-  if (upper) c.putEntry(at, first, count, load<u32>(cell), load<u32>(to), source, flags | both);
+  if (upper) c.putEntry(at, first, count, load<u32>(cell), load<u32>(to), source, sides);
   return n + size - 1;
 }

@@ -27,7 +27,7 @@ import {
 } from "./timeline";
 import { descend, pathNext, pathPrevious } from "./btree/path";
 import { prepare } from "./prepare";
-import { journalAppend, journalReclaim } from "./journal";
+import { isUnsettled, journalAppend, journalReclaim } from "./journal";
 import { spaceHold } from "./space";
 import { putJoined } from "./range";
 import * as c from "./columns";
@@ -145,6 +145,7 @@ function tidy(n: u32, below: u32): u32 {
     const before = c.listAt(NEW, kept - 1);
     if (kept > 0 && c.toId(before) == load<u32>(after) && samePlace(before, e)) {
       store<u32>(before, load<u32>(highest), 12);
+      if (isUnsettled(c.flagsOf(e))) c.setFlags(before, c.flagsOf(e));
     } else {
       const place = c.placeOf(e);
       const at = c.listAt(NEW, kept++);

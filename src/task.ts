@@ -6,13 +6,17 @@ import { MultisnapError } from "./errors.ts";
 
 export type Task<T> = Generator<Promise<unknown>, T, unknown>;
 
-/** Runs a task that must not wait. */
+/** Runs a task that must not wait; one that would is ended where it stands, and `Busy` thrown. */
 export function runSync<T>(task: Task<T>, what: string): T {
   const step = task.next();
   if (step.done) return step.value;
-  // It goes on in the background: what it began is finished, only this caller does not see its end.
-  follow(task, step.value).catch(() => {});
-  throw new MultisnapError(
+  task.return(undefined as T);
+  throw inFlight(what);
+}
+
+/** What a synchronous call answers that would have to wait. */
+export function inFlight(what: string): MultisnapError {
+  return new MultisnapError(
     "Busy",
     `${what}: has to wait for a request that is in flight; use the asynchronous call`,
   );

@@ -48,6 +48,7 @@ export interface EngineExports {
 
   journalPending(): number;
   journalSeal(): number;
+  journalDurable(): void;
   journalAsk(length: number): number;
   journalLength(): number;
   journalAccept(): number;

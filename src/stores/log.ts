@@ -124,6 +124,7 @@ export class Log {
     yield* this.#flush();
     yield* settle(engine.device.write(engine.u8, ioAddress, ioLength, ioOffset));
     yield* this.#flush();
+    engine.x.journalDurable();
     this.commits++;
     this.#release();
   }

@@ -121,7 +121,7 @@ export interface ExceptionStore {
   commit(visit: Visit | null): Task<void>;
   /** Whether there are changes that a commit would write. */
   readonly uncommitted: boolean;
-  /** Tells that data was written that a flush must reach. */
+  /** Data has been written that a flush must reach: called when the write has ended, or a flush that overtook it would be the last. */
   touched(): void;
   checkpoint(trim: boolean): Task<void>;
   /** A failure after which nothing is changed any more. */

@@ -74,8 +74,8 @@ export class OriginWriter {
       return 0;
     }
     const length = Math.min(left, planned * chunk - within);
-    core.originDirty = true;
     yield* settle(core.origin!.write(bytes, start, length, at));
+    core.originDirty = true;
     return length;
   }
 
@@ -83,6 +83,7 @@ export class OriginWriter {
   *#copyOut(spans: Span[], visit: Visit, mayWait: boolean): Task<void> {
     const core = this.#core;
     const slots: number[] = [];
+    core.changes++;
     try {
       for (const span of spans) {
         slots.push(core.pend(span.chunk, span.count, ORIGIN, PENDING_COPY, 0));
@@ -164,9 +165,9 @@ export class OriginWriter {
     const place = store.allocated();
     const slot = core.pend(first, count, ORIGIN, PENDING_COPY, place);
     try {
-      store.touched();
       try {
         yield* settle(store.device.write(store.memory, address, count * chunk, place * chunk));
+        store.touched();
       } catch (error) {
         let status: number;
         while ((status = store.giveBack(place, count)) < 0) yield* store.serve(status, visit);

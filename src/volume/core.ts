@@ -61,6 +61,7 @@ export class Core {
   };
   readonly #queueDepth: number;
   #inFlight = 0;
+  #active = 0;
   readonly #room: (() => void)[] = [];
   #writers = 0;
   #barrier = false;
@@ -85,7 +86,17 @@ export class Core {
 
   /** Whether a request can run to its end at once: nothing is in its way and nothing can come. */
   get quiet(): boolean {
-    return this.synchronous && this.#inFlight === 0 && !this.#barrier && !this.store.paused;
+    return this.synchronous && this.#active === 0;
+  }
+
+  /** Counts a task as long as it runs. */
+  *tracked<T>(work: Task<T>): Task<T> {
+    this.#active++;
+    try {
+      return yield* work;
+    } finally {
+      this.#active--;
+    }
   }
 
   assertOpen(): void {

@@ -6,7 +6,7 @@ import type { Device } from "../devices/device.ts";
 import { RUN_PRIVATE, RUN_SHARED } from "../engine/status.ts";
 import { MultisnapError } from "../errors.ts";
 import type { ViewRecord } from "../stores/store.ts";
-import { run, runSync, type Task } from "../task.ts";
+import { inFlight, run, runSync, type Task } from "../task.ts";
 import { ORIGIN } from "./core.ts";
 import type { SnapshotOptions, View } from "./types.ts";
 import type { DiskVolume } from "./volume.ts";
@@ -78,6 +78,7 @@ export class DiskView implements View {
     this.#assertSynchronous();
     try {
       this.#checkWrite(offset, source);
+      if (!this.volume.core.quiet) throw inFlight("writeSync");
       if (this.#writeNow(offset, source)) return;
       runSync(this.#writeTask(offset, source, false), "writeSync");
     } catch (error) {
@@ -129,8 +130,8 @@ export class DiskView implements View {
     const { store } = core;
     if (store.lookup(this.id, chunk, 1, true) !== 1) return false;
     if (store.runKind(0) === RUN_PRIVATE) {
-      store.touched();
       store.device.write(source, 0, length, store.runPlace(0) * this.#chunk + within);
+      store.touched();
     } else {
       if (length !== this.#chunk || store.allocate(1) !== 1) return false;
       if (!this.#writePlace(chunk, source, store.allocated())) return true;
@@ -142,9 +143,9 @@ export class DiskView implements View {
   /** One whole chunk to a new place. */
   #writePlace(chunk: number, source: Uint8Array, place: number): boolean {
     const { store } = this.volume.core;
-    store.touched();
     try {
       store.device.write(source, 0, source.length, place * this.#chunk);
+      store.touched();
     } catch (error) {
       runSync(this.volume.giveBack(place), "writeSync");
       throw error;
@@ -174,7 +175,7 @@ export class DiskView implements View {
     const work = this.#plain
       ? volume.originWriter.write(offset, source, mayWait)
       : volume.writer.write(this.id, offset, source);
-    yield* volume.core.writing(volume.guard(work));
+    yield* volume.guard(volume.core.writing(work));
     this.#countWrite(source.length);
   }
 
@@ -183,7 +184,8 @@ export class DiskView implements View {
       this.#checkRange(offset, length);
       this.#checkWritable();
       const { core } = this.volume;
-      return run(core.queued(core.writing(this.volume.guard(this.#zeroTask(offset, length, exact)))));
+      const work = core.writing(this.#zeroTask(offset, length, exact));
+      return run(core.queued(this.volume.guard(work)));
     } catch (error) {
       return Promise.reject(this.volume.explain(error));
     }

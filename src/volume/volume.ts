@@ -88,7 +88,7 @@ export class DiskVolume implements Volume {
     const { core } = this;
     const { store } = core;
     const id = yield* core.between(() => this.#create(source, name, readOnly));
-    yield* store.commit(null);
+    yield* this.#flushTask();
     return new DiskView(this, store.view(id)!);
   }
 
@@ -127,7 +127,7 @@ export class DiskVolume implements Volume {
       }
     }
     core.changes++;
-    yield* this.#settleChanges();
+    yield* this.#flushTask();
   }
 
   async rename(snapshot: View | string, name: string): Promise<void> {
@@ -145,7 +145,7 @@ export class DiskVolume implements Volume {
       yield* store.serve(status, null);
       yield* store.gate(null);
     }
-    yield* store.commit(null);
+    yield* this.#flushTask();
   }
 
   reclaimed(options: ProgressOptions = {}): Promise<void> {
@@ -180,12 +180,9 @@ export class DiskVolume implements Volume {
     }
   }
 
+  /** The attached origin first: what a snapshot sees of it is durable before the snapshot is. */
   *#flushTask(): Task<void> {
-    yield* this.#settleChanges();
     yield* this.#flushOrigin();
-  }
-
-  *#settleChanges(): Task<void> {
     const { changes } = this.core;
     yield* this.core.store.commit(null);
     this.core.settled = Math.max(this.core.settled, changes);
@@ -272,7 +269,7 @@ export class DiskVolume implements Volume {
   /** Makes of whatever a task throws an error that callers can use. A trap of the engine poisons the volume. */
   *guard<T>(work: Task<T>): Task<T> {
     try {
-      return yield* work;
+      return yield* this.core.tracked(work);
     } catch (error) {
       throw this.explain(error);
     }

@@ -64,8 +64,8 @@ export class Writer {
     if (store.runKind(0) === RUN_PRIVATE) {
       const length = Math.min(left, store.runCount(0) * chunk - within);
       const target = store.runPlace(0) * chunk + within;
-      store.touched();
       yield* settle(store.device.write(bytes, start, length, target));
+      store.touched();
       return length;
     }
     let wanted = store.runCount(0);
@@ -96,9 +96,9 @@ export class Writer {
     const { store } = core;
     const slot = core.pend(piece.first, piece.count, piece.view, PENDING_COPY, piece.place);
     try {
-      store.touched();
       try {
         yield* this.#put(piece, bytes, start, visit);
+        store.touched();
       } catch (error) {
         yield* this.#giveBack(piece, visit);
         throw error;

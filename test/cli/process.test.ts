@@ -50,10 +50,13 @@ test("a slow reader gets everything, and memory stays bounded", async () => {
 test("a store that another process has open is Busy", async () => {
   const writer = start("write", store, "--offset", "0");
   const end = finished(writer);
-  await opened(writer);
-  await refused("Busy", "snapshot", store, "one");
-  await refused("Busy", "status", store);
-  writer.stdin?.end(pattern(100, 3));
+  try {
+    await opened(writer);
+    await refused("Busy", "snapshot", store, "one");
+    await refused("Busy", "status", store);
+  } finally {
+    writer.stdin?.end(pattern(100, 3));
+  }
   assert.is((await end).code, 0);
   const bytes = await succeed("read", store, "--offset", "1M", "--length", "100");
   assert.ok(bytes.equals(pattern(100, 3)));

@@ -55,7 +55,10 @@ export class Model {
   }
 
   writeZeroes(id: number, offset: number, length: number): void {
-    for (const index of [...this.pages(id).keys()]) {
+    const pages = this.pages(id);
+    const sparse = length > pages.size * PAGE;
+    const range = Array.from(sparse ? [] : parts(offset, length), ({ index }) => index);
+    for (const index of sparse ? [...pages.keys()] : range.filter((one) => pages.has(one))) {
       const from = Math.max(offset, index * PAGE);
       const to = Math.min(offset + length, index * PAGE + PAGE);
       if (from < to) this.write(id, from, ZEROS.subarray(0, to - from));
