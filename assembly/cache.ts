@@ -221,39 +221,46 @@ function askGrow(): i32 {
   return GROW;
 }
 
+/**
+ * Frees the first page in the hand's way that was not touched since the hand last passed. A dirty one is written first, however many clean ones there are:
+ * else the only clean page, the one that an operation waits for, would go again and again.
+ */
 function evict(): i32 {
   const first = load<u32>(m.SLOTS_FIRST);
   const end = load<u32>(m.SLOTS_END);
   let hand = load<u32>(m.SLOTS_HAND);
-  let victim: u32 = 0;
   for (let left = 2 * load<u32>(m.SLOTS_TOTAL); left > 0; left--) {
-    hand += SLOT_BYTES;
     if (hand >= end) hand = first;
     const flags = load<u32>(hand + FLAGS);
+    const slot = hand;
+    hand += SLOT_BYTES;
     if ((flags & CACHED) == 0 || (flags & WRITING) != 0) continue;
     if (flags & REFERENCED) {
-      store<u32>(hand + FLAGS, flags & ~REFERENCED);
+      store<u32>(slot + FLAGS, flags & ~REFERENCED);
       continue;
     }
     if ((flags & DIRTY) == 0) {
       store<u32>(m.SLOTS_HAND, hand);
-      unlink(hand);
-      release(hand);
+      unlink(slot);
+      release(slot);
       return 0;
     }
-    if (victim == 0) victim = hand;
+    if (load<u32>(m.READ_ONLY) != 0) continue;
+    store<u32>(m.SLOTS_HAND, slot);
+    return writeBack(slot);
   }
-  if (victim == 0 || load<u32>(m.READ_ONLY) != 0) return askGrow();
-  store<u32>(m.SLOTS_HAND, victim);
-  const flags = load<u32>(victim + FLAGS);
-  store<u32>(victim + FLAGS, (flags & ~DIRTY) | WRITING);
+  return askGrow();
+}
+
+function writeBack(slot: u32): i32 {
+  store<u32>(slot + FLAGS, (load<u32>(slot + FLAGS) & ~DIRTY) | WRITING);
   store<u32>(m.DIRTY_COUNT, load<u32>(m.DIRTY_COUNT) - 1);
-  const page = victim + SLOT_HEADER;
+  const page = slot + SLOT_HEADER;
   seal(page);
-  store<u32>(m.IO_BLOCK, load<u32>(victim + BLOCK));
+  store<u32>(m.IO_BLOCK, load<u32>(slot + BLOCK));
   store<u32>(m.IO_ADDRESS, page);
   store<u32>(m.IO_LENGTH, m.PAGE);
-  store<f64>(m.IO_OFFSET, <f64>blockOffset(load<u32>(victim + BLOCK)));
+  store<f64>(m.IO_OFFSET, <f64>blockOffset(load<u32>(slot + BLOCK)));
   return WRITE_BACK;
 }
 

@@ -11,7 +11,7 @@ import { descend, pathNext } from "./btree/path";
 import { prepare } from "./prepare";
 import { journalAppend } from "./journal";
 import { spaceHold } from "./space";
-import { addRun, putJoined } from "./range";
+import { addRun, putJoined, someOr } from "./range";
 import * as c from "./columns";
 
 /** Kinds of runs of a plan. */
@@ -31,7 +31,7 @@ export function planCopyOut(chunk: u64, count: u32): i32 {
   let n: u32 = 0;
   while (chunk < end && n < RUNS_MAX - 1) {
     const status = descend(chunk, 0);
-    if (status == FAULT) return FAULT;
+    if (status == FAULT) return someOr(n);
     const first = status == 0 ? end : c.firstChunk(c.here());
     if (first > chunk) {
       const stop = min<u64>(first, end);
@@ -41,7 +41,7 @@ export function planCopyOut(chunk: u64, count: u32): i32 {
     }
     const stop = min<u64>(c.lastChunk(c.here()) + 1, end);
     const open = hasGap(newest);
-    if (open == FAULT) return FAULT;
+    if (open == FAULT) return someOr(n);
     n = addRun(n, open == 1 ? RUN_COPY : RUN_READY, stop - chunk, 0);
     chunk = stop;
   }

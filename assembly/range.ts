@@ -91,7 +91,7 @@ export function lookup(view: u32, chunk: u64, count: u32, writing: bool): i32 {
   let n: u32 = 0;
   let status = descend(chunk, 0);
   while (chunk < end && n < RUNS_MAX - 1) {
-    if (status == FAULT) return FAULT;
+    if (status == FAULT) return someOr(n);
     const first = status == 0 ? end : c.firstChunk(c.here());
     if (first > chunk) {
       const stop = min<u64>(first, end);
@@ -102,14 +102,21 @@ export function lookup(view: u32, chunk: u64, count: u32, writing: bool): i32 {
     const last = c.lastChunk(c.here());
     const stop = min<u64>(last + 1, end);
     const covered = cover(rank, view);
-    if (covered == FAULT) return FAULT;
+    if (covered == FAULT) return someOr(n);
     const kind = covered == 0 ? RUN_UNMAPPED : runKind(cell, last, writing);
-    if (<i32>kind == FAULT) return FAULT;
+    if (<i32>kind == FAULT) return someOr(n);
     n = addRun(n, kind, stop - chunk, load<u64>(FOUND) + (chunk - load<u64>(FOUND, 8)));
     chunk = stop;
     if (chunk < end) status = covered == 1 && !writing ? c.nextColumn() : descend(chunk, 0);
   }
   return n;
+}
+
+/**
+ * A page is missing: what was found so far is an answer, too. Else a walk over more pages than the cache holds would begin anew for ever.
+ */
+export function someOr(n: u32): i32 {
+  return n > 0 ? n : FAULT;
 }
 
 /** Kind of the path's entry, which covers the view; its place and first chunk go to FOUND. */

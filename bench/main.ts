@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- section ...] [--json]`: measures this machine and prints one table; `--json` prints one document.
- * Progress goes to standard error.
+ * `npm run bench [-- section ...] [--json]`: measures this machine and prints one table; `--json`
+ * prints one document. Progress goes to standard error.
  */
 import { parseArgs } from "node:util";
 import { afterSnapshot } from "./io/after-snapshot.ts";

@@ -1,6 +1,6 @@
 /**
- * How every comparison is made: the contestants run in turns, the first turn only warms up, and a ratio is the median
- * of the ratios within a turn, so that what disturbs the machine disturbs both.
+ * How every comparison is made: the contestants run in turns, the first turn only warms up, and a
+ * ratio is the median of the ratios within a turn, so that what disturbs the machine disturbs both.
  */
 
 import { setImmediate } from "node:timers/promises";

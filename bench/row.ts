@@ -48,7 +48,10 @@ function isMet(value: number, target: Target | null): boolean | null {
   return value >= (target.least ?? -Infinity) && value <= (target.most ?? Infinity);
 }
 
-/** A figure against a peer: the target is on the ratio. A peer's NaN is one that could not be built here. */
+/**
+ * A figure against a peer: the target is on the ratio. A peer's NaN is one that could not be built
+ * here.
+ */
 export function comparedRow(
   measure: string,
   ours: Figure,

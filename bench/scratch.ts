@@ -1,4 +1,7 @@
-/** The folder that a benchmark works in: on a tmpfs where there is one, and gone at the end, whatever the end is. */
+/**
+ * The folder that a benchmark works in: on a tmpfs where there is one, and gone at the end,
+ * whatever the end is.
+ */
 import {
   closeSync,
   mkdtempSync,
@@ -49,8 +52,8 @@ export function openScratch(): Scratch {
 }
 
 /**
- * Makes the kernel find `bytes` of memory once. A virtual machine's first touch of a page costs many times a later one,
- * and would be counted against whoever came first.
+ * Makes the kernel find `bytes` of memory once. A virtual machine's first touch of a page costs
+ * many times a later one, and would be counted against whoever came first.
  */
 export function touchMemory(scratch: Scratch, bytes: number): void {
   const piece = Buffer.alloc(4 << 20, 1);

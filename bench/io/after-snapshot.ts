@@ -1,6 +1,7 @@
 /**
- * 4 KiB requests after a snapshot, one at a time, in random order over a fully written volume: the first write to each
- * chunk, later writes, reads. Every turn has a new store; the peers do the same offsets with bare system calls.
+ * 4 KiB requests after a snapshot, one at a time, in random order over a fully written volume: the
+ * first write to each chunk, later writes, reads. Every turn has a new store; the peers do the same
+ * offsets with bare system calls.
  */
 import { buildPeer, FilePeer } from "../peers/peer.ts";
 import { medianOf, ratioOf, takeTurns, TURNS } from "../measure.ts";
@@ -44,7 +45,10 @@ async function ours(context: Context, chunk: number, run: Run) {
   }
 }
 
-/** The system calls that are needed: a pwrite where nothing is copied, else old chunk in, new chunk out. */
+/**
+ * The system calls that are needed: a pwrite where nothing is copied, else old chunk in, new chunk
+ * out.
+ */
 function needed(peer: FilePeer, chunk: number) {
   const pages = { bytes: BYTES, unit: PAGE, count: PAGES };
   const chunks = { bytes: BYTES, unit: chunk, count: BYTES / chunk, seed: FIRST_SEED };

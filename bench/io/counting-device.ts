@@ -1,4 +1,6 @@
-/** A device that counts what is asked of another (a synchronous one), and the time that it takes. */
+/**
+ * A device that counts what is asked of another (a synchronous one), and the time that it takes.
+ */
 import type { Device, Later } from "../../src/index.ts";
 
 export class CountingDevice implements Device {

@@ -1,4 +1,7 @@
-/** First writes of 4 KiB with many snapshots present: what a snapshot more costs the writer, which should be nothing. */
+/**
+ * First writes of 4 KiB with many snapshots present: what a snapshot more costs the writer, which
+ * should be nothing.
+ */
 import { rmSync } from "node:fs";
 import { fileDevice, openVolume, type Volume } from "../../src/index.ts";
 import { medianOf, ratioOf, takeTurns } from "../measure.ts";
@@ -25,7 +28,10 @@ class Crowd {
     this.#chunk = chunk;
   }
 
-  /** A fully written volume with all but one of `count` snapshots; the last one is made in each turn. */
+  /**
+   * A fully written volume with all but one of `count` snapshots; the last one is made in each
+   * turn.
+   */
   static async make(context: Context, chunk: number, count: number): Promise<Crowd> {
     const file = context.scratch.file(`crowd-${count}.msnap`);
     const store = await fileDevice(file);

@@ -1,4 +1,7 @@
-/** What an exception costs: after random first writes, and on a disk that is only ever written in order. */
+/**
+ * What an exception costs: after random first writes, and on a disk that is only ever written in
+ * order.
+ */
 import { openVolume, type Usage, type Volume } from "../../src/index.ts";
 import { shuffled } from "../order.ts";
 import { type Context, plainRow, type Row, type Section } from "../row.ts";

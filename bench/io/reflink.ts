@@ -1,4 +1,7 @@
-/** First writes of 4 KiB after a snapshot, against a file on btrfs that was just cloned: the kernel's own copy-on-write. */
+/**
+ * First writes of 4 KiB after a snapshot, against a file on btrfs that was just cloned: the
+ * kernel's own copy-on-write.
+ */
 import { medianOf, ratioOf, TURNS, takeTurns } from "../measure.ts";
 import { shuffled } from "../order.ts";
 import { mountBtrfs } from "../peers/btrfs.ts";

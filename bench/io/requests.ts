@@ -1,4 +1,7 @@
-/** The library's side of a comparison: one request after another, an order of offsets, the final flush counted. */
+/**
+ * The library's side of a comparison: one request after another, an order of offsets, the final
+ * flush counted.
+ */
 import type { View } from "../../src/index.ts";
 
 export interface Requests {

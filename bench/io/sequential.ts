@@ -1,5 +1,6 @@
 /**
- * Sequential writes of 1 MiB after a snapshot: whole chunks, so nothing is copied, and all of it goes to new places.
+ * Sequential writes of 1 MiB after a snapshot: whole chunks, so nothing is copied, and all of it
+ * goes to new places.
  */
 import { medianOf, ratioOf, takeTurns, TURNS } from "../measure.ts";
 import { buildPeer, FilePeer } from "../peers/peer.ts";

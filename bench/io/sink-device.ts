@@ -1,6 +1,7 @@
 /**
- * A device that keeps metadata and forgets data: a page that is full of one known byte is noted with one number instead
- * of 4 KiB. So a store with tens of gigabytes of data fits into memory. It outlives its closing, to be opened again.
+ * A device that keeps metadata and forgets data: a page that is full of one known byte is noted
+ * with one number instead of 4 KiB. So a store with tens of gigabytes of data fits into memory. It
+ * outlives its closing, to be opened again.
  */
 import type { Device } from "../../src/index.ts";
 import { DATA_BYTE } from "./stores.ts";

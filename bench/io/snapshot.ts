@@ -1,4 +1,7 @@
-/** Creating a snapshot, with none and with 100,000 present; and what a commit of one new exception costs a device. */
+/**
+ * Creating a snapshot, with none and with 100,000 present; and what a commit of one new exception
+ * costs a device.
+ */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { fileDevice, openVolume, type Volume } from "../../src/index.ts";

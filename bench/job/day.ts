@@ -1,6 +1,7 @@
 /**
- * A day of rolling snapshots in fast motion: each round writes real file data to the origin, here and there and in one
- * run, and takes a snapshot; some snapshots are forked and written, some deleted.
+ * A day of rolling snapshots in fast motion: each round writes real file data to the origin, here
+ * and there and in one run, and takes a snapshot; some snapshots are forked and written, some
+ * deleted.
  */
 import { setImmediate } from "node:timers/promises";
 import type { View, Volume } from "../../src/index.ts";
@@ -126,8 +127,8 @@ function nameOf(round: number): string {
 }
 
 /**
- * Forks the snapshot just made and writes to the fork; the snapshot itself must not change. Possible at any offset only
- * now, while the shadow still holds what the snapshot holds.
+ * Forks the snapshot just made and writes to the fork; the snapshot itself must not change.
+ * Possible at any offset only now, while the shadow still holds what the snapshot holds.
  */
 async function forkAndWrite(
   volume: Volume,
@@ -143,7 +144,9 @@ async function forkAndWrite(
   day.forked++;
 }
 
-/** Writes a whole segment of an older snapshot: its digest is known without knowing what was there. */
+/**
+ * Writes a whole segment of an older snapshot: its digest is known without knowing what was there.
+ */
 async function writeOlder(volume: Volume, shadow: Shadow, writes: Writes, day: Day) {
   const names = [...day.expected.keys()].filter((name) => name !== IMPORTED);
   const name = names[writes.below(names.length)];

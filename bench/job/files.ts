@@ -17,7 +17,10 @@ export interface RealFile {
   bytes: number;
 }
 
-/** Files of the project, its own first, in the order of their names, until `budgetBytes` are together. */
+/**
+ * Files of the project, its own first, in the order of their names, until `budgetBytes` are
+ * together.
+ */
 export function realFiles(budgetBytes: number): RealFile[] {
   const files: RealFile[] = [];
   let total = 0;
@@ -48,7 +51,10 @@ export function copyFiles(files: readonly RealFile[], target: string): void {
   }
 }
 
-/** All their bytes, one file behind the other; over again where they are fewer than the job's writes are long. */
+/**
+ * All their bytes, one file behind the other; over again where they are fewer than the job's writes
+ * are long.
+ */
 export function joinedFiles(files: readonly RealFile[]): Buffer {
   const parts = files.map(({ name }) => readFileSync(path.join(PROJECT, name)));
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);

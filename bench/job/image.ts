@@ -23,7 +23,10 @@ export interface Image {
   about: string;
 }
 
-/** Path of a system program, or null. Debian keeps file system tools in folders that not every user's PATH has. */
+/**
+ * Path of a system program, or null. Debian keeps file system tools in folders that not every
+ * user's PATH has.
+ */
 export function systemProgram(name: string): string | null {
   const folders = [...(process.env.PATH ?? "").split(path.delimiter), "/usr/sbin", "/sbin"];
   for (const folder of folders) {

@@ -1,6 +1,7 @@
 /**
- * `npm start [-- my.img]`: the main job on real input. Puts a disk image into a volume, lives through a day of rolling
- * snapshots, and proves that every snapshot still holds what it held when it was made.
+ * `npm start [-- my.img]`: the main job on real input. Puts a disk image into a volume, lives
+ * through a day of rolling snapshots, and proves that every snapshot still holds what it held when
+ * it was made.
  */
 import { mkdirSync, rmSync, statSync } from "node:fs";
 import os from "node:os";

@@ -1,6 +1,6 @@
 /**
- * What the disk must contain, kept without the volume: the origin's bytes in memory, and for each snapshot the SHA-256
- * of every MiB, taken from those bytes when the snapshot was made.
+ * What the disk must contain, kept without the volume: the origin's bytes in memory, and for each
+ * snapshot the SHA-256 of every MiB, taken from those bytes when the snapshot was made.
  */
 import { createHash } from "node:crypto";
 

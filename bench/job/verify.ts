@@ -1,4 +1,7 @@
-/** Holds the volume against what was noted outside it: every view byte for byte, and one file system by e2fsck. */
+/**
+ * Holds the volume against what was noted outside it: every view byte for byte, and one file system
+ * by e2fsck.
+ */
 import { spawnSync } from "node:child_process";
 import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";

@@ -1,4 +1,7 @@
-/** An engine whose tree holds one exception for each of many chunks, inserted in random order, all of it in the cache. */
+/**
+ * An engine whose tree holds one exception for each of many chunks, inserted in random order, all
+ * of it in the cache.
+ */
 import { memoryDevice } from "../../src/devices/memory.ts";
 import { seededEnv } from "../../src/env.ts";
 import type { Engine } from "../../src/engine/engine.ts";
@@ -10,7 +13,10 @@ import { shuffled } from "../order.ts";
 
 const CHUNK = 4096;
 const VIEW = 1;
-/** Leaves are two thirds full: 36 bytes an exception; and blocks that the last checkpoint still holds. */
+/**
+ * Leaves are two thirds full: 36 bytes an exception; and blocks that the last checkpoint still
+ * holds.
+ */
 const CACHE_BYTES_AN_EXCEPTION = 64;
 const CACHE_BYTES_LEAST = 64 << 20;
 

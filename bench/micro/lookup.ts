@@ -1,6 +1,7 @@
 /**
- * Random lookups in the engine's tree, everything in its cache: one at a time, in batches, in runs; against the C twin of
- * the tree and against LMDB, with the same exceptions inserted in the same order.
+ * Random lookups in the engine's tree, everything in its cache: one at a time, in batches, in runs;
+ * against the C twin of the tree and against LMDB, with the same exceptions inserted in the same
+ * order.
  */
 import Benchmark from "benchmark";
 import type { Engine } from "../../src/engine/engine.ts";

@@ -1,10 +1,16 @@
-/** A btrfs file system on a loop device over the scratch folder: a file with a reflink clone is its kind of snapshot. */
+/**
+ * A btrfs file system on a loop device over the scratch folder: a file with a reflink clone is its
+ * kind of snapshot.
+ */
 import { spawnSync } from "node:child_process";
 import { constants, copyFileSync, mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Scratch } from "../scratch.ts";
 
-/** Holds the file, what is redirected in a turn, and what btrfs has not yet given back of the turn before. */
+/**
+ * Holds the file, what is redirected in a turn, and what btrfs has not yet given back of the turn
+ * before.
+ */
 const IMAGE_BYTES = 6 * 2 ** 30;
 
 export interface Btrfs {

@@ -1,4 +1,6 @@
-/** LMDB (npm) as an ordered map of exceptions: 16-byte keys (chunk, view), 8-byte values (place). */
+/**
+ * LMDB (npm) as an ordered map of exceptions: 16-byte keys (chunk, view), 8-byte values (place).
+ */
 import { mkdirSync, rmSync } from "node:fs";
 import { open, type RootDatabase } from "lmdb";
 import { nowNs } from "../measure.ts";

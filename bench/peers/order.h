@@ -1,6 +1,6 @@
 /*
- * What the C peers share with the bench: a clock, and orders that a seed replays. `../order.ts` makes the same
- * orders in JavaScript, so that both sides touch the same places one after another.
+ * What the C peers share with the bench: a clock, and orders that a seed replays. `../order.ts`
+ * makes the same orders in JavaScript, so that both sides touch the same places one after another.
  */
 #ifndef ORDER_H
 #define ORDER_H

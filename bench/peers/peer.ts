@@ -1,4 +1,6 @@
-/** Builds the C peers with gcc and runs them; where there is no gcc the rows that need them say so. */
+/**
+ * Builds the C peers with gcc and runs them; where there is no gcc the rows that need them say so.
+ */
 import { execFileSync, spawn } from "node:child_process";
 import path from "node:path";
 import { createInterface } from "node:readline";
@@ -25,7 +27,10 @@ export interface FileRun {
   seed: number;
 }
 
-/** The C program that does only the system calls (file.c), on one file. Without gcc its figures are NaN. */
+/**
+ * The C program that does only the system calls (file.c), on one file. Without gcc its figures are
+ * NaN.
+ */
 export class FilePeer {
   readonly #program: string | null;
   readonly #file: string;

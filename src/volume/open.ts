@@ -175,7 +175,12 @@ function checkOptions(options: OpenOptions): {
   copySlots: number;
   queueDepth: number;
 } {
-  if (!options || typeof options !== "object" || !options.store) throw invalid("no store device");
+  if (!options || typeof options !== "object" || !isDevice(options.store)) {
+    throw invalid("options.store must be a device: fileDevice(...) or memoryDevice()");
+  }
+  for (const device of [options.origin, options.base]) {
+    if (device && !isDevice(device)) throw invalid("origin and base must be devices");
+  }
   if (options.origin && options.base) throw invalid("an attached origin has no base: give one");
   if (options.origin?.readOnly && !options.readOnly) {
     throw new MultisnapError("ReadOnly", `${options.origin.name} is read-only`);
@@ -185,6 +190,10 @@ function checkOptions(options: OpenOptions): {
     copySlots: within("copySlots", options.copySlots ?? COPY_SLOTS, 1, 64),
     queueDepth: within("queueDepth", options.queueDepth ?? QUEUE_MAX, 1, QUEUE_MAX),
   };
+}
+
+function isDevice(device: unknown): device is Device {
+  return typeof (device as Device | undefined)?.size === "function";
 }
 
 function within(name: string, value: number, least: number, most: number): number {

@@ -54,7 +54,7 @@ export class DiskVolume implements Volume {
     return this.core.store.uuid;
   }
   get readOnly(): boolean {
-    return this.core.readOnly;
+    return this.core.readOnly || this.core.store.failure !== null;
   }
 
   get snapshots(): View[] {

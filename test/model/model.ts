@@ -38,8 +38,7 @@ export class Model {
     return this.views.get(id) as Pages;
   }
 
-  read(id: number, offset: number, length: number): Uint8Array {
-    const target = new Uint8Array(length);
+  read(id: number, offset: number, length: number, target = new Uint8Array(length)): Uint8Array {
     for (const { index, from, to, at } of parts(offset, length)) {
       target.set((this.pages(id).get(index) ?? ZEROS).subarray(from, to), at);
     }

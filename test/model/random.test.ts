@@ -7,7 +7,7 @@ import { subjects } from "./openers.ts";
 import { runHistory } from "./steps.ts";
 
 const HISTORIES = 400;
-const STEPS = Number(process.env.STEPS ?? 600);
+const STEPS = Number(process.env.STEPS ?? 500);
 const GROUP = 50;
 
 for (const subject of subjects) {

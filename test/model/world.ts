@@ -25,6 +25,7 @@ export interface World {
 
 const TIB = 2 ** 40;
 const LONGEST = 2 ** 20;
+const SMALL = 2 ** 20;
 
 function sparseSpots(random: Random, size: number, reach: number): number[] {
   const far = Array.from({ length: 6 }, () => random.below((size - reach) / 512) * 512);
@@ -34,7 +35,8 @@ function sparseSpots(random: Random, size: number, reach: number): number[] {
 export function drawWorld(random: Random): World {
   const shape = random.weighted({ tiny: 45, small: 30, sparse: 20, crowded: 5 });
   const chunk = shape === "crowded" ? 4096 : random.pick([4096, 4096, 8192, 65536]);
-  const chunks = shape === "small" ? random.between(9, 64) : random.between(2, 8);
+  const most = Math.min(64, SMALL / chunk);
+  const chunks = shape === "small" ? random.between(9, most) : random.between(2, 8);
   const crowd = shape === "crowded" ? random.pick([80, 200, 400, 700]) : 0;
   const tail = random.chance(0.2) ? 512 * random.between(1, chunk / 512 - 1) : 0;
   const size = shape === "sparse" ? TIB : chunks * chunk + tail;
