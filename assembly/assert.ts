@@ -1,9 +1,13 @@
+/** Asserts that stay in release builds: an invariant by number, checked where it costs little. */
 import { POISON } from "./memory";
 
 /** Failures from this number on come from what is on disk, not from this program. */
 export const DAMAGED: i32 = 200;
 
-/** An invariant that does not hold stops the engine: nothing is changed further, the host reads the number and poisons the volume. */
+/**
+ * An invariant that does not hold stops the engine: nothing is changed further, the host reads the
+ * number and poisons the volume.
+ */
 // @ts-ignore: decorator
 @inline
 export function assertThat(holds: bool, invariant: i32): void {

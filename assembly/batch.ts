@@ -1,6 +1,6 @@
 /**
- * Lookups of many (chunk, view) pairs in one call, level by level: the cache misses of different lookups overlap, which one lookup after the other
- * does not allow (design 9).
+ * Lookups of many (chunk, view) pairs in one call, level by level: the cache misses of different
+ * lookups overlap, which one lookup after the other does not allow (design 9).
  */
 import { BATCH, BATCH_BYTES, SUPER } from "./memory";
 import { SUPER_ROOT } from "./layout";
@@ -19,7 +19,8 @@ export function lookupBatch(n: u32): i32 {
   let level = height();
   const end = BATCH + n * BATCH_BYTES;
   if (level > 0) {
-    for (let at = BATCH; at < end; at += BATCH_BYTES) store<u32>(at, load<u32>(SUPER + SUPER_ROOT), 24);
+    for (let at = BATCH; at < end; at += BATCH_BYTES)
+      store<u32>(at, load<u32>(SUPER + SUPER_ROOT), 24);
   }
   while (level > 1) {
     level--;

@@ -1,13 +1,16 @@
 /**
- * Metadata pages in memory. A slot is 64 bytes of header and one page; slots are the last thing in memory, so that growing memory
- * makes more of them. Tables (views, space index, metadata bitmaps) live in pinned slots: one pool, one bound.
+ * Metadata pages in memory. A slot is 64 bytes of header and one page; slots are the last thing in
+ * memory, so that growing memory makes more of them. Tables (views, space index, metadata bitmaps)
+ * live in pinned slots: one pool, one bound.
  *
  *     slot  +0 block   +4 next (hash chain, or free list)   +8 flags   +12 next pinned   +64 page
  *
  * Invariants
  * - A block is in at most one slot. A slot is on the free list or in the hash or pinned.
- * - A dirty page was allocated since the last checkpoint (its number is fresh), so writing it back early harms nothing.
- * - A page that an operation has touched is not evicted before the operation ends: slots are made free first (`prepare`).
+ * - A dirty page was allocated since the last checkpoint (its number is fresh), so writing it back
+ *   early harms nothing.
+ * - A page that an operation has touched is not evicted before the operation ends: slots are made
+ *   free first (`prepare`).
  */
 import * as m from "./memory";
 import { BLOCK_CRC, BLOCK_NUMBER, BLOCK_STORE, SUPER_UUID } from "./layout";
@@ -103,7 +106,10 @@ export function need(block: u32): u32 {
   return page;
 }
 
-/** The host asks where to read IO_BLOCK to: takes a slot for it. FAULT, or WRITE_BACK or GROW to get a slot first. */
+/**
+ * The host asks where to read IO_BLOCK to: takes a slot for it. FAULT, or WRITE_BACK or GROW to get
+ * a slot first.
+ */
 export function cacheRequest(): i32 {
   const status = ensureSlots(1);
   if (status < 0) return status;
@@ -204,7 +210,9 @@ export function pinnedPage(): u32 {
   return slot + SLOT_HEADER;
 }
 
-/** 0 with at least `count` slots free, else WRITE_BACK or GROW. Evicts clean pages by second chance. */
+/**
+ * 0 with at least `count` slots free, else WRITE_BACK or GROW. Evicts clean pages by second chance.
+ */
 export function ensureSlots(count: u32): i32 {
   if (load<u32>(m.SLOTS_TOTAL) - load<u32>(m.SLOTS_PINNED) < load<u32>(m.SLOTS_WANTED)) {
     return askGrow();
@@ -222,8 +230,9 @@ function askGrow(): i32 {
 }
 
 /**
- * Frees the first page in the hand's way that was not touched since the hand last passed. A dirty one is written first, however many clean ones there are:
- * else the only clean page, the one that an operation waits for, would go again and again.
+ * Frees the first page in the hand's way that was not touched since the hand last passed. A dirty
+ * one is written first, however many clean ones there are: else the only clean page, the one that
+ * an operation waits for, would go again and again.
  */
 function evict(): i32 {
   const first = load<u32>(m.SLOTS_FIRST);

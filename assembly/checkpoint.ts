@@ -1,24 +1,45 @@
 /**
- * A checkpoint: the tree, the space map and the streams as they are now, written beside what the last one names, then one superblock. The host
- * calls `checkpointStep` and writes what it answers until it answers 0, flushes, writes `checkpointSeal`, flushes, calls `checkpointFinish`.
- * Nothing else changes the engine meanwhile.
+ * A checkpoint: the tree, the space map and the streams as they are now, written beside what the
+ * last one names, then one superblock. The host calls `checkpointStep` and writes what it answers
+ * until it answers 0, flushes, writes `checkpointSeal`, flushes, calls `checkpointFinish`. Nothing
+ * else changes the engine meanwhile.
  *
  * Invariants
- * - All operations so far are part of it, in a record or not; the journal goes on empty in the other area.
- * - Places that are taken but not yet named by an entry (copies in flight) are free in it: a crash leaks none.
- * - I6 holds: a place freed before it is free in it, and is given out again only after it is durable.
+ * - All operations so far are part of it, in a record or not; the journal goes on empty in the
+ *   other area.
+ * - Places that are taken but not yet named by an entry (copies in flight) are free in it: a crash
+ *   leaks none.
+ * - I6 holds: a place freed before it is free in it, and is given out again only after it is
+ *   durable.
  */
 import * as m from "./memory";
 import * as l from "./layout";
 import { FAULT } from "./status";
 import { crc32c } from "./crc32c";
 import { ensureSlots, find, isDirty, markClean, seal, SPARE_SLOTS } from "./cache";
-import { allocBlock, blockOffset, ensureBlocks, freeBlock, metaSettle, nextFresh, trimSlabs } from "./meta";
+import {
+  allocBlock,
+  blockOffset,
+  ensureBlocks,
+  freeBlock,
+  metaSettle,
+  nextFresh,
+  trimSlabs,
+} from "./meta";
 import { heldRelease, spaceClear, spaceNeed, spaceTake } from "./space";
 import { journalRestart } from "./journal";
 import { storeViewCount } from "./timeline";
 import { PENDING_COPY } from "./conflict";
-import { nextWord, streamBegin, streamBlocks, streamList, streamWords, TABLES, VIEWS, WORDS } from "./stream";
+import {
+  nextWord,
+  streamBegin,
+  streamBlocks,
+  streamList,
+  streamWords,
+  TABLES,
+  VIEWS,
+  WORDS,
+} from "./stream";
 
 const HELD_PHASE: u32 = 0;
 const COPIES_PHASE: u32 = 1;
@@ -41,7 +62,10 @@ function enter(phase: u32): void {
   store<u32>(m.CHECKPOINT_SCAN, 0);
 }
 
-/** 1: write IO_LENGTH bytes at IO_ADDRESS to IO_OFFSET and call again; 0: all is written; or a status. */
+/**
+ * 1: write IO_LENGTH bytes at IO_ADDRESS to IO_OFFSET and call again; 0: all is written; or a
+ * status.
+ */
 export function checkpointStep(): i32 {
   while (true) {
     const phase = load<u32>(m.CHECKPOINT_PHASE);
@@ -71,7 +95,10 @@ function releaseHeld(): i32 {
   return 0;
 }
 
-/** Marks the places of copies in flight free (for the checkpoint), or used again (after it). 0, or FAULT. */
+/**
+ * Marks the places of copies in flight free (for the checkpoint), or used again (after it). 0, or
+ * FAULT.
+ */
 function moveCopies(back: bool): i32 {
   for (let i = load<u32>(m.CHECKPOINT_SCAN); i < m.PENDING_SLOTS; i++) {
     const at = m.PENDING + i * m.PENDING_BYTES;
@@ -94,7 +121,8 @@ function moveCopies(back: bool): i32 {
 function takeBlocks(): i32 {
   if (load<u32>(m.CHECKPOINT_SCAN) == 0) {
     const status = ensureBlocks(0);
-    if (status < 0 && load<u32>(m.META_FREE) < streamBlocks(TABLES) + streamBlocks(VIEWS) + 4) return status;
+    if (status < 0 && load<u32>(m.META_FREE) < streamBlocks(TABLES) + streamBlocks(VIEWS) + 4)
+      return status;
     store<u32>(m.CHECKPOINT_SCAN, 1);
   }
   if (load<u32>(m.CHECKPOINT_TRIM)) {

@@ -1,10 +1,12 @@
 /**
- * Columns: runs of chunks whose entries are all equally long. A change takes the entries of one column out (OLD), says how they shall
- * be (NEW), and puts them back in one step. Lists hold leaf entries, in the tree's order.
+ * Columns: runs of chunks whose entries are all equally long. A change takes the entries of one
+ * column out (OLD), says how they shall be (NEW), and puts them back in one step. Lists hold leaf
+ * entries, in the tree's order.
  *
  * Invariants
  * - I1: columns never overlap; entries of one column never overlap in the timeline.
- * - A column of more than `WIDE_ENTRIES` entries is one chunk wide, so a cut costs at most that many inserts.
+ * - A column of more than `WIDE_ENTRIES` entries is one chunk wide, so a cut costs at most that
+ *   many inserts.
  */
 import { BELOW, MIDDLE, NEW, OLD, SUPER } from "./memory";
 import {
@@ -22,7 +24,15 @@ import { assertThat } from "./assert";
 import { isUnsettled } from "./journal";
 import { anyLive, cellOf, rankOf } from "./timeline";
 import { count, entryAt, setCount } from "./btree/node";
-import { descend, height, pathIndex, pathNext, pathPage, pathPrevious, setPath } from "./btree/path";
+import {
+  descend,
+  height,
+  pathIndex,
+  pathNext,
+  pathPage,
+  pathPrevious,
+  setPath,
+} from "./btree/path";
 import { insertEntry, removeEntry, shadowPath, splice } from "./btree/change";
 
 export const WIDE_ENTRIES: u32 = 320;
@@ -113,8 +123,8 @@ export function here(): usize {
 }
 
 /**
- * Copies the column that the path stands at the front of to OLD and touches the entry behind it. Answers its number of entries; more than
- * WIDE_ENTRIES + 2 are not copied (-100); FAULT.
+ * Copies the column that the path stands at the front of to OLD and touches the entry behind it.
+ * Answers its number of entries; more than WIDE_ENTRIES + 2 are not copied (-100); FAULT.
  */
 export const TOO_MANY: i32 = -100;
 export function gather(): i32 {
@@ -153,17 +163,11 @@ export function openList(list: usize, n: u32, index: u32, by: i32): void {
 }
 
 /**
- * NEW becomes: what of the column in OLD (`old` entries, chunks first .. last) lies before `chunk`, then MIDDLE (`middle` entries, `part` chunks
- * from `chunk`), then what lies behind. Answers the number of entries.
+ * NEW becomes: what of the column in OLD (`old` entries, chunks first .. last) lies before `chunk`,
+ * then MIDDLE (`middle` entries, `part` chunks from `chunk`), then what lies behind. Answers the
+ * number of entries.
  */
-export function assemble(
-  old: u32,
-  middle: u32,
-  first: u64,
-  last: u64,
-  chunk: u64,
-  part: u32,
-): u32 {
+export function assemble(old: u32, middle: u32, first: u64, last: u64, chunk: u64, part: u32): u32 {
   let n: u32 = 0;
   if (chunk > first) {
     copyPart(old, NEW, first, <u32>(chunk - first));
@@ -179,8 +183,9 @@ export function assemble(
 }
 
 /**
- * The window of a wide column (one chunk, more entries than are worth moving): the entry that covers `rank` goes to OLD, and the view that the
- * entry below ends at to BELOW. Answers 1 or 0 entries, or FAULT. The entries on both sides are touched.
+ * The window of a wide column (one chunk, more entries than are worth moving): the entry that
+ * covers `rank` goes to OLD, and the view that the entry below ends at to BELOW. Answers 1 or 0
+ * entries, or FAULT. The entries on both sides are touched.
  */
 export function window(last: u64, rank: u64): i32 {
   let status = descend(last, rank);
@@ -210,8 +215,9 @@ export function columnEnd(index: u32): u32 {
 }
 
 /**
- * Puts NEW (n entries) in the place of OLD (`old` entries, the first of them the first entry at or after `chunk`, `rank`). Everything is resident.
- * Answers the index in the path's leaf where NEW begins, or -1 where it had to be done piece by piece.
+ * Puts NEW (n entries) in the place of OLD (`old` entries, the first of them the first entry at or
+ * after `chunk`, `rank`). Everything is resident. Answers the index in the path's leaf where NEW
+ * begins, or -1 where it had to be done piece by piece.
  */
 export function replace(chunk: u64, rank: u64, old: u32, n: u32): i32 {
   const status = descend(chunk, rank);
@@ -252,8 +258,9 @@ function putBack(entry: usize): void {
 }
 
 /**
- * Joins the column that begins at `index` of the path's leaf with the one before it, where both lie wholly in this leaf, have the same
- * entries and places that follow on. Answers whether it did; then the joined column begins where the left one did.
+ * Joins the column that begins at `index` of the path's leaf with the one before it, where both lie
+ * wholly in this leaf, have the same entries and places that follow on. Answers whether it did;
+ * then the joined column begins where the left one did.
  */
 export function joinAt(index: u32): bool {
   const page = pathPage(0);
@@ -263,11 +270,13 @@ export function joinAt(index: u32): bool {
   const left = entryAt(page, index - 1) as usize;
   if (lastChunk(left) + 1 != firstChunk(right)) return false;
   let entries: u32 = 1;
-  while (index + entries < n && lastChunk(entryAt(page, index + entries)) == lastChunk(right)) entries++;
+  while (index + entries < n && lastChunk(entryAt(page, index + entries)) == lastChunk(right))
+    entries++;
   if (index + entries == n && !isEdge(true)) return false;
   if (index < entries || chunkCount(left) + chunkCount(right) > widthOf(entries)) return false;
   const start = index - entries;
-  if (start == 0 ? !isEdge(false) : lastChunk(entryAt(page, start - 1)) == lastChunk(left)) return false;
+  if (start == 0 ? !isEdge(false) : lastChunk(entryAt(page, start - 1)) == lastChunk(left))
+    return false;
   for (let i: u32 = 0; i < entries; i++) {
     if (!follows(entryAt(page, start + i), entryAt(page, index + i))) return false;
   }
@@ -275,7 +284,15 @@ export function joinAt(index: u32): bool {
     const l = entryAt(page, start + i) as usize;
     const r = entryAt(page, index + i) as usize;
     const flags = isUnsettled(flagsOf(l)) ? flagsOf(l) : flagsOf(r);
-    putEntry(r, firstChunk(l), chunkCount(l) + chunkCount(r), afterId(r), toId(r), placeOf(l), flags);
+    putEntry(
+      r,
+      firstChunk(l),
+      chunkCount(l) + chunkCount(r),
+      afterId(r),
+      toId(r),
+      placeOf(l),
+      flags,
+    );
   }
   memory.copy(entryAt(page, start), right, (n - index) * ENTRY_BYTES);
   setCount(page, n - entries);
@@ -294,13 +311,15 @@ function isEdge(last: bool): bool {
 
 function follows(left: usize, right: usize): bool {
   if (afterId(left) != afterId(right) || toId(left) != toId(right)) return false;
-  if (lastChunk(left) + 1 != firstChunk(right) || ((flagsOf(left) ^ flagsOf(right)) & FLAGS) != 0) return false;
+  if (lastChunk(left) + 1 != firstChunk(right) || ((flagsOf(left) ^ flagsOf(right)) & FLAGS) != 0)
+    return false;
   return (flagsOf(left) & FLAG_HOLE) != 0 || placeOf(left) + chunkCount(left) == placeOf(right);
 }
 
 /**
- * Whether an entry of the column that ends at `last`, other than the one that ends at view `but`, names `place` (of the column's first chunk).
- * With `live` only entries that a live view sees count. 1, 0, FAULT. The path is spoilt.
+ * Whether an entry of the column that ends at `last`, other than the one that ends at view `but`,
+ * names `place` (of the column's first chunk). With `live` only entries that a live view sees
+ * count. 1, 0, FAULT. The path is spoilt.
  */
 export function isNamed(last: u64, place: u64, but: u32, live: bool): i32 {
   let status = descend(last, 0);

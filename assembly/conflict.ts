@@ -1,17 +1,22 @@
 /**
- * Copies and requests in flight, and the one test that a new request makes against each: do the chunks overlap and does the view lie in
- * the range of views that the copy is for.
+ * Copies and requests in flight, and the one test that a new request makes against each: do the
+ * chunks overlap and does the view lie in the range of views that the copy is for.
  *
- *     slot (32 bytes)  +0 chunk u64  +8 count u32  +12 after u32  +16 to u32  +20 kind u32 (0 free)  +24 place u64
+ *     +0 chunk u64   +8 count u32   +12 after u32   +16 to u32   +20 kind u32 (0 free)
+ *     +24 place u64
  *
- * A copy's place is in use in memory before any entry names it; a checkpoint leaves it out (`checkpoint.ts`), so a crash leaks nothing.
+ * A copy's place is in use in memory before any entry names it; a checkpoint leaves it out
+ * (`checkpoint.ts`), so a crash leaks nothing.
  */
 import { PENDING, PENDING_BYTES, PENDING_COUNT, PENDING_SLOTS } from "./memory";
 import { rankOf } from "./timeline";
 
 /** A copy (or a write to a new place) for the views in (after, to]: nothing else touches those. */
 export const PENDING_COPY: u32 = 1;
-/** A read of a snapshot that the attached origin serves: the origin's chunk is not overwritten before it ends (rule 4). */
+/**
+ * A read of a snapshot that the attached origin serves: the origin's chunk is not overwritten
+ * before it ends (rule 4).
+ */
 export const PENDING_READ: u32 = 2;
 
 /** Slot of a new entry, or -1 where all are in use. */
@@ -44,8 +49,8 @@ export function pendingRemove(slot: u32): void {
 }
 
 /**
- * Whether a request of a view on `count` chunks must wait. A read in flight only keeps writers of the attached origin (`overwrites`)
- * away.
+ * Whether a request of a view on `count` chunks must wait. A read in flight only keeps writers of
+ * the attached origin (`overwrites`) away.
  */
 export function conflicts(chunk: u64, count: u32, view: u32, overwrites: bool): bool {
   let left = load<u32>(PENDING_COUNT);

@@ -1,6 +1,7 @@
 /**
- * Attached origin: before the origin's chunks are overwritten, every live view that has no entry for them needs one (I5). One copy serves all of
- * them, however many parts of the timeline that is; the parts' entries name the same place.
+ * Attached origin: before the origin's chunks are overwritten, every live view that has no entry
+ * for them needs one (I5). One copy serves all of them, however many parts of the timeline that is;
+ * the parts' entries name the same place.
  */
 import { BOTTOM, MIDDLE, NEW, RUNS_MAX } from "./memory";
 import { FLAG_FILLED, FLAG_HOLE, FLAG_SHARED, OP_COPY_OUT } from "./layout";
@@ -18,12 +19,18 @@ import * as c from "./columns";
 export const RUN_READY: u32 = 0;
 export const RUN_COPY: u32 = 1;
 
-/** The newest live snapshot, which all uncovered parts end at or below; the bottom where there is none. */
+/**
+ * The newest live snapshot, which all uncovered parts end at or below; the bottom where there is
+ * none.
+ */
 function top(): u32 {
   return previousLive(liveCell(ORIGIN));
 }
 
-/** Which of `count` chunks of the origin must be copied before they are overwritten: runs in RUNS, perhaps not all. */
+/**
+ * Which of `count` chunks of the origin must be copied before they are overwritten: runs in RUNS,
+ * perhaps not all.
+ */
 export function planCopyOut(chunk: u64, count: u32): i32 {
   const end = chunk + count;
   const newest = top();
@@ -63,7 +70,8 @@ function hasGap(newest: u32): i32 {
     }
     const e = c.here();
     if (c.flagsOf(e) & FLAG_FILLED) open = false;
-    else if (cellRank(below) < rankOf(c.afterId(e)) && anyLive(below, cellOf(c.afterId(e)))) open = true;
+    else if (cellRank(below) < rankOf(c.afterId(e)) && anyLive(below, cellOf(c.afterId(e))))
+      open = true;
     below = cellOf(c.toId(e));
     const status = pathNext();
     if (status == FAULT) return FAULT;
@@ -73,8 +81,9 @@ function hasGap(newest: u32): i32 {
 }
 
 /**
- * One step of a copy-out: the old contents of `count` chunks from `chunk` lie at `place` (or are zeros: a hole), for every view that needs them. Answers how many chunks
- * are done, or a status with nothing changed.
+ * One step of a copy-out: the old contents of `count` chunks from `chunk` lie at `place` (or are
+ * zeros: a hole), for every view that needs them. Answers how many chunks are done, or a status
+ * with nothing changed.
  */
 export function copyOutStep(chunk: u64, count: u32, place: u64, hole: bool): i32 {
   const ready = prepare(1);
@@ -119,15 +128,11 @@ function unneeded(place: u64, part: u32): i32 {
   return part;
 }
 
-/** MIDDLE becomes the `old` entries of OLD with an entry for `place` in every gap; answers how many gaps there were. */
-function listGaps(
-  old: u32,
-  newest: u32,
-  chunk: u64,
-  part: u32,
-  place: u64,
-  kind: u32,
-): u32 {
+/**
+ * MIDDLE becomes the `old` entries of OLD with an entry for `place` in every gap; answers how many
+ * gaps there were.
+ */
+function listGaps(old: u32, newest: u32, chunk: u64, part: u32, place: u64, kind: u32): u32 {
   let below = <u32>BOTTOM;
   let n: u32 = 0;
   let gaps: u32 = 0;
@@ -137,7 +142,15 @@ function listGaps(
     const above = i < old ? cellOf(c.afterId(e)) : newest;
     if (cellRank(below) < cellRank(above) && anyLive(below, above)) {
       const flags = FLAG_FILLED | kind;
-      c.putEntry(c.listAt(MIDDLE, n++), chunk, part, load<u32>(below), load<u32>(above), place, flags);
+      c.putEntry(
+        c.listAt(MIDDLE, n++),
+        chunk,
+        part,
+        load<u32>(below),
+        load<u32>(above),
+        place,
+        flags,
+      );
       gaps++;
     }
     if (i == old) break;
@@ -153,7 +166,10 @@ function listGaps(
   return gaps;
 }
 
-/** A wide column: its top is filled, or is filled one gap at a time, the lowest first (0: call again). */
+/**
+ * A wide column: its top is filled, or is filled one gap at a time, the lowest first (0: call
+ * again).
+ */
 function fillTop(newest: u32, last: u64, place: u64, kind: u32): i32 {
   const shared = kind == 0 ? FLAG_SHARED : FLAG_HOLE;
   if (c.columnTop(last) == FAULT) return FAULT;

@@ -1,6 +1,7 @@
 /**
- * CRC-32C (Castagnoli, reflected polynomial 0x82f63b78), slicing by 8 (Kounavis and Berry, 2005). The tables are made at init, because
- * a data segment would be written again by every further instance over the same memory.
+ * CRC-32C (Castagnoli, reflected polynomial 0x82f63b78), slicing by 8 (Kounavis and Berry, 2005).
+ * The tables are made at init, because a data segment would be written again by every further
+ * instance over the same memory.
  */
 import { CRC_TABLES } from "./memory";
 
@@ -25,7 +26,9 @@ function table(t: u32, byte: u32): u32 {
   return load<u32>(CRC_TABLES + (t << 10) + (byte << 2));
 }
 
-/** Crc of `length` bytes at `address`, going on from `seed` (0, or the crc of what stands before). */
+/**
+ * Crc of `length` bytes at `address`, going on from `seed` (0, or the crc of what stands before).
+ */
 export function crc32c(address: usize, length: u32, seed: u32): u32 {
   let c = ~seed;
   const end = address + length;

@@ -1,4 +1,7 @@
-/** The wasm surface: exports only. Chunks, places and bytes cross as f64, everything else as 32-bit numbers. */
+/**
+ * The wasm surface: exports only. Chunks, places and bytes cross as f64, everything else as 32-bit
+ * numbers.
+ */
 import * as m from "./memory";
 import * as engine from "./range";
 import * as out from "./copyout";
@@ -50,7 +53,16 @@ export * from "./layout";
 export * from "./status";
 
 // life
-export { format, init, memoryFor, openSuper, streamAsk, streamRead, streamTake, superCheck } from "./open";
+export {
+  format,
+  init,
+  memoryFor,
+  openSuper,
+  streamAsk,
+  streamRead,
+  streamTake,
+  superCheck,
+} from "./open";
 export { cacheDrop, cacheGrow, cacheInsert, cacheRequest, cacheWritten } from "./cache";
 export { verifyPage } from "./verify";
 export { crc32c } from "./crc32c";
@@ -115,7 +127,9 @@ export function allocated(): f64 {
 
 /** With so many blocks free or freeing, a checkpoint that trims gives at least a slab back. */
 export function trimFloor(): u32 {
-  return TRIM_KEEP + META_SPARE + streamBlocks(0) + streamBlocks(1) + (1 << load<u32>(m.SLAB_SHIFT));
+  return (
+    TRIM_KEEP + META_SPARE + streamBlocks(0) + streamBlocks(1) + (1 << load<u32>(m.SLAB_SHIFT))
+  );
 }
 
 /** Gives places back that no entry names: a write that failed. 0, or a status. */
@@ -126,7 +140,9 @@ export function giveBack(place: f64, count: u32): i32 {
   return 0;
 }
 
-/** Clears the places that the sealed record freed, in bounded steps: 1 more, 0 done, or a status. */
+/**
+ * Clears the places that the sealed record freed, in bounded steps: 1 more, 0 done, or a status.
+ */
 export function releaseHeld(): i32 {
   const ready = prepareRelease();
   if (ready < 0) return ready;
@@ -195,7 +211,9 @@ export function isResident(block: u32): bool {
   return find(block) != 0;
 }
 
-/** Block of the space map's group `index` (0: none) and its free chunks: as one word, low and high. */
+/**
+ * Block of the space map's group `index` (0: none) and its free chunks: as one word, low and high.
+ */
 export function groupBlock(index: u32): u32 {
   return space.groupBlock(index);
 }

@@ -1,6 +1,6 @@
 /**
- * The journal: logical operations since the last checkpoint, in records that are chained by sequence and crc. Two buffers, so that
- * operations go on into one while the host writes the other.
+ * The journal: logical operations since the last checkpoint, in records that are chained by
+ * sequence and crc. Two buffers, so that operations go on into one while the host writes the other.
  *
  * Invariants
  * - An operation is appended in the same step as the change that it describes.
@@ -39,8 +39,9 @@ function epochOf(sequence: u64): u32 {
 }
 
 /**
- * Whether the record of this mark may not be durable yet. After a crash the views that it took away would see the place again: it is not overwritten
- * in place before. (A mark comes again after 4,095 records; then a write goes to a new place without need.)
+ * Whether the record of this mark may not be durable yet. After a crash the views that it took away
+ * would see the place again: it is not overwritten in place before. (A mark comes again after 4,095
+ * records; then a write goes to a new place without need.)
  */
 export function isUnsettled(mark: u32): bool {
   for (let s = load<u64>(m.JOURNAL_DURABLE) + 1; s <= load<u64>(m.JOURNAL_SEQUENCE); s++) {
@@ -61,8 +62,18 @@ export function journalPending(): bool {
   return load<u32>(m.JOURNAL_USED) > l.RECORD_HEADER;
 }
 
-/** Appends an operation, or makes the last one longer where this one goes on from it. Not while replaying. */
-export function journalAppend(kind: u32, flags: u32, n: u32, view: u32, chunk: u64, place: u64): void {
+/**
+ * Appends an operation, or makes the last one longer where this one goes on from it. Not while
+ * replaying.
+ */
+export function journalAppend(
+  kind: u32,
+  flags: u32,
+  n: u32,
+  view: u32,
+  chunk: u64,
+  place: u64,
+): void {
   if (load<u32>(m.REPLAYING)) return;
   const last = load<u32>(m.JOURNAL_LAST);
   if (last != 0 && kind <= l.OP_COPY_OUT && goesOn(last, kind, flags, n, view, chunk, place)) {
@@ -93,7 +104,10 @@ function goesOn(last: u32, kind: u32, flags: u32, n: u32, view: u32, chunk: u64,
   );
 }
 
-/** The walk has gone over the chunks `first` .. `end - 1`: the last operation grows where it is of the same walk. */
+/**
+ * The walk has gone over the chunks `first` .. `end - 1`: the last operation grows where it is of
+ * the same walk.
+ */
 export function journalReclaim(first: u64, end: u64): void {
   const last = load<u32>(m.JOURNAL_LAST);
   if (last != 0 && load<u8>(last + l.OP_KIND) == l.OP_RECLAIM && load<u8>(last + l.OP_FLAGS) == 0) {
@@ -106,7 +120,14 @@ export function journalReclaim(first: u64, end: u64): void {
 }
 
 /** As `journalAppend`, with the name at NAME. */
-export function journalAppendName(kind: u32, flags: u32, name: u32, view: u32, chunk: u64, place: u64): void {
+export function journalAppendName(
+  kind: u32,
+  flags: u32,
+  name: u32,
+  view: u32,
+  chunk: u64,
+  place: u64,
+): void {
   if (load<u32>(m.REPLAYING)) return;
   journalAppend(kind, flags, name, view, chunk, place);
   const at = load<u32>(m.JOURNAL_LAST) + l.OP_BYTES;
@@ -119,11 +140,12 @@ export function journalAppendName(kind: u32, flags: u32, name: u32, view: u32, c
 
 /** First block of the current area. */
 function areaBlock(): u64 {
-  return 2 + load<u32>(m.SUPER + l.SUPER_AREA) * (<u64>load<u32>(m.SUPER + l.SUPER_AREA_BLOCKS));
+  return 2 + load<u32>(m.SUPER + l.SUPER_AREA) * <u64>load<u32>(m.SUPER + l.SUPER_AREA_BLOCKS);
 }
 
 /**
- * Closes the open record for writing: 1 with IO_ADDRESS, IO_LENGTH, IO_OFFSET; 0 where it is empty; CHECKPOINT where the area is full.
+ * Closes the open record for writing: 1 with IO_ADDRESS, IO_LENGTH, IO_OFFSET; 0 where it is empty;
+ * CHECKPOINT where the area is full.
  */
 export function journalSeal(): i32 {
   if (!journalPending()) return 0;
@@ -154,7 +176,10 @@ export function journalSeal(): i32 {
   return 1;
 }
 
-/** The checkpoint that holds all operations is about to be written: they need no record; records go on in the other area. */
+/**
+ * The checkpoint that holds all operations is about to be written: they need no record; records go
+ * on in the other area.
+ */
 export function journalRestart(): void {
   store<u32>(m.SUPER + l.SUPER_AREA, load<u32>(m.SUPER + l.SUPER_AREA) ^ 1);
   store<u64>(m.SUPER + l.SUPER_SEQUENCE, load<u64>(m.JOURNAL_SEQUENCE));
@@ -165,7 +190,10 @@ export function journalRestart(): void {
 
 // ---- reading back
 
-/** Where the host finds the next record: buffer 0, `length` bytes from the head on; false where no block is left. */
+/**
+ * Where the host finds the next record: buffer 0, `length` bytes from the head on; false where no
+ * block is left.
+ */
 export function journalAsk(length: u32): bool {
   const head = load<u64>(m.JOURNAL_HEAD);
   if (head + (length >>> 12) > load<u32>(m.SUPER + l.SUPER_AREA_BLOCKS)) return false;
@@ -175,7 +203,10 @@ export function journalAsk(length: u32): bool {
   return true;
 }
 
-/** Bytes of the record whose first block is in buffer 0, whole blocks; 0 where it is not the next record. */
+/**
+ * Bytes of the record whose first block is in buffer 0, whole blocks; 0 where it is not the next
+ * record.
+ */
 export function journalLength(): u32 {
   const at = buffer(0);
   const used = load<u32>(at + l.RECORD_LENGTH);
@@ -192,7 +223,10 @@ export function journalLength(): u32 {
   return (used + 4095) & ~4095;
 }
 
-/** Whether the record in buffer 0 is whole; then the head stands behind it and its operations can be replayed. */
+/**
+ * Whether the record in buffer 0 is whole; then the head stands behind it and its operations can be
+ * replayed.
+ */
 export function journalAccept(): bool {
   const at = buffer(0);
   const used = load<u32>(at + l.RECORD_LENGTH);

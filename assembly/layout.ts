@@ -1,6 +1,6 @@
 /**
- * On-disk layout: every offset, chained from the one before where a record has fields. Little-endian. FORMAT.md draws each record;
- * a test holds it against this file.
+ * On-disk layout: every offset, chained from the one before where a record has fields.
+ * Little-endian. FORMAT.md draws each record; a test holds it against this file.
  */
 
 // ---- common header of a metadata block (tree, space map, streams): 64 bytes
@@ -30,9 +30,11 @@ export const LEAF_MAX: u32 = 168; // (4096 - 64) / 24
 
 export const FLAG_SHARED: u32 = 1; // another entry of the column can name the same place
 export const FLAG_HOLE: u32 = 2; // reads as zeros; the place is 0
-export const FLAG_FILLED: u32 = 4; // every live view below this entry has an entry (attached origin)
+// every live view below this entry has an entry (attached origin)
+export const FLAG_FILLED: u32 = 4;
 export const FLAGS: u32 = 15;
-export const EPOCH_SHIFT: u32 = 4; // 12 bits: number of the record that last took views away from this entry, mod 4095, + 1
+// 12 bits: number of the record that last took views away from this entry, mod 4095, + 1
+export const EPOCH_SHIFT: u32 = 4;
 
 // ---- inner entry: 16 bytes
 export const INNER_LAST: u32 = 0; // u64: last chunk << 16 of the child's last entry
@@ -49,7 +51,8 @@ export const SUPER_MAGIC: u32 = 0; // u64 "MULTISNP"
 export const SUPER_VERSION: u32 = 8; // u32
 export const SUPER_CRC: u32 = 12; // u32, crc32c of the block with this field 0
 export const SUPER_COMPATIBLE: u32 = 16; // u32, features that an older program may ignore
-export const SUPER_READ_COMPATIBLE: u32 = 20; // u32, features that an older program may ignore when it only reads
+// u32, features that an older program may ignore when it only reads
+export const SUPER_READ_COMPATIBLE: u32 = 20;
 export const SUPER_INCOMPATIBLE: u32 = 24; // u32, features that an older program must refuse
 export const SUPER_SLOT: u32 = 28; // u32, 0 or 1: which of the two
 export const SUPER_UUID: u32 = 32; // 16 bytes
@@ -59,7 +62,8 @@ export const SUPER_KIND: u32 = 60; // u32, 1 range
 export const SUPER_SIZE: u32 = 64; // u64, bytes of the origin
 export const SUPER_LIMIT: u32 = 72; // u64, bytes of the store at most, 0 none
 export const SUPER_MODE: u32 = 80; // u32, 0 inline, 1 inline on a base, 2 attached
-export const SUPER_AREA_BLOCKS: u32 = 84; // u32, blocks of one journal area; the two follow the superblocks
+// u32, blocks of one journal area; the two follow the superblocks
+export const SUPER_AREA_BLOCKS: u32 = 84;
 export const SUPER_AREA: u32 = 88; // u32, 0 or 1: the area in use
 export const SUPER_HEIGHT: u32 = 92; // u32, levels of the tree, 0 empty
 export const SUPER_SEQUENCE: u32 = 96; // u64, of the first record after this checkpoint
@@ -88,7 +92,8 @@ export const VERSION: u32 = 1;
 export const RECORD_CRC: u32 = 0; // u32, crc32c of bytes 4 .. length-1
 export const RECORD_MAGIC: u32 = 4; // u32 "JRNL"
 export const RECORD_LENGTH: u32 = 8; // u32, bytes in use, header included
-export const RECORD_CHAIN: u32 = 12; // u32, crc of the record before (0 for the first after a checkpoint)
+// u32, crc of the record before (0 for the first after a checkpoint)
+export const RECORD_CHAIN: u32 = 12;
 export const RECORD_SEQUENCE: u32 = 16; // u64
 export const RECORD_STORE: u32 = 24; // u64, first half of the store's uuid
 export const RECORD_TOP: u32 = 32; // u64, chunks up to the highest ever in use
@@ -117,5 +122,6 @@ export const OP_RECLAIM_END: u32 = 9;
 export const OP_MAX: u32 = 24 + 256;
 
 // ---- view in the views stream: 6 words, then the name padded to 8; in the order of the timeline
-export const VIEW_WORDS: u32 = 6; // id | parent<<32; flags | name bytes<<32; created; size; spare; spare
+// id | parent<<32; flags | name bytes<<32; created; size; spare; spare
+export const VIEW_WORDS: u32 = 6;
 export const NAME_MAX: u32 = 255;

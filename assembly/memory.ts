@@ -1,12 +1,13 @@
 /**
- * The one memory map. All state of the engine lies in the imported memory at these addresses, none in wasm globals and none
- * in data segments, so that a second instance over the same memory sees the same engine and resets nothing.
+ * The one memory map. All state of the engine lies in the imported memory at these addresses, none
+ * in wasm globals and none in data segments, so that a second instance over the same memory sees
+ * the same engine and resets nothing.
  *
  *     0        1 KiB      guard: address 0 is "none"
  *     STATE    7 KiB      scalars that live as long as the volume is open
  *     SUPER    4 KiB      image of the superblock: the scalars that are persistent
  *     ...                 requests, scratch, directories (fixed sizes, below)
- *     heap()              journal buffers, transfer buffers, then cache slots up to the end of memory
+ *     HEAP                page hash, journal and transfer buffers, then cache slots to the end
  *
  * Each constant is chained from the one before.
  */
@@ -16,7 +17,9 @@ export const PAGE_SHIFT: u32 = 12;
 
 // ---- scalars
 export const STATE: usize = 1024;
-/** Device position (bytes, f64), address and length of the transfer that a status asks of the host. */
+/**
+ * Device position (bytes, f64), address and length of the transfer that a status asks of the host.
+ */
 export const IO_OFFSET: usize = STATE;
 export const IO_ADDRESS: usize = IO_OFFSET + 8;
 export const IO_LENGTH: usize = IO_ADDRESS + 4;
@@ -61,7 +64,8 @@ export const SPACE_RESERVE: usize = SPACE_LIMIT + 8;
 export const SPACE_FLOOR: usize = SPACE_RESERVE + 8;
 export const SPACE_RUN: usize = SPACE_FLOOR + 8;
 export const SPACE_RUN_LENGTH: usize = SPACE_RUN + 8;
-export const HELD_COUNT: usize = SPACE_RUN_LENGTH + 4; // two counts: of the open record, of the sealed one
+// two counts: of the open record, of the sealed one
+export const HELD_COUNT: usize = SPACE_RUN_LENGTH + 4;
 export const HELD_DONE: usize = HELD_COUNT + 8;
 export const HELD_OPEN: usize = HELD_DONE + 4;
 export const HELD_CHUNKS: usize = HELD_OPEN + 4;
@@ -78,7 +82,8 @@ export const TABLE_PAGES: usize = VIEW_LAST + 4; // list of pinned pages
 // tree
 export const PATH: usize = TABLE_PAGES + 4; // per level: page u32, index u32
 export const PATH_LEVELS: u32 = 12;
-export const UNDERFULL: usize = PATH + 8 * PATH_LEVELS; // chunk of a leaf that wants merging, +1; 0 none
+// chunk of a leaf that wants merging, +1; 0 none
+export const UNDERFULL: usize = PATH + 8 * PATH_LEVELS;
 /** View that the entry below a window of a wide column ends at, 0 none. */
 export const BELOW: usize = UNDERFULL + 8;
 
@@ -104,7 +109,8 @@ export const JOURNAL_TOP: usize = JOURNAL_STAGE + 8;
 // reclaim
 export const RECLAIM_ACTIVE: usize = JOURNAL_TOP + 8;
 export const RECLAIM_FREED: usize = RECLAIM_ACTIVE + 4;
-export const RECLAIM_CHUNK: usize = RECLAIM_FREED + 4; // entries before (chunk, rank of to) are done
+// entries before (chunk, rank of to) are done
+export const RECLAIM_CHUNK: usize = RECLAIM_FREED + 4;
 export const RECLAIM_TO: usize = RECLAIM_CHUNK + 8;
 
 // checkpoint
@@ -130,7 +136,8 @@ export const STATE_END: usize = PENDING_COUNT + 4;
 export const SUPER: usize = 8192;
 /** Bottom of the timeline, a cell as every view's. */
 export const BOTTOM: usize = SUPER + 4096;
-export const RECORD: usize = BOTTOM + 128; // one record of the views stream while it is put together
+// one record of the views stream while it is put together
+export const RECORD: usize = BOTTOM + 128;
 export const NAME: usize = RECORD + 384; // names come and go through this
 export const PENDING: usize = NAME + 512;
 /** 256 requests in flight with at most 16 each. */
@@ -148,7 +155,9 @@ export const SCRATCH_MAX: u32 = 1200;
 export const OLD: usize = BATCH + BATCH_MAX * BATCH_BYTES;
 export const NEW: usize = OLD + SCRATCH_MAX * 24;
 export const MIDDLE: usize = NEW + SCRATCH_MAX * 3 * 24;
-/** Places freed and held until the record that frees them is durable: place u64, count u32, spare. */
+/**
+ * Places freed and held until the record that frees them is durable: place u64, count u32, spare.
+ */
 export const HELD_MAX: u32 = 8192;
 export const HELD: usize = MIDDLE + SCRATCH_MAX * 24;
 /** Blocks of the two streams, so many each. */

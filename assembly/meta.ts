@@ -1,11 +1,14 @@
 /**
- * Metadata blocks. They have numbers of their own, grouped into slabs; a slab lies in chunks taken from the space map. So metadata
- * can be small where chunks are large, a slab can move, and replay never hands a data chunk to a metadata page.
+ * Metadata blocks. They have numbers of their own, grouped into slabs; a slab lies in chunks taken
+ * from the space map. So metadata can be small where chunks are large, a slab can move, and replay
+ * never hands a data chunk to a metadata page.
  *
- * Three bits a block: used, freeing (used by the last checkpoint, not by the next), fresh (allocated since the last checkpoint).
+ * Three bits a block: used, freeing (used by the last checkpoint, not by the next), fresh
+ * (allocated since the last checkpoint).
  *
  * Invariants
- * - No block of the last durable checkpoint is written: only fresh ones are, and a freeing one is not allocated (design 5).
+ * - No block of the last durable checkpoint is written: only fresh ones are, and a freeing one is
+ *   not allocated (design 5).
  * - META_FREE counts blocks that are neither used nor freeing in slabs that exist.
  */
 import * as m from "./memory";
@@ -67,7 +70,7 @@ export function allocBlock(): u32 {
     const used = load<u64>(at);
     if (~used != 0) {
       const block = (w << 6) + <u32>ctz(~used);
-      store<u64>(at, used | ((~used) & (0 - ~used)));
+      store<u64>(at, used | (~used & (0 - ~used)));
       setBit(m.META_FRESH, block, true);
       store<u32>(m.META_CURSOR, block);
       store<u32>(m.META_FREE, load<u32>(m.META_FREE) - 1);
@@ -85,8 +88,8 @@ function addMeta(count: i32): void {
 }
 
 /**
- * Gives a block back: at once where the last checkpoint does not know it and no transfer of a page is under way that could bring it back,
- * else when the next checkpoint is durable.
+ * Gives a block back: at once where the last checkpoint does not know it and no transfer of a page
+ * is under way that could bring it back, else when the next checkpoint is durable.
  */
 export function freeBlock(block: u32): void {
   assertThat(bit(m.META_USED, block) && !bit(m.META_FREEING, block), 104);
@@ -111,7 +114,10 @@ function growBitmaps(first: u32, end: u32): void {
   }
 }
 
-/** Adds slab `index` of `count` blocks at device block `base`; numbers of absent slabs and blocks count as used. */
+/**
+ * Adds slab `index` of `count` blocks at device block `base`; numbers of absent slabs and blocks
+ * count as used.
+ */
 export function addSlab(index: u32, base: u64, count: u32): void {
   const shift = load<u32>(m.SLAB_SHIFT);
   while (load<u32>(m.SUPER + SUPER_SLABS) <= index) {
@@ -143,8 +149,9 @@ function freeSlabNumber(): u32 {
 }
 
 /**
- * 0 with at least `count` blocks free beside the spare ones and those that the next checkpoint's streams take. Else a status: FAULT for the
- * space map, CHECKPOINT where that would free some, NO_SPACE.
+ * 0 with at least `count` blocks free beside the spare ones and those that the next checkpoint's
+ * streams take. Else a status: FAULT for the space map, CHECKPOINT where that would free some,
+ * NO_SPACE.
  */
 export function ensureBlocks(count: u32): i32 {
   const wanted = count + META_SPARE + streamBlocks(0) + streamBlocks(1);
@@ -164,8 +171,9 @@ export function ensureBlocks(count: u32): i32 {
 }
 
 /**
- * Gives slabs that the next checkpoint does not use at all back to the space map, as long as `keep` blocks stay free. Part of a
- * checkpoint; the slab's pages of the space map are resident. Answers 0, or FAULT.
+ * Gives slabs that the next checkpoint does not use at all back to the space map, as long as `keep`
+ * blocks stay free. Part of a checkpoint; the slab's pages of the space map are resident. Answers
+ * 0, or FAULT.
  */
 export function trimSlabs(keep: u32): i32 {
   const shift = load<u32>(m.SLAB_SHIFT);

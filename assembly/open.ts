@@ -1,4 +1,7 @@
-/** Making a store and reading one: the superblock's checks, the streams back into tables, the state that follows from them. */
+/**
+ * Making a store and reading one: the superblock's checks, the streams back into tables, the state
+ * that follows from them.
+ */
 import * as m from "./memory";
 import * as l from "./layout";
 import { CORRUPT, INVALID, UNSUPPORTED } from "./status";
@@ -17,8 +20,9 @@ const MAGIC: u64 = 0x504e534954_4c554d;
 const FORMAT_AREA_MIN: u32 = 64;
 
 /**
- * Lays memory of `end` bytes out for `slots` cache slots, journal buffers of `journal` bytes, a transfer buffer of `transfer` bytes
- * and behind it `copies` bytes that are the host's. Memory is all zeros before.
+ * Lays memory of `end` bytes out for `slots` cache slots, journal buffers of `journal` bytes, a
+ * transfer buffer of `transfer` bytes and behind it `copies` bytes that are the host's. Memory is
+ * all zeros before.
  */
 export function init(end: u32, slots: u32, journal: u32, transfer: u32, copies: u32): void {
   crcInit();
@@ -47,10 +51,20 @@ export function init(end: u32, slots: u32, journal: u32, transfer: u32, copies: 
 export function memoryFor(slots: u32, journal: u32, transfer: u32, copies: u32): f64 {
   let buckets: u32 = 1024;
   while (buckets < 2 * slots) buckets <<= 1;
-  return <f64>m.HEAP + <f64>(buckets << 2) + 2 * <f64>journal + <f64>transfer + <f64>copies + <f64>slots * <f64>SLOT_BYTES;
+  return (
+    <f64>m.HEAP +
+    <f64>(buckets << 2) +
+    2 * <f64>journal +
+    <f64>transfer +
+    <f64>copies +
+    <f64>slots * <f64>SLOT_BYTES
+  );
 }
 
-/** What follows from the superblock at SUPER and does not change while the store is open. `limit`: chunks at most. */
+/**
+ * What follows from the superblock at SUPER and does not change while the store is open. `limit`:
+ * chunks at most.
+ */
 function derive(limit: f64): void {
   const shift = load<u32>(m.SUPER + l.SUPER_CHUNK_SHIFT);
   store<u32>(m.SLAB_SHIFT, max<u32>(6, shift - m.PAGE_SHIFT));
@@ -70,8 +84,8 @@ function fixedChunks(): u32 {
 }
 
 /**
- * A new store: the host has set uuid, chunk shift, kind, size, limit, mode, area blocks, created and paths in SUPER. 0, or INVALID where `limit`
- * chunks do not hold it.
+ * A new store: the host has set uuid, chunk shift, kind, size, limit, mode, area blocks, created
+ * and paths in SUPER. 0, or INVALID where `limit` chunks do not hold it.
  */
 export function format(limit: f64): i32 {
   store<u64>(m.SUPER + l.SUPER_MAGIC, MAGIC);
@@ -91,7 +105,10 @@ export function format(limit: f64): i32 {
   return 0;
 }
 
-/** What is wrong with the superblock at `at`, which was read from slot `slot`: 0 nothing, INVALID (not one), UNSUPPORTED, CORRUPT. */
+/**
+ * What is wrong with the superblock at `at`, which was read from slot `slot`: 0 nothing, INVALID
+ * (not one), UNSUPPORTED, CORRUPT.
+ */
 export function superCheck(at: u32, slot: u32): i32 {
   if (load<u64>(at + l.SUPER_MAGIC) != MAGIC) return INVALID;
   if (load<u32>(at + l.SUPER_VERSION) != l.VERSION) return UNSUPPORTED;
@@ -142,7 +159,9 @@ export function streamRead(kind: u32): bool {
   return words > 0;
 }
 
-/** Where the next block of the stream is to be read: IO_OFFSET, IO_ADDRESS, IO_LENGTH. 0, or GROW. */
+/**
+ * Where the next block of the stream is to be read: IO_OFFSET, IO_ADDRESS, IO_LENGTH. 0, or GROW.
+ */
 export function streamAsk(): i32 {
   const status = ensureSlots(SPARE_SLOTS);
   if (status < 0) return status;
@@ -217,7 +236,8 @@ function takeSlab(word: u64): bool {
   const index = load<u32>(m.SUPER + l.SUPER_SLABS);
   const base = word >>> 16;
   const count = <u32>(word & 0xffff);
-  if (count > 1 << load<u32>(m.SLAB_SHIFT) || (word != 0 && (base == 0 || count == 0))) return false;
+  if (count > 1 << load<u32>(m.SLAB_SHIFT) || (word != 0 && (base == 0 || count == 0)))
+    return false;
   if (base + count > (<u64>1) << 47) return false;
   addSlab(index, base, count);
   store<u64>(tableAt(m.SLABS, index, 3), word);

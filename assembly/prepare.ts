@@ -1,6 +1,7 @@
 /**
- * What every changing operation does first, so that it can then change things without stopping: slots for new pages, metadata blocks,
- * room in the open record and in the list of held places; and a sparse leaf that an earlier one left is merged.
+ * What every changing operation does first, so that it can then change things without stopping:
+ * slots for new pages, metadata blocks, room in the open record and in the list of held places; and
+ * a sparse leaf that an earlier one left is merged.
  */
 import { REPLAYING, UNDERFULL } from "./memory";
 import { OP_MAX } from "./layout";
@@ -24,7 +25,10 @@ export function prepareRelease(): i32 {
   return slots < 0 ? slots : ensureBlocks(8);
 }
 
-/** 0, or what the host must do before the operation is called again. `freed`: places that it may free. */
+/**
+ * 0, or what the host must do before the operation is called again. `freed`: places that it may
+ * free.
+ */
 export function prepare(freed: u32): i32 {
   if (!load<u32>(REPLAYING)) {
     if (!journalRoom(OP_MAX + SLAB_ROOM) || !heldRoom(freed)) return COMMIT;

@@ -1,6 +1,7 @@
 /**
- * What the range store decides: where a view's chunks lie, what a write needs, and how the tree is after it (design 4). One rule: a view's own
- * write makes (previous live view, v] -> place, and what covered v before keeps the sides that a live view still sees.
+ * What the range store decides: where a view's chunks lie, what a write needs, and how the tree is
+ * after it (design 4). One rule: a view's own write makes (previous live view, v] -> place, and
+ * what covered v before keeps the sides that a live view still sees.
  */
 import {
   BELOW,
@@ -14,31 +15,20 @@ import {
   SHARED_DROPPED,
   ZERO_DEFAULT,
 } from "./memory";
-import {
-  FLAG_FILLED,
-  FLAG_HOLE,
-  FLAGS,
-  FLAG_SHARED,
-  OP_MAP,
-} from "./layout";
+import { FLAG_FILLED, FLAG_HOLE, FLAGS, FLAG_SHARED, OP_MAP } from "./layout";
 import { FAULT, NOT_FOUND } from "./status";
 import { assertThat } from "./assert";
-import {
-  anyLive,
-  anyLiveBut,
-  cellOf,
-  cellRank,
-  liveCell,
-  previousLive,
-  rankOf,
-} from "./timeline";
+import { anyLive, anyLiveBut, cellOf, cellRank, liveCell, previousLive, rankOf } from "./timeline";
 import { descend, pathIndex, pathNext } from "./btree/path";
 import { noteSparse, prepare } from "./prepare";
 import { epoch, isUnsettled, journalAppend } from "./journal";
 import { spaceHold } from "./space";
 import * as c from "./columns";
 
-/** Kinds of runs. A mapped run is PRIVATE where the view may overwrite it in place; only plans for writing tell. */
+/**
+ * Kinds of runs. A mapped run is PRIVATE where the view may overwrite it in place; only plans for
+ * writing tell.
+ */
 export const RUN_UNMAPPED: u32 = 0;
 export const RUN_HOLE: u32 = 1;
 export const RUN_SHARED: u32 = 2;
@@ -63,8 +53,8 @@ export function addRun(n: u32, kind: u32, count: u64, place: u64): u32 {
 }
 
 /**
- * Moves the path from the front of a column to its entry that covers `rank`. 1: it covers; 0: none does (the path stands where such an
- * entry would be inserted); FAULT.
+ * Moves the path from the front of a column to its entry that covers `rank`. 1: it covers; 0: none
+ * does (the path stands where such an entry would be inserted); FAULT.
  */
 function cover(rank: u64, view: u32): i32 {
   const last = c.lastChunk(c.here());
@@ -80,8 +70,8 @@ function cover(rank: u64, view: u32): i32 {
 }
 
 /**
- * Where `count` chunks of a view from `chunk` lie: runs in RUNS, at most RUNS_MAX, so perhaps not all chunks. Answers the number of runs.
- * With `writing` PRIVATE is told from SHARED.
+ * Where `count` chunks of a view from `chunk` lie: runs in RUNS, at most RUNS_MAX, so perhaps not
+ * all chunks. Answers the number of runs. With `writing` PRIVATE is told from SHARED.
  */
 export function lookup(view: u32, chunk: u64, count: u32, writing: bool): i32 {
   const cell = liveCell(view);
@@ -113,7 +103,8 @@ export function lookup(view: u32, chunk: u64, count: u32, writing: bool): i32 {
 }
 
 /**
- * A page is missing: what was found so far is an answer, too. Else a walk over more pages than the cache holds would begin anew for ever.
+ * A page is missing: what was found so far is an answer, too. Else a walk over more pages than the
+ * cache holds would begin anew for ever.
  */
 export function someOr(n: u32): i32 {
   return n > 0 ? n : FAULT;
@@ -130,7 +121,10 @@ function runKind(cell: u32, last: u64, writing: bool): u32 {
   return answer == FAULT ? <u32>FAULT : answer == 1 ? RUN_PRIVATE : RUN_SHARED;
 }
 
-/** Whether no other live view sees the place of the entry at the path, now and after a crash. 1, 0, FAULT; the path is spoilt where the entry is shared. */
+/**
+ * Whether no other live view sees the place of the entry at the path, now and after a crash. 1, 0,
+ * FAULT; the path is spoilt where the entry is shared.
+ */
 function isPrivate(entry: usize, cell: u32, last: u64): i32 {
   if (anyLiveBut(cellOf(c.afterId(entry)), cellOf(c.toId(entry)), cell)) return 0;
   if (isUnsettled(c.flagsOf(entry))) return 0;
@@ -141,8 +135,9 @@ function isPrivate(entry: usize, cell: u32, last: u64): i32 {
 }
 
 /**
- * One step of a view's own write: its chunks from `chunk` lie at `place` from now on (or are a hole). Answers how many of `count` chunks
- * are done, at least one, or a status with nothing changed.
+ * One step of a view's own write: its chunks from `chunk` lie at `place` from now on (or are a
+ * hole). Answers how many of `count` chunks are done, at least one, or a status with nothing
+ * changed.
  */
 export function mapStep(view: u32, chunk: u64, count: u32, place: u64, hole: bool): i32 {
   const ready = prepare(4);
@@ -154,7 +149,13 @@ export function mapStep(view: u32, chunk: u64, count: u32, place: u64, hole: boo
   const start = status == 1 ? c.firstChunk(c.here()) : <u64>-1;
   let done: i32;
   if (start > chunk) {
-    done = mapGap(cell, chunk, <u32>min<u64>(min<u32>(count, c.COUNT_MAX), start - chunk), place, hole);
+    done = mapGap(
+      cell,
+      chunk,
+      <u32>min<u64>(min<u32>(count, c.COUNT_MAX), start - chunk),
+      place,
+      hole,
+    );
   } else {
     done = mapColumn(cell, chunk, count, place, hole);
   }
@@ -171,7 +172,10 @@ function mapGap(cell: u32, chunk: u64, part: u32, place: u64, hole: bool): i32 {
   return part;
 }
 
-/** Replaces OLD by NEW and joins at both ends of the part that begins with entry `from` of NEW and has `middle` entries. */
+/**
+ * Replaces OLD by NEW and joins at both ends of the part that begins with entry `from` of NEW and
+ * has `middle` entries.
+ */
 export function putJoined(chunk: u64, rank: u64, old: u32, n: u32, from: u32): void {
   const index = c.replace(chunk, rank, old, n);
   if (index < 0) return;
@@ -212,7 +216,15 @@ function mapColumn(cell: u32, chunk: u64, count: u32, place: u64, hole: bool): i
   } else {
     const below = wide ? load<u32>(BELOW) : index > 0 ? c.toId(e - 24) : 0;
     c.openList(MIDDLE, old, index, 1);
-    c.putEntry(e, chunk, part, higher(previousLive(cell), cellOf(below)), view, place, hole ? FLAG_HOLE : 0);
+    c.putEntry(
+      e,
+      chunk,
+      part,
+      higher(previousLive(cell), cellOf(below)),
+      view,
+      place,
+      hole ? FLAG_HOLE : 0,
+    );
     middle = old + 1;
   }
   const n = c.assemble(old, middle, first, last, chunk, part);
@@ -227,8 +239,9 @@ function higher(a: u32, b: u32): u32 {
 }
 
 /**
- * Entry `index` of MIDDLE (of `n`) covers the view: it becomes its lower side, the view's own entry, its upper side; a side that no live view sees
- * is dropped, and so is the own one where it is a hole over zeros (`drop`). Answers the number of entries.
+ * Entry `index` of MIDDLE (of `n`) covers the view: it becomes its lower side, the view's own
+ * entry, its upper side; a side that no live view sees is dropped, and so is the own one where it
+ * is a hole over zeros (`drop`). Answers the number of entries.
  */
 function divide(index: u32, n: u32, cell: u32, place: u64, hole: bool, drop: bool): u32 {
   const e = c.listAt(MIDDLE, index);

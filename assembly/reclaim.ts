@@ -1,11 +1,22 @@
 /**
- * Reclaim: one walk over the tree for all views deleted before it began, in bounded, resumable steps. Entries without a live view go, places that
- * no entry of the column names are freed, neighbours that are one again are joined, and the ends of entries move onto live views; at the end the
- * deleted ids are let go.
+ * Reclaim: one walk over the tree for all views deleted before it began, in bounded, resumable
+ * steps. Entries without a live view go, places that no entry of the column names are freed,
+ * neighbours that are one again are joined, and the ends of entries move onto live views; at the
+ * end the deleted ids are let go.
  *
- * A write during the walk names only views that live, or that its column named before; so behind the walk nothing names a dying view.
+ * A write during the walk names only views that live, or that its column named before; so behind
+ * the walk nothing names a dying view.
  */
-import { BOTTOM, MIDDLE, NEW, OLD, RECLAIM_ACTIVE, RECLAIM_CHUNK, RECLAIM_TO, REPLAYING } from "./memory";
+import {
+  BOTTOM,
+  MIDDLE,
+  NEW,
+  OLD,
+  RECLAIM_ACTIVE,
+  RECLAIM_CHUNK,
+  RECLAIM_TO,
+  REPLAYING,
+} from "./memory";
 import {
   ENTRY_BYTES,
   FLAG_HOLE,
@@ -94,13 +105,18 @@ function tidyColumn(n: u32, last: u64): i32 {
   const first = c.firstChunk(OLD);
   for (let i: u32 = 0; i < n; i++) {
     const e = c.listAt(OLD, i);
-    if ((c.flagsOf(e) & FLAG_HOLE) == 0 && !named(OLD, i, c.placeOf(e)) && !named(NEW, kept, c.placeOf(e))) {
+    if (
+      (c.flagsOf(e) & FLAG_HOLE) == 0 &&
+      !named(OLD, i, c.placeOf(e)) &&
+      !named(NEW, kept, c.placeOf(e))
+    ) {
       spaceHold(c.placeOf(e), part);
     }
   }
   for (let i: u32 = 0; i < kept; i++) {
     const e = c.listAt(NEW, i);
-    if (c.flagsOf(e) & FLAG_SHARED && !sharedIn(kept, i)) c.setFlags(e, c.flagsOf(e) & ~FLAG_SHARED);
+    if (c.flagsOf(e) & FLAG_SHARED && !sharedIn(kept, i))
+      c.setFlags(e, c.flagsOf(e) & ~FLAG_SHARED);
   }
   putJoined(first, 0, n, kept, 0);
   return 0;
@@ -117,20 +133,23 @@ function named(list: usize, n: u32, place: u64): bool {
 
 function sharedIn(n: u32, index: u32): bool {
   const place = c.placeOf(c.listAt(NEW, index));
-  for (let i: u32 = 0; i < n; i++) if (i != index && c.placeOf(c.listAt(NEW, i)) == place) return true;
+  for (let i: u32 = 0; i < n; i++)
+    if (i != index && c.placeOf(c.listAt(NEW, i)) == place) return true;
   return false;
 }
 
 function changed(old: u32, kept: u32): bool {
   if (old != kept) return true;
   const bytes = old * ENTRY_BYTES;
-  for (let at: u32 = 0; at < bytes; at += 8) if (load<u64>(OLD + at) != load<u64>(NEW + at)) return true;
+  for (let at: u32 = 0; at < bytes; at += 8)
+    if (load<u64>(OLD + at) != load<u64>(NEW + at)) return true;
   return false;
 }
 
 /**
- * NEW becomes the `n` entries of OLD without those that no live view sees, with ends on live views and joined where two that meet name the same
- * place. `below`: cell of the view that the entry before them ends at. Answers the number of entries.
+ * NEW becomes the `n` entries of OLD without those that no live view sees, with ends on live views
+ * and joined where two that meet name the same place. `below`: cell of the view that the entry
+ * before them ends at. Answers the number of entries.
  */
 function tidy(n: u32, below: u32): u32 {
   let kept: u32 = 0;
@@ -149,7 +168,15 @@ function tidy(n: u32, below: u32): u32 {
     } else {
       const place = c.placeOf(e);
       const at = c.listAt(NEW, kept++);
-      c.putEntry(at, c.firstChunk(e), c.chunkCount(e), load<u32>(after), load<u32>(highest), place, c.flagsOf(e));
+      c.putEntry(
+        at,
+        c.firstChunk(e),
+        c.chunkCount(e),
+        load<u32>(after),
+        load<u32>(highest),
+        place,
+        c.flagsOf(e),
+      );
     }
     below = highest;
   }
@@ -176,7 +203,8 @@ function tidyWindow(last: u64, from: u32): i32 {
   if (descend(last, rank) == FAULT) return FAULT;
   status = pathPrevious();
   if (status == FAULT) return FAULT;
-  const below = status == 1 && c.lastChunk(c.here()) == last ? cellOf(c.toId(c.here())) : <u32>BOTTOM;
+  const below =
+    status == 1 && c.lastChunk(c.here()) == last ? cellOf(c.toId(c.here())) : <u32>BOTTOM;
   const kept = tidy(n, below);
   const freed = listFreed(n, kept, last);
   if (freed == FAULT) return FAULT;
@@ -192,7 +220,10 @@ function tidyWindow(last: u64, from: u32): i32 {
   return 1;
 }
 
-/** Places to MIDDLE that entries of OLD name and none of NEW, nor the rest of the column. Answers how many, or FAULT. */
+/**
+ * Places to MIDDLE that entries of OLD name and none of NEW, nor the rest of the column. Answers
+ * how many, or FAULT.
+ */
 function listFreed(n: u32, kept: u32, last: u64): i32 {
   let freed = 0;
   const low = rankOf(c.toId(OLD));
@@ -212,19 +243,26 @@ function listFreed(n: u32, kept: u32, last: u64): i32 {
   return freed;
 }
 
-/** Whether an entry of the wide column with its end outside the ranks `low` .. `high` names a place. 1, 0, FAULT. */
+/**
+ * Whether an entry of the wide column with its end outside the ranks `low` .. `high` names a place.
+ * 1, 0, FAULT.
+ */
 function namedOutside(last: u64, place: u64, low: u64, high: u64): i32 {
   let status = descend(last, 0);
   while (status == 1 && c.lastChunk(c.here()) == last) {
     const e = c.here();
     const rank = rankOf(c.toId(e));
-    if ((rank < low || rank > high) && c.placeOf(e) == place && (c.flagsOf(e) & FLAG_HOLE) == 0) return 1;
+    if ((rank < low || rank > high) && c.placeOf(e) == place && (c.flagsOf(e) & FLAG_HOLE) == 0)
+      return 1;
     status = pathNext();
   }
   return status == FAULT ? FAULT : 0;
 }
 
-/** Sets the walk on an OP_RECLAIM of a journal record: columns are cut at both ends of it first (see `replay.ts`). */
+/**
+ * Sets the walk on an OP_RECLAIM of a journal record: columns are cut at both ends of it first (see
+ * `replay.ts`).
+ */
 export function reclaimAt(chunk: u64, from: u32): void {
   store<u64>(RECLAIM_CHUNK, chunk);
   store<u32>(RECLAIM_TO, from);

@@ -1,7 +1,8 @@
 /**
- * Replays the operations of a record on the state of the last checkpoint. Same operations, same state: places come from the record, frees follow from
- * the tree. What is freed is free at once, because the record that freed it is durable; metadata blocks lie in slabs that the records name, or above
- * every place that they name, so nothing collides.
+ * Replays the operations of a record on the state of the last checkpoint. Same operations, same
+ * state: places come from the record, frees follow from the tree. What is freed is free at once,
+ * because the record that freed it is durable; metadata blocks lie in slabs that the records name,
+ * or above every place that they name, so nothing collides.
  */
 import * as m from "./memory";
 import * as l from "./layout";
@@ -50,7 +51,8 @@ function apply(at: u32, kind: u32): i32 {
   const chunk = load<u64>(at + l.OP_CHUNK);
   const place = load<u64>(at + l.OP_PLACE);
   const flags = <u32>load<u8>(at + l.OP_FLAGS);
-  if (kind == l.OP_MAP || kind == l.OP_COPY_OUT) return applyMap(kind, flags, count, view, chunk, place);
+  if (kind == l.OP_MAP || kind == l.OP_COPY_OUT)
+    return applyMap(kind, flags, count, view, chunk, place);
   if (kind == l.OP_CREATE || kind == l.OP_RENAME) {
     memory.copy(m.NAME, at + l.OP_BYTES, count);
     if (kind == l.OP_RENAME) return good(renameSnapshot(view, count));
@@ -68,7 +70,8 @@ function apply(at: u32, kind: u32): i32 {
     const status = reclaimBegin();
     return status < 0 ? status : 1;
   }
-  if (kind == l.OP_RECLAIM) return flags == 1 ? applyWindow(chunk, view) : applyReclaim(chunk, place);
+  if (kind == l.OP_RECLAIM)
+    return flags == 1 ? applyWindow(chunk, view) : applyReclaim(chunk, place);
   assertThat(kind == l.OP_RECLAIM_END, DAMAGED);
   removeDying();
   store<u32>(m.RECLAIM_ACTIVE, 0);
@@ -89,7 +92,8 @@ function applyMap(kind: u32, flags: u32, count: u32, view: u32, chunk: u64, plac
       assertThat(place > 0 && place + count <= load<u64>(m.SPACE_LIMIT), DAMAGED);
       const blocks = ensureBlocks(8);
       if (blocks < 0) return blocks;
-      for (let at = place; at < place + count; at += l.GROUP_CHUNKS) if (spaceNeed(at) < 0) return FAULT;
+      for (let at = place; at < place + count; at += l.GROUP_CHUNKS)
+        if (spaceNeed(at) < 0) return FAULT;
       if (spaceNeed(place + count - 1) < 0) return FAULT;
       spaceTake(place, count);
       store<u64>(m.SUPER + l.SUPER_DATA, load<u64>(m.SUPER + l.SUPER_DATA) + count);

@@ -1,4 +1,7 @@
-/** Views made, deleted and renamed: a change of the timeline and one operation in the journal, never of the tree. */
+/**
+ * Views made, deleted and renamed: a change of the timeline and one operation in the journal, never
+ * of the tree.
+ */
 import { SUPER } from "./memory";
 import { OP_CREATE, OP_DELETE, OP_RENAME, SUPER_NEXT_ID } from "./layout";
 import { EXISTS, INVALID, NOT_FOUND, UNSUPPORTED } from "./status";
@@ -6,7 +9,10 @@ import { prepare } from "./prepare";
 import { journalAppend, journalAppendName } from "./journal";
 import * as t from "./timeline";
 
-/** A snapshot of view `source` under the name at NAME. Answers 1 (its id is NEXT_ID - 1), or a status. */
+/**
+ * A snapshot of view `source` under the name at NAME. Answers 1 (its id is NEXT_ID - 1), or a
+ * status.
+ */
 export function createSnapshot(source: u32, flags: u32, created: f64, name: u32): i32 {
   if (!t.isNameLength(name)) return INVALID;
   const ready = prepare(0);

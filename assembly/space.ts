@@ -1,9 +1,11 @@
 /**
- * The space map: which chunks of the store are in use. One bit a chunk in metadata blocks of 32,256 chunks (a group); a group that is
- * wholly free or wholly used has no block. The index of groups is in memory: block u32, free chunks u32.
+ * The space map: which chunks of the store are in use. One bit a chunk in metadata blocks of 32,256
+ * chunks (a group); a group that is wholly free or wholly used has no block. The index of groups is
+ * in memory: block u32, free chunks u32.
  *
  * Invariants
- * - I6: a freed place is held until the record that frees it is durable; only then is its bit cleared.
+ * - I6: a freed place is held until the record that frees it is durable; only then is its bit
+ *   cleared.
  * - I9: data never takes the last SPACE_RESERVE chunks; metadata may.
  * - SUPER_USED is the number of bits set; no bit at or above SUPER_TOP is set.
  */
@@ -153,12 +155,12 @@ function firstUsed(page: u32, at: u32, end: u32): u32 {
 }
 
 /**
- * Finds a run of at least `least` and at most `most` free chunks from `at` to the end of its group: SPACE_RUN and
- * SPACE_RUN_LENGTH (0: none). 0, or FAULT.
+ * Finds a run of at least `least` and at most `most` free chunks from `at` to the end of its group:
+ * SPACE_RUN and SPACE_RUN_LENGTH (0: none). 0, or FAULT.
  */
 function findInGroup(at: u64, most: u32, least: u32): i32 {
   const index = <u32>(at / GROUP_CHUNKS);
-  const base = (<u64>index) * GROUP_CHUNKS;
+  const base = <u64>index * GROUP_CHUNKS;
   const end = <u32>min<u64>(GROUP_CHUNKS, load<u64>(m.SPACE_LIMIT) - base);
   let bit = <u32>(at - base);
   store<u32>(m.SPACE_RUN_LENGTH, 0);
@@ -187,8 +189,9 @@ function findInGroup(at: u64, most: u32, least: u32): i32 {
 }
 
 /**
- * Next-fit: goes on from `at`; at the top of the store it starts again from the bottom where at least a sixteenth below the top is free,
- * and makes the store longer otherwise. So long runs stay long, and the store is at most that much longer than it must be.
+ * Next-fit: goes on from `at`; at the top of the store it starts again from the bottom where at
+ * least a sixteenth below the top is free, and makes the store longer otherwise. So long runs stay
+ * long, and the store is at most that much longer than it must be.
  */
 function findRun(at: u64, most: u32, least: u32): i32 {
   const limit = load<u64>(m.SPACE_LIMIT);
@@ -208,7 +211,10 @@ function findRun(at: u64, most: u32, least: u32): i32 {
   }
 }
 
-/** A run for a slab of metadata blocks: whole if there is one, else any. Replay goes past all that its records name. */
+/**
+ * A run for a slab of metadata blocks: whole if there is one, else any. Replay goes past all that
+ * its records name.
+ */
 export function spaceFindSlab(): i32 {
   const shift = load<u32>(m.SUPER + SUPER_CHUNK_SHIFT) - m.PAGE_SHIFT;
   const size: u32 = (1 << load<u32>(m.SLAB_SHIFT)) >>> shift;
@@ -221,7 +227,8 @@ export function spaceFindSlab(): i32 {
 }
 
 /**
- * Finds up to `most` adjacent places for data: SPACE_RUN, SPACE_RUN_LENGTH. 0, or FAULT or NO_SPACE. Nothing is marked yet.
+ * Finds up to `most` adjacent places for data: SPACE_RUN, SPACE_RUN_LENGTH. 0, or FAULT or
+ * NO_SPACE. Nothing is marked yet.
  */
 export function spaceFind(most: u32): i32 {
   const left = load<u64>(m.SPACE_LIMIT) - load<u64>(m.SUPER + SUPER_USED);
@@ -273,7 +280,10 @@ export function heldSeal(): void {
   store<u32>(m.HELD_OPEN, open);
 }
 
-/** Clears the first held run of list `which` in part or whole: 1 more to do, 0 done, FAULT. Blocks and slots are there. */
+/**
+ * Clears the first held run of list `which` in part or whole: 1 more to do, 0 done, FAULT. Blocks
+ * and slots are there.
+ */
 export function heldRelease(which: u32): i32 {
   const n = load<u32>(m.HELD_COUNT + (which << 2));
   if (n == 0) return 0;

@@ -1,9 +1,12 @@
 /**
- * What an operation answers when it cannot go on. Every operation finds all it needs first and changes second, so that after any
- * of these the host does what is asked and calls again from the start.
+ * What an operation answers when it cannot go on. Every operation finds all it needs first and
+ * changes second, so that after any of these the host does what is asked and calls again from the
+ * start.
  */
 
-/** Read block IO_BLOCK: IO_LENGTH bytes at IO_OFFSET of the store to IO_ADDRESS, then `cacheLoaded`. */
+/**
+ * Read block IO_BLOCK: IO_LENGTH bytes at IO_OFFSET of the store to IO_ADDRESS, then `cacheLoaded`.
+ */
 export const FAULT: i32 = -1;
 /** Write IO_LENGTH bytes at IO_ADDRESS to IO_OFFSET of the store, then `cacheWritten`. */
 export const WRITE_BACK: i32 = -2;

@@ -1,10 +1,14 @@
 /**
- * The two streams of a checkpoint: tables (space index, slabs, metadata bitmap) and views (the timeline in its order). A stream is a chain of metadata
- * blocks with up to 504 words of 8 bytes each; the superblock names the first and the number of words.
+ * The two streams of a checkpoint: tables (space index, slabs, metadata bitmap) and views (the
+ * timeline in its order). A stream is a chain of metadata blocks with up to 504 words of 8 bytes
+ * each; the superblock names the first and the number of words.
  *
- *     tables   groups | slabs<<32;  a word a group: block | free chunks<<32;  a word a slab: first device block<<16 | blocks;
+ *     tables   groups | slabs << 32
+ *              a word a group: block | free chunks << 32
+ *              a word a slab: first device block << 16 | blocks
  *              a word for 64 metadata blocks: bit 1 = in use
- *     views    per view, bottom to origin: id | parent<<32;  flags | name bytes<<32;  created (f64);  size;  0;  0;  the name, padded
+ *     views    per view, bottom to origin: id | parent << 32; flags | name bytes << 32;
+ *              created (f64); size; 0; 0; the name, padded to 8
  *
  * Words are made and taken one at a time, so a stream of any length needs no buffer.
  */
@@ -27,7 +31,12 @@ export function streamList(kind: u32): usize {
 export function streamWords(kind: u32): u64 {
   if (kind == VIEWS) return load<u64>(m.VIEWS_WORDS);
   const blocks = load<u32>(m.META_BLOCKS);
-  return 1 + load<u32>(m.SUPER + l.SUPER_GROUPS) + load<u32>(m.SUPER + l.SUPER_SLABS) + ((blocks + 63) >>> 6);
+  return (
+    1 +
+    load<u32>(m.SUPER + l.SUPER_GROUPS) +
+    load<u32>(m.SUPER + l.SUPER_SLABS) +
+    ((blocks + 63) >>> 6)
+  );
 }
 
 /** Blocks that a stream takes now. */
@@ -56,7 +65,7 @@ function tablesWord(): u64 {
   const slabs = load<u32>(m.SUPER + l.SUPER_SLABS);
   if (section == 0) {
     enter(groups > 0 ? 1 : slabs > 0 ? 2 : 3);
-    return (<u64>groups) | ((<u64>slabs) << 32);
+    return <u64>groups | ((<u64>slabs) << 32);
   }
   if (section == 1) {
     if (index + 1 == groups) enter(2);

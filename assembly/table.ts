@@ -1,4 +1,7 @@
-/** Growing arrays in pinned pages: a directory of fixed size names the pages; an element never moves. */
+/**
+ * Growing arrays in pinned pages: a directory of fixed size names the pages; an element never
+ * moves.
+ */
 import { pinnedPage } from "./cache";
 
 /** Address of element `index` of `1 << shift` bytes; 0 where its page does not exist. */

@@ -1,211 +1,54 @@
 /**
- * The timeline: all views in one total order, the bottom (id 0) first, the origin last. A snapshot of v is inserted immediately
- * before v, so v's predecessor is always `low(v)`, and the gap that v's entries cover for snapshots to come is (predecessor, v].
+ * The timeline: all views in one total order, the bottom (id 0) first, the origin last. A snapshot
+ * of v is inserted immediately before v, so v's predecessor is always `low(v)`, and the gap that
+ * v's entries cover for snapshots to come is (predecessor, v].
  *
- *     cell  +0 id  +4 parent  +8 flags  +12 previous  +16 next  +20 skip  +24 run  +28 next by id  +32 next by name
- *           +36 name bytes u16  +40 rank u64  +48 created f64  +56 size u64  +64 name (28)  +92 next cell of the name
- *
- * 96 bytes a view whose name has at most 28 bytes; longer names go on in further cells of 92 bytes.
- *
- * A deleted view stays until reclaim has passed every entry that may name it. Runs of deleted views are skipped by union-find: `skip`
- * leads to the run's last cell, whose `run` is the run's first. Nothing is ever inserted inside a run, because the view after an
- * insertion point is live.
+ * A deleted view stays until reclaim has passed every entry that may name it. Runs of deleted views
+ * are skipped by union-find: `skip` leads to the run's last cell, whose `run` is the run's first.
+ * Nothing is ever inserted inside a run, because the view after an insertion point is live.
  *
  * Invariants
- * - Ranks rise strictly along the order; they are renumbered when a gap runs out and never leave memory.
+ * - Ranks rise strictly along the order; they are renumbered when a gap runs out and never leave
+ *   memory.
  * - An id in an entry is in the timeline (live, or deleted and not yet reclaimed).
  */
 import * as m from "./memory";
-import { NAME_MAX, SUPER_VIEW_COUNT, VIEW_WORDS } from "./layout";
-import { pinnedPage } from "./cache";
+import { SUPER_VIEW_COUNT, VIEW_WORDS } from "./layout";
 import { assertThat } from "./assert";
-
-export const ORIGIN: u32 = 1;
-export const CELL_BYTES: u32 = 96;
-
-export const CELL_PARENT: u32 = 4;
-export const CELL_FLAGS: u32 = 8;
-export const CELL_PREVIOUS: u32 = 12;
-export const CELL_NEXT: u32 = 16;
-const CELL_SKIP: u32 = 20;
-const CELL_RUN: u32 = 24;
-const CELL_BY_ID: u32 = 28;
-const CELL_BY_NAME: u32 = 32;
-export const CELL_NAME_BYTES: u32 = 36;
-const CELL_RANK: u32 = 40;
-export const CELL_CREATED: u32 = 48;
-export const CELL_SIZE: u32 = 56;
-const CELL_NAME: u32 = 64;
-const CELL_MORE: u32 = 92;
-const NAME_HERE: u32 = 28;
-const NAME_MORE: u32 = 92;
-
-export const VIEW_LIVE_FLAG: u32 = 1;
-export const VIEW_READ_ONLY: u32 = 2;
-/** Deleted before the reclaim walk that is under way began. */
-export const VIEW_DYING: u32 = 4;
+import {
+  CELL_BY_ID,
+  CELL_BYTES,
+  CELL_CREATED,
+  CELL_FLAGS,
+  CELL_NEXT,
+  CELL_PARENT,
+  CELL_PREVIOUS,
+  CELL_RANK,
+  CELL_RUN,
+  CELL_SIZE,
+  CELL_SKIP,
+  cellRank,
+  giveCell,
+  idBucket,
+  isLive,
+  ORIGIN,
+  takeCell,
+  unchain,
+  VIEW_DYING,
+  VIEW_LIVE_FLAG,
+} from "./cells";
+import { addWords, dropName, putName, viewWords } from "./names";
+export * from "./cells";
+export { findName, getName, isNameLength, viewWords } from "./names";
 
 const TOP_RANK: u64 = (<u64>1) << 62;
 const STEP: u64 = 1 << 24;
 
-// ---- cells
-
-function takeCell(): u32 {
-  let cell = load<u32>(m.VIEW_FREE);
-  if (cell == 0) {
-    const page = pinnedPage();
-    for (let i: u32 = 0; i + CELL_BYTES <= m.PAGE; i += CELL_BYTES) giveCell(page + i);
-    cell = load<u32>(m.VIEW_FREE);
-  }
-  store<u32>(m.VIEW_FREE, load<u32>(cell));
-  memory.fill(cell, 0, CELL_BYTES);
-  return cell;
-}
-
-function giveCell(cell: u32): void {
-  store<u32>(cell, load<u32>(m.VIEW_FREE));
-  store<u32>(m.VIEW_FREE, cell);
-}
-
-// @ts-ignore: decorator
-@inline
-function idBucket(id: u32): usize {
-  return m.VIEWS_BY_ID + ((id & (m.VIEW_BUCKETS - 1)) << 2);
-}
-
-/** Cell of a view, live or deleted; 0 where the id is unknown. */
-// @ts-ignore: decorator
-@inline
-export function cellOf(id: u32): u32 {
-  let cell = load<u32>(idBucket(id));
-  while (cell != 0 && load<u32>(cell) != id) cell = load<u32>(cell, CELL_BY_ID);
-  return cell;
-}
-
-// @ts-ignore: decorator
-@inline
-export function rankOf(id: u32): u64 {
-  return load<u64>(cellOf(id), CELL_RANK);
-}
-
-// @ts-ignore: decorator
-@inline
-export function cellRank(cell: u32): u64 {
-  return load<u64>(cell, CELL_RANK);
-}
-
-// @ts-ignore: decorator
-@inline
-export function isLive(cell: u32): bool {
-  return (load<u32>(cell, CELL_FLAGS) & VIEW_LIVE_FLAG) != 0;
-}
-
-/** Cell of a live view, or 0. */
-export function liveCell(id: u32): u32 {
-  const cell = cellOf(id);
-  return cell != 0 && id != 0 && isLive(cell) ? cell : 0;
-}
-
-function unchain(head: usize, cell: u32, link: u32): void {
-  let at = head;
-  while (load<u32>(at) != cell) at = load<u32>(at) + link;
-  store<u32>(at, load<u32>(cell + link));
-}
-
-// ---- names: bytes at NAME
-
-function hashName(length: u32): usize {
-  let h: u32 = 0x811c9dc5; // FNV-1a
-  for (let i: u32 = 0; i < length; i++) h = (h ^ load<u8>(m.NAME + i)) * 0x01000193;
-  return m.VIEWS_BY_NAME + ((h & (m.VIEW_BUCKETS - 1)) << 2);
-}
-
-function putName(cell: u32, length: u32): void {
-  store<u16>(cell + CELL_NAME_BYTES, <u16>length);
-  const here = min<u32>(length, NAME_HERE);
-  memory.copy(cell + CELL_NAME, m.NAME, here);
-  let done = here;
-  let link = cell + CELL_MORE;
-  while (done < length) {
-    const more = takeCell();
-    const n = min<u32>(length - done, NAME_MORE);
-    memory.copy(more, m.NAME + done, n);
-    store<u32>(link, more);
-    link = more + CELL_MORE;
-    done += n;
-  }
-  const head = hashName(length);
-  store<u32>(cell + CELL_BY_NAME, load<u32>(head));
-  store<u32>(head, cell);
-}
-
-/** Copies a view's name to NAME; answers its bytes. */
-export function getName(cell: u32): u32 {
-  const length = <u32>load<u16>(cell + CELL_NAME_BYTES);
-  let done = min<u32>(length, NAME_HERE);
-  memory.copy(m.NAME, cell + CELL_NAME, done);
-  let more = load<u32>(cell + CELL_MORE);
-  while (done < length) {
-    const n = min<u32>(length - done, NAME_MORE);
-    memory.copy(m.NAME + done, more, n);
-    done += n;
-    more = load<u32>(more + CELL_MORE);
-  }
-  return length;
-}
-
-function dropName(cell: u32): void {
-  const length = getName(cell);
-  if (length == 0) return;
-  unchain(hashName(length), cell, CELL_BY_NAME);
-  let more = load<u32>(cell + CELL_MORE);
-  while (more != 0) {
-    const next = load<u32>(more + CELL_MORE);
-    giveCell(more);
-    more = next;
-  }
-  store<u32>(cell + CELL_MORE, 0);
-  store<u16>(cell + CELL_NAME_BYTES, 0);
-}
-
-function hasName(cell: u32, length: u32): bool {
-  if (load<u16>(cell + CELL_NAME_BYTES) != length) return false;
-  let cellAt = cell;
-  let at: u32 = 0;
-  let base = CELL_NAME;
-  let room = NAME_HERE;
-  for (let i: u32 = 0; i < length; i++, at++) {
-    if (at == room) {
-      cellAt = load<u32>(cellAt + CELL_MORE);
-      base = 0;
-      room = NAME_MORE;
-      at = 0;
-    }
-    if (load<u8>(cellAt + base + at) != load<u8>(m.NAME + i)) return false;
-  }
-  return true;
-}
-
-/** Cell of the live view with the name at NAME, or 0. */
-export function findName(length: u32): u32 {
-  let cell = load<u32>(hashName(length));
-  while (cell != 0 && !hasName(cell, length)) cell = load<u32>(cell + CELL_BY_NAME);
-  return cell;
-}
-
-/** Words that a view takes in the views stream. */
-export function viewWords(cell: u32): u32 {
-  return VIEW_WORDS + ((<u32>load<u16>(cell + CELL_NAME_BYTES) + 7) >>> 3);
-}
-
-function addWords(n: i32): void {
-  store<u64>(m.VIEWS_WORDS, load<u64>(m.VIEWS_WORDS) + <i64>n);
-  store<u32>(m.VIEWS_CHANGED, 1);
-}
-
 // ---- order
 
-/** Puts a new cell between `previous` and `next` (0 at the ends of an order that is being loaded). */
+/**
+ * Puts a new cell between `previous` and `next` (0 at the ends of an order that is being loaded).
+ */
 function place(cell: u32, previous: u32, next: u32): void {
   store<u32>(cell + CELL_PREVIOUS, previous);
   store<u32>(cell + CELL_NEXT, next);
@@ -236,8 +79,8 @@ function renumber(): void {
 }
 
 /**
- * A rank between two cells. New snapshots of one view come one after the other, always just before it: a small step up from the
- * predecessor leaves the rest of the gap to them.
+ * A rank between two cells. New snapshots of one view come one after the other, always just before
+ * it: a small step up from the predecessor leaves the rest of the gap to them.
  */
 function rankBetween(previous: u32, next: u32): u64 {
   if (cellRank(next) - cellRank(previous) < 2) renumber();
@@ -280,8 +123,18 @@ export function insertView(id: u32, source: u32, flags: u32, created: f64, name:
   return cell;
 }
 
-/** Adds a view read from disk at the end of the order, before the origin that `loadDone` closes with. */
-export function loadView(id: u32, parent: u32, flags: u32, created: f64, size: u64, name: u32): void {
+/**
+ * Adds a view read from disk at the end of the order, before the origin that `loadDone` closes
+ * with.
+ */
+export function loadView(
+  id: u32,
+  parent: u32,
+  flags: u32,
+  created: f64,
+  size: u64,
+  name: u32,
+): void {
   const cell = takeCell();
   register(cell, id);
   store<u32>(cell + CELL_PARENT, parent);
@@ -309,7 +162,11 @@ export function loadDone(): bool {
   const origin = load<u32>(m.VIEW_LAST);
   if (load<u32>(origin) != ORIGIN || !isLive(origin)) return false;
   renumber();
-  for (let cell = load<u32>(<usize>m.BOTTOM + CELL_NEXT); cell != 0; cell = load<u32>(cell + CELL_NEXT)) {
+  for (
+    let cell = load<u32>(<usize>m.BOTTOM + CELL_NEXT);
+    cell != 0;
+    cell = load<u32>(cell + CELL_NEXT)
+  ) {
     if (!isLive(cell)) {
       store<u32>(m.VIEW_DEAD, load<u32>(m.VIEW_DEAD) + 1);
       joinRun(cell);
@@ -408,7 +265,11 @@ export function anyLiveBut(after: u32, to: u32, but: u32): bool {
 export function markDying(): u32 {
   let count: u32 = 0;
   if (load<u32>(m.VIEW_DEAD) == 0) return 0;
-  for (let cell = load<u32>(<usize>m.BOTTOM + CELL_NEXT); cell != 0; cell = load<u32>(cell + CELL_NEXT)) {
+  for (
+    let cell = load<u32>(<usize>m.BOTTOM + CELL_NEXT);
+    cell != 0;
+    cell = load<u32>(cell + CELL_NEXT)
+  ) {
     if (isLive(cell)) continue;
     store<u32>(cell + CELL_FLAGS, load<u32>(cell + CELL_FLAGS) | VIEW_DYING);
     count++;
@@ -418,7 +279,11 @@ export function markDying(): u32 {
 
 /** Forgets a walk that was cut short. */
 export function clearDying(): void {
-  for (let cell = load<u32>(<usize>m.BOTTOM + CELL_NEXT); cell != 0; cell = load<u32>(cell + CELL_NEXT)) {
+  for (
+    let cell = load<u32>(<usize>m.BOTTOM + CELL_NEXT);
+    cell != 0;
+    cell = load<u32>(cell + CELL_NEXT)
+  ) {
     store<u32>(cell + CELL_FLAGS, load<u32>(cell + CELL_FLAGS) & ~VIEW_DYING);
   }
 }
@@ -451,10 +316,6 @@ function rebuildRuns(): void {
   let cell = load<u32>(<usize>m.BOTTOM + CELL_NEXT);
   for (let at = cell; at != 0; at = load<u32>(at + CELL_NEXT)) store<u32>(at + CELL_RUN, 0);
   for (; cell != 0; cell = load<u32>(cell + CELL_NEXT)) if (!isLive(cell)) joinRun(cell);
-}
-
-export function isNameLength(length: u32): bool {
-  return length > 0 && length <= NAME_MAX;
 }
 
 /** Views in the order, deleted ones included, without the bottom. */

@@ -1,4 +1,7 @@
-/** No byte of a metadata block is used before this found it good (I10): its stamp, its bounds, its order. */
+/**
+ * No byte of a metadata block is used before this found it good (I10): its stamp, its bounds, its
+ * order.
+ */
 import * as m from "./memory";
 import * as l from "./layout";
 import { crc32c } from "./crc32c";
@@ -47,7 +50,9 @@ function verifyLeaf(page: u32, n: u32): bool {
 /** I1 between two neighbours. */
 function inOrder(before: usize, e: usize): bool {
   if (c.lastChunk(before) == c.lastChunk(e)) {
-    return c.chunkCount(before) == c.chunkCount(e) && rankOf(c.toId(before)) <= rankOf(c.afterId(e));
+    return (
+      c.chunkCount(before) == c.chunkCount(e) && rankOf(c.toId(before)) <= rankOf(c.afterId(e))
+    );
   }
   return c.lastChunk(before) < c.firstChunk(e);
 }
@@ -55,11 +60,15 @@ function inOrder(before: usize, e: usize): bool {
 function verifyInner(page: u32, n: u32): bool {
   for (let i: u32 = 0; i < n; i++) {
     const at = innerAt(page, i);
-    if (!isBlock(load<u32>(at, l.INNER_CHILD)) || cellOf(load<u32>(at, l.INNER_TO)) == 0) return false;
+    if (!isBlock(load<u32>(at, l.INNER_CHILD)) || cellOf(load<u32>(at, l.INNER_TO)) == 0)
+      return false;
     if (i == 0) continue;
     const before = load<u64>(innerAt(page, i - 1));
     if (before > load<u64>(at)) return false;
-    if (before == load<u64>(at) && rankOf(load<u32>(innerAt(page, i - 1), l.INNER_TO)) >= rankOf(load<u32>(at, l.INNER_TO))) {
+    if (
+      before == load<u64>(at) &&
+      rankOf(load<u32>(innerAt(page, i - 1), l.INNER_TO)) >= rankOf(load<u32>(at, l.INNER_TO))
+    ) {
       return false;
     }
   }

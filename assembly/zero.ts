@@ -1,4 +1,7 @@
-/** Whether `length` bytes at `address` (a multiple of 64) are all zero; leaves at the first 64 that are not. */
+/**
+ * Whether `length` bytes at `address` (a multiple of 64) are all zero; leaves at the first 64 that
+ * are not.
+ */
 export function isZero(address: usize, length: u32): bool {
   const end = address + length;
   while (address < end) {

@@ -1,6 +1,6 @@
 /**
- * The only ambient things: clock and randomness (I11). Everything else is a function of its input, so that a run with a
- * fixed `Env` replays byte for byte.
+ * The only ambient things: clock and randomness (I11). Everything else is a function of its input,
+ * so that a run with a fixed `Env` replays byte for byte.
  */
 export interface Env {
   /** Milliseconds since 1970. */

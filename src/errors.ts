@@ -32,7 +32,11 @@ export class MultisnapError extends Error {
   /** Whether the same call can succeed later without a change by the caller. */
   readonly retryable: boolean;
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown; retryable?: boolean }) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options?: { cause?: unknown; retryable?: boolean },
+  ) {
     super(message, options?.cause === undefined ? undefined : { cause: options.cause });
     this.name = "MultisnapError";
     this.code = code;

@@ -1,6 +1,7 @@
 /**
- * Work that may have to wait, written once for synchronous and asynchronous devices: a generator that yields a promise only where
- * there is something to wait for. A task on synchronous devices runs to its end without a promise.
+ * Work that may have to wait, written once for synchronous and asynchronous devices: a generator
+ * that yields a promise only where there is something to wait for. A task on synchronous devices
+ * runs to its end without a promise.
  */
 import { MultisnapError } from "./errors.ts";
 

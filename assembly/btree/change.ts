@@ -1,6 +1,7 @@
 /**
- * Changes to the tree. Copy on write by generation: the first change of a page since the last checkpoint moves it to a fresh block, and
- * with it its parents, so nothing the last checkpoint names is overwritten.
+ * Changes to the tree. Copy on write by generation: the first change of a page since the last
+ * checkpoint moves it to a fresh block, and with it its parents, so nothing the last checkpoint
+ * names is overwritten.
  *
  * Invariants
  * - An inner entry's key is the key of the last entry of its child, always.
@@ -23,7 +24,17 @@ import { GENERATION } from "../memory";
 import { find, markDirty, need, renumber } from "../cache";
 import { allocBlock, freeBlock } from "../meta";
 import { FAULT } from "../status";
-import { child, copyKey, count, entryAt, entryBytes, innerAt, level, newNode, setCount } from "./node";
+import {
+  child,
+  copyKey,
+  count,
+  entryAt,
+  entryBytes,
+  innerAt,
+  level,
+  newNode,
+  setCount,
+} from "./node";
 import { height, pathIndex, pathPage, setPath } from "./path";
 
 /** Makes the nodes of the path writable, from the root down. */
@@ -64,8 +75,8 @@ export function fixKeys(from: u32): void {
 }
 
 /**
- * Replaces `remove` entries at the path, all in its leaf, by the `insert` entries at `source`; answers false (and changes nothing)
- * where they would not fit or leave the leaf empty.
+ * Replaces `remove` entries at the path, all in its leaf, by the `insert` entries at `source`;
+ * answers false (and changes nothing) where they would not fit or leave the leaf empty.
  */
 export function splice(remove: u32, source: usize, insert: u32): bool {
   if (height() == 0) return false;
@@ -116,8 +127,9 @@ function insertAt(l: u32, source: usize): void {
 }
 
 /**
- * Splits the path's full node of `l`; the path goes on in the half that holds its index. In the middle; but where entries are appended
- * the old node stays full, so that ascending work fills nodes.
+ * Splits the path's full node of `l`; the path goes on in the half that holds its index. In the
+ * middle; but where entries are appended the old node stays full, so that ascending work fills
+ * nodes.
  */
 function split(l: u32): void {
   const page = pathPage(l);
@@ -171,7 +183,10 @@ function addChild(l: u32, page: u32, right: u32): void {
   if (index + 2 == n + 1) fixKeys(l);
 }
 
-/** The path's index at `l` stands at the front of a node just split off; the entry before it ends the left one. */
+/**
+ * The path's index at `l` stands at the front of a node just split off; the entry before it ends
+ * the left one.
+ */
 function stepBack(l: u32): void {
   const up = l + 1;
   setPath(up, pathPage(up), pathIndex(up) - 1);
@@ -216,8 +231,8 @@ function dropRoots(): void {
 }
 
 /**
- * Merges the path's nodes that are less than a quarter full with a neighbour under the same parent where both fit. 0, or FAULT with
- * nothing changed. The path is spoilt where something was merged.
+ * Merges the path's nodes that are less than a quarter full with a neighbour under the same parent
+ * where both fit. 0, or FAULT with nothing changed. The path is spoilt where something was merged.
  */
 export function mergeSparse(): i32 {
   for (let l: u32 = 0; l + 1 < height(); l++) {

@@ -1,4 +1,7 @@
-/** Nodes: fields, entries, binary search. Nothing here knows what an entry means beyond its order: (last chunk, rank of `to`). */
+/**
+ * Nodes: fields, entries, binary search. Nothing here knows what an entry means beyond its order:
+ * (last chunk, rank of `to`).
+ */
 import {
   BLOCK_COUNT,
   BLOCK_GENERATION,
@@ -97,7 +100,10 @@ export function searchLeaf(page: u32, chunk: u64, rank: u64): u32 {
     const middle = (low + high) >>> 1;
     const at = entryAt(page, middle);
     const span = load<u64>(at);
-    if (span >= key && (rank == 0 || span >>> 16 > chunk || rankOf(load<u32>(at, ENTRY_TO)) >= rank)) {
+    if (
+      span >= key &&
+      (rank == 0 || span >>> 16 > chunk || rankOf(load<u32>(at, ENTRY_TO)) >= rank)
+    ) {
       high = middle;
     } else {
       low = middle + 1;

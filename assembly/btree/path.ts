@@ -1,6 +1,6 @@
 /**
- * The path from the root to a leaf entry: per level a page and an index, in state memory. An operation that meets FAULT starts over,
- * so a path is only good until the operation ends.
+ * The path from the root to a leaf entry: per level a page and an index, in state memory. An
+ * operation that meets FAULT starts over, so a path is only good until the operation ends.
  */
 import { PATH, PATH_LEVELS, SUPER } from "../memory";
 import { SUPER_HEIGHT, SUPER_ROOT } from "../layout";
@@ -35,8 +35,8 @@ export function height(): u32 {
 }
 
 /**
- * Goes to the first leaf entry at or after (chunk, rank). 1: it is there; 0: there is none (the path stands after the last entry);
- * FAULT.
+ * Goes to the first leaf entry at or after (chunk, rank). 1: it is there; 0: there is none (the
+ * path stands after the last entry); FAULT.
  */
 export function descend(chunk: u64, rank: u64): i32 {
   let level = height();
@@ -87,7 +87,10 @@ export function pathPrevious(): i32 {
   return down(level, pathIndex(level) - 1, true);
 }
 
-/** From inner entry `index` of `level` down to the first or last leaf entry under it. Changes the path only when all is resident. */
+/**
+ * From inner entry `index` of `level` down to the first or last leaf entry under it. Changes the
+ * path only when all is resident.
+ */
 function down(level: u32, index: u32, last: bool): i32 {
   const top = level;
   let page = pathPage(level);

@@ -3,10 +3,11 @@
  * first write to each chunk, later writes, reads. Every turn has a new store; the peers do the same
  * offsets with bare system calls.
  */
-import { buildPeer, FilePeer } from "../peers/peer.ts";
-import { medianOf, ratioOf, takeTurns, TURNS } from "../measure.ts";
+
+import { medianOf, ratioOf, TURNS, takeTurns } from "../measure.ts";
 import { shuffled } from "../order.ts";
-import { comparedRow, type Context, type Row, type Section } from "../row.ts";
+import { buildPeer, FilePeer } from "../peers/peer.ts";
+import { type Context, comparedRow, type Row, type Section } from "../row.ts";
 import { type Requests, runAwaited, runSync } from "./requests.ts";
 import { writtenStore } from "./stores.ts";
 

@@ -6,7 +6,7 @@ import { rmSync } from "node:fs";
 import { fileDevice, openVolume, type Volume } from "../../src/index.ts";
 import { medianOf, ratioOf, takeTurns } from "../measure.ts";
 import { shuffled } from "../order.ts";
-import { comparedRow, type Context, type Row, type Section } from "../row.ts";
+import { type Context, comparedRow, type Row, type Section } from "../row.ts";
 import { runSync } from "./requests.ts";
 import { writeAll } from "./stores.ts";
 

@@ -6,7 +6,7 @@ import { medianOf, ratioOf, TURNS, takeTurns } from "../measure.ts";
 import { shuffled } from "../order.ts";
 import { mountBtrfs } from "../peers/btrfs.ts";
 import { buildPeer, FilePeer } from "../peers/peer.ts";
-import { comparedRow, type Context, type Row, type Section, skippedRow } from "../row.ts";
+import { type Context, comparedRow, type Row, type Section, skippedRow } from "../row.ts";
 import { runSync } from "./requests.ts";
 import { writtenStore } from "./stores.ts";
 

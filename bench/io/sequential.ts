@@ -2,9 +2,9 @@
  * Sequential writes of 1 MiB after a snapshot: whole chunks, so nothing is copied, and all of it
  * goes to new places.
  */
-import { medianOf, ratioOf, takeTurns, TURNS } from "../measure.ts";
+import { medianOf, ratioOf, TURNS, takeTurns } from "../measure.ts";
 import { buildPeer, FilePeer } from "../peers/peer.ts";
-import { comparedRow, type Context, type Row, type Section } from "../row.ts";
+import { type Context, comparedRow, type Row, type Section } from "../row.ts";
 import { runAwaited, runSync } from "./requests.ts";
 import { writtenStore } from "./stores.ts";
 

@@ -3,9 +3,9 @@
  * of it in the cache.
  */
 import { memoryDevice } from "../../src/devices/memory.ts";
-import { seededEnv } from "../../src/env.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { engineModule } from "../../src/engine/module.ts";
+import { seededEnv } from "../../src/env.ts";
 import type { RangeStore } from "../../src/stores/range.ts";
 import { createRange } from "../../src/stores/range-open.ts";
 import { run } from "../../src/task.ts";

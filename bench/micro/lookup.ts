@@ -9,7 +9,7 @@ import { medianOf, ratioOf, takeTurns } from "../measure.ts";
 import { drawn } from "../order.ts";
 import { LmdbPeer } from "../peers/lmdb.ts";
 import { buildPeer, TreePeer } from "../peers/peer.ts";
-import { comparedRow, type Context, type Row, type Section } from "../row.ts";
+import { type Context, comparedRow, type Row, type Section } from "../row.ts";
 import { builtEngine } from "./built-engine.ts";
 
 const VIEW = 1;

@@ -1,6 +1,6 @@
 /**
- * The handle on one engine: its instance, its memory, typed views of it, and the I/O that it asks for (pages in, pages out, more
- * memory). No decision is taken here.
+ * The handle on one engine: its instance, its memory, typed views of it, and the I/O that it asks
+ * for (pages in, pages out, more memory). No decision is taken here.
  */
 import { instantiateSync } from "@assemblyscript/loader";
 import type { Device } from "../devices/device.ts";
@@ -131,7 +131,8 @@ export class Engine {
   }
 
   /**
-   * Does what a FAULT, WRITE_BACK or GROW asks for; then the operation is called again. Answers at once where the device does.
+   * Does what a FAULT, WRITE_BACK or GROW asks for; then the operation is called again. Answers at
+   * once where the device does.
    */
   serve(status: number): undefined | Promise<void> {
     if (status === FAULT) return this.#load();

@@ -2,7 +2,10 @@
 
 type Address = WebAssembly.Global;
 
-/** Operations answer a count or a status below zero (see `status.ts`). Chunks and places are whole f64. */
+/**
+ * Operations answer a count or a status below zero (see `status.ts`). Chunks and places are whole
+ * f64.
+ */
 export interface EngineExports {
   init(end: number, slots: number, journal: number, transfer: number, copies: number): void;
   memoryFor(slots: number, journal: number, transfer: number, copies: number): number;

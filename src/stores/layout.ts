@@ -1,4 +1,7 @@
-/** Superblock fields that the host reads and writes; the offsets are the engine's (`assembly/layout.ts`). */
+/**
+ * Superblock fields that the host reads and writes; the offsets are the engine's
+ * (`assembly/layout.ts`).
+ */
 import type { Engine } from "../engine/engine.ts";
 import type { OriginMode } from "./store.ts";
 

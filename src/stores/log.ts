@@ -1,15 +1,17 @@
 /**
  * Commit and checkpoint of the stores that keep their metadata in the engine's tree (design 5).
  *
- * Order of a commit: data is written before the operation that names it is appended; flush; the record; flush. Order of a checkpoint: pages and
- * streams; flush; superblock; flush. After a failed write or flush of metadata nothing is changed any more (no second try of a failed flush).
+ * Order of a commit: data is written before the operation that names it is appended; flush; the
+ * record; flush. Order of a checkpoint: pages and streams; flush; superblock; flush. After a failed
+ * write or flush of metadata nothing is changed any more (no second try of a failed flush).
  *
- * Invariants: I4, I6; one commit or checkpoint at a time; a commit serves all who asked before it began.
+ * Invariants: I4, I6; one commit or checkpoint at a time; a commit serves all who asked before it
+ * began.
  */
 import type { Engine } from "../engine/engine.ts";
 import { CHECKPOINT } from "../engine/status.ts";
 import { MultisnapError } from "../errors.ts";
-import { Lock, runNow, settle, Signal, type Task } from "../task.ts";
+import { Lock, runNow, Signal, settle, type Task } from "../task.ts";
 import type { Visit } from "./store.ts";
 import { Visits } from "./visits.ts";
 
@@ -97,15 +99,7 @@ export class Log {
   }
 
   assertSound(): void {
-    if (!this.failure) return;
-    if (this.failure instanceof MultisnapError && this.failure.code === "Internal") {
-      throw this.failure;
-    }
-    throw new MultisnapError(
-      "ReadOnly",
-      `the volume takes no more writes, because: ${this.failure.message}; mend the cause and open it again`,
-      { cause: this.failure },
-    );
+    if (this.failure) throw refusal(this.failure);
   }
 
   *#commitNow(): Task<void> {
@@ -197,7 +191,19 @@ export class Log {
   }
 }
 
-/** A checkpoint that finds no room has nobody to turn to: the reserve (I9) is there so that this does not happen. */
+/** What every change is answered after a failure. */
+export function refusal(failure: Error): MultisnapError {
+  if (failure instanceof MultisnapError && failure.code === "Internal") return failure;
+  const why = `the volume takes no more writes, because: ${failure.message}`;
+  return new MultisnapError("ReadOnly", `${why}; mend the cause and open it again`, {
+    cause: failure,
+  });
+}
+
+/**
+ * A checkpoint that finds no room has nobody to turn to: the reserve (I9) is there so that this
+ * does not happen.
+ */
 function serveInside(engine: Engine, status: number): undefined | Promise<void> {
   if (status < -5 || status === -3) {
     throw new MultisnapError("NoSpace", "no metadata block is left for a checkpoint");

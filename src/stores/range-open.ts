@@ -1,4 +1,6 @@
-/** Makes a range store on an empty device, or opens one: superblock, streams, journal (design 5). */
+/**
+ * Makes a range store on an empty device, or opens one: superblock, streams, journal (design 5).
+ */
 import type { Device } from "../devices/device.ts";
 import { Engine, type EngineSizes } from "../engine/engine.ts";
 import { CORRUPT, INVALID, UNSUPPORTED } from "../engine/status.ts";
@@ -12,7 +14,10 @@ import type { OriginMode } from "./store.ts";
 const BLOCK = 4096;
 /** The most chunks that the space map can hold: 2,097,152 groups of 32,256. */
 const CHUNKS_MAX = 2_097_152 * 32_256;
-/** A journal area is a 2,048th of the origin: a fill of it costs one pass over the leaves it changed. */
+/**
+ * A journal area is a 2,048th of the origin: a fill of it costs one pass over the leaves it
+ * changed.
+ */
 const AREA_FRACTION = 2048;
 const AREA_MIN = 64;
 const AREA_MAX = 8192;
@@ -35,7 +40,7 @@ export interface RangeOpen {
 }
 
 /** Facts of a store that are known before it is opened. */
-export interface StoreFacts {
+export interface SuperFacts {
   kind: number;
   mode: OriginMode;
   chunk: number;
@@ -134,7 +139,7 @@ function superError(device: Device, found: number[]): MultisnapError {
 const PROBE: Omit<EngineSizes, "cache"> = { journal: BLOCK, transfer: 2 * BLOCK, copies: 0 };
 
 /** What the superblock says. */
-export function* peekRange(device: Device, module: WebAssembly.Module): Task<StoreFacts> {
+export function* peekRange(device: Device, module: WebAssembly.Module): Task<SuperFacts> {
   const engine = new Engine(module, { cache: 64 * BLOCK, ...PROBE });
   engine.attach(device);
   const fields = yield* readSuper(engine, device);
@@ -148,7 +153,10 @@ export function* peekRange(device: Device, module: WebAssembly.Module): Task<Sto
   };
 }
 
-/** Opens a store: the last checkpoint, then what the journal adds to it. `writable`: recovery ends with a checkpoint. */
+/**
+ * Opens a store: the last checkpoint, then what the journal adds to it. `writable`: recovery ends
+ * with a checkpoint.
+ */
 export function* openRange(
   device: Device,
   chunk: number,
@@ -187,8 +195,9 @@ function damaged(engine: Engine, what: string): MultisnapError {
 }
 
 /**
- * Applies the records after the checkpoint; answers how many there were. A first pass finds the end and the highest place that any record names, so
- * that metadata written meanwhile stays clear of them.
+ * Applies the records after the checkpoint; answers how many there were. A first pass finds the end
+ * and the highest place that any record names, so that metadata written meanwhile stays clear of
+ * them.
  */
 function* replay(engine: Engine): Task<number> {
   const { x } = engine;

@@ -1,4 +1,7 @@
-/** The range store (Mikulas): columns and timeline ranges in the engine's tree. The method table over the engine's exports. */
+/**
+ * The range store (Mikulas): columns and timeline ranges in the engine's tree. The method table
+ * over the engine's exports.
+ */
 import type { Device } from "../devices/device.ts";
 import type { Engine } from "../engine/engine.ts";
 import {
@@ -17,10 +20,11 @@ import { MultisnapError } from "../errors.ts";
 import { settle, type Task } from "../task.ts";
 import { MODES, Superblock } from "./layout.ts";
 import { Log } from "./log.ts";
+import { RangeFacts } from "./range-facts.ts";
 import type {
   ExceptionStore,
   OriginMode,
-  SpaceGroup,
+  StoreFacts,
   StoreUsage,
   ViewRecord,
   Visit,
@@ -29,9 +33,6 @@ import type {
 const ORIGIN = 1;
 const READ_ONLY_FLAG = 2;
 const LIVE_FLAG = 1;
-const BLOCK = 4096;
-const BLOCK_HEADER = 64;
-const GROUP_CHUNKS = 32256;
 /** Failed asserts from this number on come from what is on disk (`assembly/assert.ts`). */
 const DAMAGED = 200;
 
@@ -44,6 +45,7 @@ export class RangeStore implements ExceptionStore {
   readonly basePath: string | null;
   readonly engine: Engine;
   readonly log: Log;
+  readonly facts: StoreFacts;
   readonly #super: Superblock;
   readonly #runs: number;
   readonly #held: number;
@@ -53,6 +55,7 @@ export class RangeStore implements ExceptionStore {
     this.engine = engine;
     this.device = engine.device;
     this.log = new Log(engine);
+    this.facts = new RangeFacts(engine, this.log);
     this.#super = new Superblock(engine, engine.at.super);
     this.chunkShift = this.#super.u32("SUPER_CHUNK_SHIFT");
     this.mode = MODES[this.#super.u32("SUPER_MODE")]!;
@@ -135,7 +138,10 @@ export class RangeStore implements ExceptionStore {
     }
   }
 
-  /** Places that wait for a commit, then slabs that metadata no longer needs, come back; else the store is full. */
+  /**
+   * Places that wait for a commit, then slabs that metadata no longer needs, come back; else the
+   * store is full.
+   */
   *#makeRoom(visit: Visit | null): Task<void> {
     if (this.engine.u64At(this.#held) > 0) {
       yield* this.log.commit(visit);
@@ -327,83 +333,9 @@ export class RangeStore implements ExceptionStore {
     return failure;
   }
 
-  timeline(): { id: number; isLive: boolean }[] {
-    const found: { id: number; isLive: boolean }[] = [];
-    for (let cell = this.engine.x.viewNext(0); cell !== 0; cell = this.engine.x.viewNext(cell)) {
-      const flags = this.engine.u32[(cell + this.#cell.flags) >>> 2]!;
-      found.push({ id: this.engine.u32[cell >>> 2]!, isLive: (flags & LIVE_FLAG) !== 0 });
-    }
-    return found;
-  }
-
-  root(): number {
-    return this.#super.u32("SUPER_ROOT");
-  }
-  treeHeight(): number {
-    return this.#super.u32("SUPER_HEIGHT");
-  }
-
-  *readBlock(block: number): Task<Uint8Array> {
-    for (;;) {
-      yield* this.gate(null);
-      const status = this.engine.x.peekBlock(block);
-      if (status === 1) {
-        return this.engine.u8.slice(this.engine.at.transfer, this.engine.at.transfer + BLOCK);
-      }
-      yield* settle(this.engine.serve(status));
-    }
-  }
-
-  isBlock(block: number): boolean {
-    return this.engine.x.isBlock(block) !== 0;
-  }
-
-  streamBlocks(): number[] {
-    const found: number[] = [];
-    for (const kind of [0, 1]) {
-      for (let i = 0; ; i++) {
-        const block = this.engine.x.streamBlock(kind, i);
-        if (block === 0) break;
-        found.push(block);
-      }
-    }
-    return found;
-  }
-
-  spaceTop(): number {
-    return this.#super.u64("SUPER_TOP");
-  }
-  heldChunks(): number {
-    return this.engine.u64At(this.#held);
-  }
-
-  ownPlaces(): { place: number; count: number }[] {
-    const perChunk = 2 ** this.chunkShift / BLOCK;
-    const fixed = Math.ceil((2 + 2 * this.#super.u32("SUPER_AREA_BLOCKS")) / perChunk);
-    const places = [{ place: 0, count: fixed }];
-    for (let i = 0; i < this.#super.u32("SUPER_SLABS"); i++) {
-      const base = this.engine.x.slabBase(i);
-      const count = this.engine.x.slabCount(i);
-      if (count > 0) places.push({ place: base / perChunk, count: count / perChunk });
-    }
-    return places;
-  }
-
-  *readGroup(place: number): Task<SpaceGroup> {
-    const index = Math.floor(place / GROUP_CHUNKS);
-    const block = this.engine.x.groupBlock(index);
-    const allFree = this.engine.x.groupFree(index) === GROUP_CHUNKS;
-    const bytes = block === 0 ? null : yield* this.readBlock(block);
-    return {
-      first: index * GROUP_CHUNKS,
-      count: GROUP_CHUNKS,
-      block,
-      isUsed: (bit) =>
-        bytes ? ((bytes[BLOCK_HEADER + (bit >>> 3)]! >>> (bit & 7)) & 1) !== 0 : !allFree,
-    };
-  }
-
-  /** A last checkpoint, where anything changed since the one before; then the device is given back. */
+  /**
+   * A last checkpoint, where anything changed since the one before; then the device is given back.
+   */
   *close(): Task<void> {
     try {
       if (this.device.readOnly || this.failure) return;

@@ -1,13 +1,17 @@
 /**
- * The method table of an exception store (the 2009 one as a batch interface). The generic layer in `volume/` knows nothing else of a store.
+ * The method table of an exception store (the 2009 one as a batch interface). The generic layer in
+ * `volume/` knows nothing else of a store.
  *
- * Methods that answer a number answer a count, or a status below zero that `serve` takes care of; then they are called again. Tasks may wait.
+ * Methods that answer a number answer a count, or a status below zero that `serve` takes care of;
+ * then they are called again. Tasks may wait.
  */
 import type { Device } from "../devices/device.ts";
 import type { MultisnapError } from "../errors.ts";
 import type { Task } from "../task.ts";
 
-/** A request that may hold places in its hands: none of them is given out again before it leaves. */
+/**
+ * A request that may hold places in its hands: none of them is given out again before it leaves.
+ */
 export interface Visit {
   epoch: number;
 }
@@ -48,8 +52,32 @@ export interface SpaceGroup {
   isUsed(index: number): boolean;
 }
 
-/** Where an origin's data is: in the store, in the store over a read-only base, on a device of its own. */
+/**
+ * Where an origin's data is: in the store, in the store over a read-only base, on a device of its
+ * own.
+ */
 export type OriginMode = "inline" | "base" | "attached";
+
+/** What check and accounting need to know. Nothing is changed. */
+export interface StoreFacts {
+  /** All views in the order of the timeline, deleted ones that are not reclaimed yet included. */
+  timeline(): { id: number; isLive: boolean }[];
+  /** Block of the tree's root, 0 for an empty tree. */
+  root(): number;
+  treeHeight(): number;
+  /** A copy of a metadata block, verified. */
+  readBlock(block: number): Task<Uint8Array>;
+  isBlock(block: number): boolean;
+  streamBlocks(): number[];
+  /** Chunks up to the highest in use. */
+  spaceTop(): number;
+  /** Freed places that wait for a commit. */
+  heldChunks(): number;
+  /** Runs of chunks that superblocks, journal and metadata take. */
+  ownPlaces(): { place: number; count: number }[];
+  /** The space map around a place. */
+  readGroup(place: number): Task<SpaceGroup>;
+}
 
 export interface ExceptionStore {
   readonly device: Device;
@@ -70,7 +98,10 @@ export interface ExceptionStore {
   // requests
   enter(): Visit;
   leave(visit: Visit): void;
-  /** Does what a status asks for. Answers true where places planned before may have changed hands: plan again. */
+  /**
+   * Does what a status asks for. Answers true where places planned before may have changed hands:
+   * plan again.
+   */
   serve(status: number, visit: Visit | null): Task<boolean>;
   /** Waits while a checkpoint is written. */
   gate(visit: Visit | null): Task<void>;
@@ -90,7 +121,10 @@ export interface ExceptionStore {
   giveBack(place: number, count: number): number;
   /** A view's chunks lie at `place` from now on; or are a hole. Answers how many are done. */
   map(view: number, chunk: number, count: number, place: number, hole: boolean): number;
-  /** The origin's old chunks lie at `place` (or are zeros), for every view that needs them. How many are done; 0: call again. */
+  /**
+   * The origin's old chunks lie at `place` (or are zeros), for every view that needs them. How many
+   * are done; 0: call again.
+   */
   copyOut(chunk: number, count: number, place: number, hole: boolean): number;
   /** Whether bytes of engine memory (a multiple of 64) are all zeros. */
   isZero(address: number, length: number): boolean;
@@ -121,32 +155,21 @@ export interface ExceptionStore {
   commit(visit: Visit | null): Task<void>;
   /** Whether there are changes that a commit would write. */
   readonly uncommitted: boolean;
-  /** Data has been written that a flush must reach: called when the write has ended, or a flush that overtook it would be the last. */
+  /**
+   * Data has been written that a flush must reach: called when the write has ended, or a flush that
+   * overtook it would be the last.
+   */
   touched(): void;
   checkpoint(trim: boolean): Task<void>;
   /** A failure after which nothing is changed any more. */
   fail(error: unknown): void;
-  /** The error to throw for one that is not ours: a trap of the engine, an invariant that did not hold. Poisons the store. */
+  /**
+   * The error to throw for one that is not ours: a trap of the engine, an invariant that did not
+   * hold. Poisons the store.
+   */
   poison(error: unknown): MultisnapError;
   usage(): StoreUsage;
-
-  // for check and accounting
-  /** All views in the order of the timeline, deleted ones that are not reclaimed yet included. */
-  timeline(): { id: number; isLive: boolean }[];
-  /** Block of the tree's root, 0 for an empty tree. */
-  root(): number;
-  treeHeight(): number;
-  /** A copy of a metadata block, verified. */
-  readBlock(block: number): Task<Uint8Array>;
-  isBlock(block: number): boolean;
-  streamBlocks(): number[];
-  /** Chunks up to the highest in use. */
-  spaceTop(): number;
-  /** Freed places that wait for a commit. */
-  heldChunks(): number;
-  /** Runs of chunks that superblocks, journal and metadata take. */
-  ownPlaces(): { place: number; count: number }[];
-  /** The space map around a place. */
-  readGroup(place: number): Task<SpaceGroup>;
+  /** For check and accounting. */
+  readonly facts: StoreFacts;
   close(): Task<void>;
 }

@@ -1,6 +1,7 @@
 /**
- * Grace: a place that was freed is given out again only when every request that may still read or write it has ended. Requests are counted in two
- * epochs; who frees flips the epoch and waits for the old count to reach zero. A request that waits for a commit or a checkpoint leaves first, so
+ * Grace: a place that was freed is given out again only when every request that may still read or
+ * write it has ended. Requests are counted in two epochs; who frees flips the epoch and waits for
+ * the old count to reach zero. A request that waits for a commit or a checkpoint leaves first, so
  * nobody waits for itself.
  */
 import { Signal, type Task } from "../task.ts";

@@ -1,11 +1,18 @@
-/** What each snapshot costs, from one walk over the tree: O(entries + views), whatever the number of views an entry is seen by. */
-import type { Task } from "../task.ts";
+/**
+ * What each snapshot costs, from one walk over the tree: O(entries + views), whatever the number of
+ * views an entry is seen by.
+ */
+
 import type { ViewRecord } from "../stores/store.ts";
+import type { Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import type { ProgressOptions, SnapshotUsage } from "./types.ts";
 import { type Entry, HOLE, SHARED, walkTree } from "./walk.ts";
 
-/** Live views by their index in the timeline; and, for every id, how many live views stand at or before it. */
+/**
+ * Live views by their index in the timeline; and, for every id, how many live views stand at or
+ * before it.
+ */
 interface LiveOrder {
   views: ViewRecord[];
   upTo: Map<number, number>;
@@ -14,7 +21,7 @@ interface LiveOrder {
 function liveOrder(core: Core): LiveOrder {
   const upTo = new Map<number, number>([[0, 0]]);
   let live = 0;
-  for (const { id, isLive } of core.store.timeline()) {
+  for (const { id, isLive } of core.store.facts.timeline()) {
     // An attached origin has no entries, so nothing is its own or shared with it.
     if (isLive && !(id === ORIGIN && core.origin)) live++;
     upTo.set(id, live);
@@ -51,7 +58,7 @@ export function* snapshotUsage(core: Core, options: ProgressOptions): Task<Snaps
     for (const { low, count } of sharers.values()) if (count === 1) exclusive[low]! += bytes;
   };
 
-  yield* walkTree(core.store, (node) => {
+  yield* walkTree(core.store.facts, (node) => {
     options.signal?.throwIfAborted();
     for (const entry of node.entries) {
       const head = column[0];

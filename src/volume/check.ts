@@ -1,6 +1,8 @@
 /**
- * Verifies a store: every block of the tree, the order and bounds of every entry (I1), that ids are of the timeline (I3), that every place is named by one column
- * only and marked used, and that the space map and the metadata bitmap hold nothing else. Blocks are verified against their checksums as they are read.
+ * Verifies a store: every block of the tree, the order and bounds of every entry (I1), that ids are
+ * of the timeline (I3), that every place is named by one column only and marked used, and that the
+ * space map and the metadata bitmap hold nothing else. Blocks are verified against their checksums
+ * as they are read.
  */
 import { MultisnapError } from "../errors.ts";
 import type { Task } from "../task.ts";
@@ -44,11 +46,11 @@ class Checker {
   constructor(core: Core, options: ProgressOptions) {
     this.#core = core;
     let position = 1;
-    for (const { id } of core.store.timeline()) {
+    for (const { id } of core.store.facts.timeline()) {
       if (this.#position.has(id)) this.problem("views", `view id ${id} is there twice`);
       this.#position.set(id, position++);
     }
-    this.#top = core.store.spaceTop();
+    this.#top = core.store.facts.spaceTop();
     this.#used = new Bits(this.#top);
     const total = core.store.usage().exceptions;
     this.#progress = (done) => {
@@ -63,7 +65,7 @@ class Checker {
 
   *run(): Task<CheckReport> {
     try {
-      yield* walkTree(this.#core.store, (node, depth, key) => this.#node(node, depth, key));
+      yield* walkTree(this.#core.store.facts, (node, depth, key) => this.#node(node, depth, key));
       this.#endColumn();
       yield* this.#space();
       this.#metadata();
@@ -83,7 +85,7 @@ class Checker {
       throw new MultisnapError("Corrupt", "the tree is no tree");
     }
     this.#seenBlocks.add(node.block);
-    if (node.level !== this.#core.store.treeHeight() - 1 - depth) {
+    if (node.level !== this.#core.store.facts.treeHeight() - 1 - depth) {
       this.problem("tree", `block ${node.block} stands on level ${node.level} at depth ${depth}`);
     }
     if (key) this.#key(node, key);
@@ -103,7 +105,8 @@ class Checker {
 
   #entry(entry: Entry, block: number): void {
     this.exceptions++;
-    const where = `entry of chunks ${entry.first}..${entry.first + entry.count - 1} in block ${block}`;
+    const chunks = `${entry.first}..${entry.first + entry.count - 1}`;
+    const where = `entry of chunks ${chunks} in block ${block}`;
     const after = this.#position.get(entry.after);
     const to = this.#position.get(entry.to);
     if (after === undefined || to === undefined) {
@@ -136,7 +139,10 @@ class Checker {
       if (other === undefined) {
         this.#takePlaces(entry);
       } else if (!(other & entry.flags & SHARED)) {
-        this.problem("I1", `chunk ${entry.first}: two entries name a place but are not marked shared`);
+        this.problem(
+          "I1",
+          `chunk ${entry.first}: two entries name a place but are not marked shared`,
+        );
       }
       places.set(entry.place, entry.flags);
     }
@@ -157,10 +163,12 @@ class Checker {
     }
   }
 
-  /** The space map holds what entries name, the fixed part and slabs; and what waits for a commit. */
+  /**
+   * The space map holds what entries name, the fixed part and slabs; and what waits for a commit.
+   */
   *#space(): Task<void> {
     const { store } = this.#core;
-    for (const { place, count } of store.ownPlaces()) {
+    for (const { place, count } of store.facts.ownPlaces()) {
       for (let i = 0; i < count; i++) {
         if (place + i >= this.#top || this.#used.set(place + i)) {
           this.problem("space", `place ${place + i} is metadata's and data's`);
@@ -169,7 +177,7 @@ class Checker {
     }
     let extra = 0;
     for (let at = 0; at < this.#top; ) {
-      const group = yield* store.readGroup(at);
+      const group = yield* store.facts.readGroup(at);
       const end = Math.min(this.#top, group.first + group.count);
       for (; at < end; at++) {
         const marked = group.isUsed(at - group.first);
@@ -185,20 +193,24 @@ class Checker {
         this.#seenBlocks.add(group.block);
       }
     }
-    if (extra !== store.heldChunks()) {
-      this.problem("space", `${extra - store.heldChunks()} places are marked in use by nobody`);
+    if (extra !== store.facts.heldChunks()) {
+      this.problem(
+        "space",
+        `${extra - store.facts.heldChunks()} places are marked in use by nobody`,
+      );
     }
   }
 
   #metadata(): void {
     const { store } = this.#core;
-    for (const block of store.streamBlocks()) {
+    for (const block of store.facts.streamBlocks()) {
       this.blocks++;
       if (this.#seenBlocks.has(block)) this.problem("tables", `block ${block} has two uses`);
       this.#seenBlocks.add(block);
     }
     for (const block of this.#seenBlocks) {
-      if (!store.isBlock(block)) this.problem("space", `metadata block ${block} is marked free`);
+      if (!store.facts.isBlock(block))
+        this.problem("space", `metadata block ${block} is marked free`);
     }
     const known = store.usage().metadataBytes / 4096 - 1;
     if (known !== this.#seenBlocks.size) {

@@ -1,6 +1,7 @@
 /**
- * Writes to an attached origin: the old contents of a chunk are copied out, and that is durable, before the chunk is overwritten (I5). Adjacent chunks are
- * one transfer; up to `copySlots` transfers run at a time; one commit serves all copies that have ended.
+ * Writes to an attached origin: the old contents of a chunk are copied out, and that is durable,
+ * before the chunk is overwritten (I5). Adjacent chunks are one transfer; up to `copySlots`
+ * transfers run at a time; one commit serves all copies that have ended.
  */
 import { PENDING_COPY, RUN_COPY } from "../engine/status.ts";
 import type { Visit } from "../stores/store.ts";
@@ -24,7 +25,10 @@ export class OriginWriter {
     this.#core = core;
   }
 
-  /** Writes all of `bytes` at `offset`. `mayWait`: commits are put off so that one serves several requests. */
+  /**
+   * Writes all of `bytes` at `offset`. `mayWait`: commits are put off so that one serves several
+   * requests.
+   */
   *write(offset: number, bytes: Uint8Array, mayWait: boolean): Task<void> {
     const { store } = this.#core;
     const visit = store.enter();
@@ -147,12 +151,15 @@ export class OriginWriter {
       let end = done + 1;
       while (end < span.count && store.isZero(slot + end * chunk, chunk) === zero) end++;
       if (zero) yield* this.#enter(span.chunk + done, end - done, 0, true, visit);
-      else end = done + (yield* this.#save(span.chunk + done, end - done, slot + done * chunk, visit));
+      else
+        end = done + (yield* this.#save(span.chunk + done, end - done, slot + done * chunk, visit));
       done = end;
     }
   }
 
-  /** Writes chunks that lie at `address` to new places; answers how many it had room for in one run. */
+  /**
+   * Writes chunks that lie at `address` to new places; answers how many it had room for in one run.
+   */
   *#save(first: number, wanted: number, address: number, visit: Visit): Task<number> {
     const core = this.#core;
     const { store, chunk } = core;
@@ -180,13 +187,7 @@ export class OriginWriter {
     return count;
   }
 
-  *#enter(
-    first: number,
-    count: number,
-    place: number,
-    hole: boolean,
-    visit: Visit,
-  ): Task<void> {
+  *#enter(first: number, count: number, place: number, hole: boolean, visit: Visit): Task<void> {
     const { store } = this.#core;
     let done = 0;
     while (done < count) {

@@ -1,13 +1,14 @@
 /**
- * What all requests of a volume share: its store and devices, copy slots, the bounded queue, the barrier that a snapshot is taken behind, and who waits
- * for whom.
+ * What all requests of a volume share: its store and devices, copy slots, the bounded queue, the
+ * barrier that a snapshot is taken behind, and who waits for whom.
  *
- * Invariants: at most `queueDepth` requests are in flight; a snapshot is taken when no write is (so it is a point between two writes); I7: who waited
- * begins anew.
+ * Invariants: at most `queueDepth` requests are in flight; a snapshot is taken when no write is (so
+ * it is a point between two writes); I7: who waited begins anew.
  */
 import type { Device } from "../devices/device.ts";
 import type { Env } from "../env.ts";
 import { MultisnapError } from "../errors.ts";
+import { refusal } from "../stores/log.ts";
 import type { ExceptionStore, Visit } from "../stores/store.ts";
 import { Signal, type Task } from "../task.ts";
 import type { Counters } from "./types.ts";
@@ -44,7 +45,10 @@ export class Core {
   closed = false;
   /** The attached origin has bytes that no flush has reached. */
   originDirty = false;
-  /** Counts changes of snapshots (writes, deletes); those up to `settled` are durable. An attached origin is overwritten only when all are (I5). */
+  /**
+   * Counts changes of snapshots (writes, deletes); those up to `settled` are durable. An attached
+   * origin is overwritten only when all are (I5).
+   */
   changes = 0;
   settled = 0;
   readonly counters: Counters = {
@@ -108,14 +112,7 @@ export class Core {
     if (this.readOnly) {
       throw new MultisnapError("ReadOnly", "the volume was opened for reading only");
     }
-    const { failure } = this.store;
-    if (!failure) return;
-    if (failure instanceof MultisnapError && failure.code === "Internal") throw failure;
-    throw new MultisnapError(
-      "ReadOnly",
-      `the volume takes no more writes, because: ${failure.message}; mend the cause and open it again`,
-      { cause: failure },
-    );
+    if (this.store.failure) throw refusal(this.store.failure);
   }
 
   /** A request in the queue: waits for room, then runs. */
@@ -184,7 +181,10 @@ export class Core {
     this.#moved.wake();
   }
 
-  /** Address of a copy slot, `slotBytes` long. Waits outside the visit: the caller has entered what it works on in the table. */
+  /**
+   * Address of a copy slot, `slotBytes` long. Waits outside the visit: the caller has entered what
+   * it works on in the table.
+   */
   *takeSlot(visit: Visit): Task<number> {
     while (this.#freeSlots.length === 0) yield* this.conflict(visit);
     return this.store.copies + this.#freeSlots.pop()! * this.slotBytes;

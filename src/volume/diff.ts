@@ -1,4 +1,7 @@
-/** What differs between two views: a walk over the tree along both, not over the data. Chunks at the same place are the same. */
+/**
+ * What differs between two views: a walk over the tree along both, not over the data. Chunks at the
+ * same place are the same.
+ */
 import { RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
 import { run, type Task } from "../task.ts";
 import type { Core } from "./core.ts";
@@ -9,14 +12,20 @@ const PLAN_CHUNKS = 2 ** 30;
 /** Runs of one look at a view. */
 const RUNS = 256;
 
-/** A run of chunks of one view. `under`: what an unmapped chunk reads as, where that is no device of its own. */
+/**
+ * A run of chunks of one view. `under`: what an unmapped chunk reads as, where that is no device of
+ * its own.
+ */
 interface Run {
   kind: number;
   count: number;
   place: number;
 }
 
-/** Changed ranges in order; ranges that touch are one. Bytes past the end of the shorter view are changed. */
+/**
+ * Changed ranges in order; ranges that touch are one. Bytes past the end of the shorter view are
+ * changed.
+ */
 export async function* diffViews(
   core: Core,
   from: DiskView,

@@ -4,8 +4,8 @@ import { engineModule } from "../engine/module.ts";
 import { systemEnv } from "../env.ts";
 import { MultisnapError } from "../errors.ts";
 import { KIND_RANGE } from "../stores/layout.ts";
-import { createRange, openRange, peekRange, type RangeOpen } from "../stores/range-open.ts";
 import type { RangeStore } from "../stores/range.ts";
+import { createRange, openRange, peekRange, type RangeOpen } from "../stores/range-open.ts";
 import type { OriginMode } from "../stores/store.ts";
 import { run } from "../task.ts";
 import { Core, QUEUE_MAX } from "./core.ts";
@@ -32,7 +32,10 @@ export interface StorePeek {
   size: number;
 }
 
-/** Reads the superblock. Errors: `Invalid` (not a store), `Unsupported` (a newer format), `Corrupt`, `Io`. */
+/**
+ * Reads the superblock. Errors: `Invalid` (not a store), `Unsupported` (a newer format), `Corrupt`,
+ * `Io`.
+ */
 export async function peekStore(device: Device): Promise<StorePeek> {
   const facts = await run(peekRange(device, await engineModule()));
   return {
@@ -45,10 +48,11 @@ export async function peekStore(device: Device): Promise<StorePeek> {
 }
 
 /**
- * Opens the volume on `options.store`, or makes it where `options.create` is given. The volume closes the devices when it is closed; where opening fails they
- * stay the caller's.
+ * Opens the volume on `options.store`, or makes it where `options.create` is given. The volume
+ * closes the devices when it is closed; where opening fails they stay the caller's.
  *
- * Errors: `Invalid` (options; not a store), `Exists` (create on a device with something on it), `Unsupported` (kind, format), `Corrupt`, `NoSpace`, `Io`.
+ * Errors: `Invalid` (options; not a store), `Exists` (create on a device with something on it),
+ * `Unsupported` (kind, format), `Corrupt`, `NoSpace`, `Io`.
  */
 export async function openVolume(options: OpenOptions): Promise<Volume> {
   const bounds = checkOptions(options);
@@ -121,7 +125,10 @@ function modeOf(options: OpenOptions): OriginMode {
   return options.origin ? "attached" : options.base ? "base" : "inline";
 }
 
-/** A store is made where nothing is: a file that is not empty, or a disk that does not begin with zeros, is somebody's. */
+/**
+ * A store is made where nothing is: a file that is not empty, or a disk that does not begin with
+ * zeros, is somebody's.
+ */
 async function refuseUsed(device: Device): Promise<void> {
   if (device.readOnly) throw new MultisnapError("ReadOnly", `${device.name} is read-only`);
   if (device.size() === 0) return;
@@ -145,14 +152,16 @@ async function open(
   }
   const facts = await run(peekRange(device, module));
   if (facts.kind !== KIND_RANGE) {
-    throw new MultisnapError("Unsupported", `${device.name}: store kind ${facts.kind} is not known`);
+    throw new MultisnapError(
+      "Unsupported",
+      `${device.name}: store kind ${facts.kind} is not known`,
+    );
   }
   const given = modeOf(options);
   if (given !== facts.mode) throw wrongMode(device, facts.mode, given);
   if (options.origin && options.origin.size() < facts.size) {
-    throw invalid(
-      `${options.origin.name} has ${options.origin.size()} bytes, the volume ${facts.size}: it is not its origin`,
-    );
+    const found = `${options.origin.name} has ${options.origin.size()} bytes`;
+    throw invalid(`${found}, the volume ${facts.size}: it is not its origin`);
   }
   const writable = !(options.readOnly ?? false);
   if (writable && device.readOnly) {

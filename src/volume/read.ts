@@ -1,4 +1,7 @@
-/** Reads of a view: runs of places, holes, and what lies under the store. All runs of one plan are read at once. */
+/**
+ * Reads of a view: runs of places, holes, and what lies under the store. All runs of one plan are
+ * read at once.
+ */
 import { PENDING_READ, RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
 import type { Visit } from "../stores/store.ts";
 import type { Task } from "../task.ts";
@@ -76,7 +79,10 @@ export class Reader {
     return done;
   }
 
-  /** The device under an unmapped run. A read of the attached origin is entered in the table (rule 4), where there is room. */
+  /**
+   * The device under an unmapped run. A read of the attached origin is entered in the table (rule
+   * 4), where there is room.
+   */
   #under(first: number, run: number, view: number, slots: number[]) {
     const { store, origin, base } = this.#core;
     if (!origin) return base;

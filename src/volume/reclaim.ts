@@ -1,4 +1,7 @@
-/** Gives the space of deleted snapshots back, in slices between requests: a walk over the tree for all that are deleted when it begins. */
+/**
+ * Gives the space of deleted snapshots back, in slices between requests: a walk over the tree for
+ * all that are deleted when it begins.
+ */
 import { run, settle, type Task } from "../task.ts";
 import type { Core } from "./core.ts";
 import type { ProgressOptions } from "./types.ts";
@@ -18,7 +21,10 @@ export class Reclaimer {
     this.#guard = guard;
   }
 
-  /** Begins to reclaim in the background, where that is not under way. A failure shows in the volume's state. */
+  /**
+   * Begins to reclaim in the background, where that is not under way. A failure shows in the
+   * volume's state.
+   */
   start(): void {
     if (this.#running || this.#stopped) return;
     this.#running = this.#loop().finally(() => {
@@ -90,7 +96,10 @@ export class Reclaimer {
   }
 }
 
-/** Lets other work come first. `setImmediate` keeps its order among other work, so a seeded run stays the same (I11). */
+/**
+ * Lets other work come first. `setImmediate` keeps its order among other work, so a seeded run
+ * stays the same (I11).
+ */
 function turn(): Promise<void> {
   return new Promise((resolve) => {
     if (typeof setImmediate === "function") setImmediate(resolve);

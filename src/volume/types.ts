@@ -5,7 +5,10 @@ import type { Env } from "../env.ts";
 export type StoreKind = "range" | "bitmap" | "persistent" | "transient";
 
 export interface CreateOptions {
-  /** Bytes of the origin; a multiple of 512. Defaults to the size of an attached origin or of a base. */
+  /**
+   * Bytes of the origin; a multiple of 512. Defaults to the size of an attached origin or of a
+   * base.
+   */
   size?: number;
   /** Bytes of a chunk: a power of two from 4096 (the default) to 1048576. */
   chunk?: number;
@@ -13,7 +16,10 @@ export interface CreateOptions {
   kind?: StoreKind;
   /** The store's limit in bytes; without one it grows as long as its device does. */
   maxSize?: number;
-  /** Remembered in the store: where its attached origin or its base is found (at most 1023 bytes of UTF-8). */
+  /**
+   * Remembered in the store: where its attached origin or its base is found (at most 1023 bytes of
+   * UTF-8).
+   */
   originPath?: string;
   basePath?: string;
 }
@@ -21,7 +27,10 @@ export interface CreateOptions {
 export interface OpenOptions {
   /** The store's device: empty together with `create`, a store otherwise. */
   store: Device;
-  /** Attached origin: a plain raw image or disk that stays as it is. Needed exactly when the store was made with one. */
+  /**
+   * Attached origin: a plain raw image or disk that stays as it is. Needed exactly when the store
+   * was made with one.
+   */
   origin?: Device;
   /** Read-only image under an inline origin. Needed exactly when the store was made with one. */
   base?: Device;
@@ -53,7 +62,10 @@ export interface View {
   read(offset: number, target: Uint8Array): Promise<void>;
   /** Writes all of `source` at `offset`; durable after the next `flush`. */
   write(offset: number, source: Uint8Array): Promise<void>;
-  /** Gives the whole chunks of the range back; they read as zeros afterwards (an attached origin keeps its bytes). */
+  /**
+   * Gives the whole chunks of the range back; they read as zeros afterwards (an attached origin
+   * keeps its bytes).
+   */
   trim(offset: number, length: number): Promise<void>;
   /** Makes the range read as zeros, without space where whole chunks allow it. */
   writeZeroes(offset: number, length: number): Promise<void>;
@@ -179,7 +191,10 @@ export interface Volume {
   has(name: string): boolean;
   /** A new snapshot of the origin, or of `of`. Durable when it answers. */
   snapshot(name: string, options?: SnapshotOptions & { of?: View }): Promise<View>;
-  /** Deletes all or none; durable when it answers. Space comes back in the background: see `reclaimed`. */
+  /**
+   * Deletes all or none; durable when it answers. Space comes back in the background: see
+   * `reclaimed`.
+   */
   delete(...snapshots: (View | string)[]): Promise<void>;
   rename(snapshot: View | string, name: string): Promise<void>;
   /** Answers when the space of everything deleted so far is free. */

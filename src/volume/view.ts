@@ -1,6 +1,6 @@
 /**
- * A disk: the origin or a snapshot. Checks arguments, takes the short way where a request is one chunk that lies where it may be read or written at once, and
- * hands everything else to the tasks.
+ * A disk: the origin or a snapshot. Checks arguments, takes the short way where a request is one
+ * chunk that lies where it may be read or written at once, and hands everything else to the tasks.
  */
 import type { Device } from "../devices/device.ts";
 import { RUN_PRIVATE, RUN_SHARED } from "../engine/status.ts";
@@ -119,7 +119,10 @@ export class DiskView implements View {
     return true;
   }
 
-  /** Overwrites within one chunk that is this view's own, or writes one whole chunk. False: take the long way. */
+  /**
+   * Overwrites within one chunk that is this view's own, or writes one whole chunk. False: take the
+   * long way.
+   */
   #writeNow(offset: number, source: Uint8Array): boolean {
     const { core } = this.volume;
     const { length } = source;

@@ -1,4 +1,7 @@
-/** One virtual disk: its views, what happens to all of them at once (snapshot, delete, flush, close), and the reclaim that runs behind. */
+/**
+ * One virtual disk: its views, what happens to all of them at once (snapshot, delete, flush,
+ * close), and the reclaim that runs behind.
+ */
 import { MultisnapError } from "../errors.ts";
 import type { Visit } from "../stores/store.ts";
 import { run, settle, type Task } from "../task.ts";
@@ -266,7 +269,10 @@ export class DiskVolume implements Volume {
 
   // ---- for views
 
-  /** Makes of whatever a task throws an error that callers can use. A trap of the engine poisons the volume. */
+  /**
+   * Makes of whatever a task throws an error that callers can use. A trap of the engine poisons the
+   * volume.
+   */
   *guard<T>(work: Task<T>): Task<T> {
     try {
       return yield* this.core.tracked(work);
@@ -308,9 +314,6 @@ function checkName(name: unknown): asserts name is string {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
     if (whole && fits && !/[\u0000-\u001f\u007f@]/.test(name)) return;
   }
-  throw new MultisnapError(
-    "Invalid",
-    `${JSON.stringify(name)} is not a name: 1 to 255 bytes of UTF-8 without control characters and "@"`,
-  );
+  const wanted = '1 to 255 bytes of UTF-8 without control characters and "@"';
+  throw new MultisnapError("Invalid", `${JSON.stringify(name)} is not a name: ${wanted}`);
 }
-

@@ -1,8 +1,15 @@
-/** A walk over the whole tree, block by block, for check and accounting. Bounded memory: the path, and one node at a time. */
-import type { Task } from "../task.ts";
-import type { ExceptionStore } from "../stores/store.ts";
+/**
+ * A walk over the whole tree, block by block, for check and accounting. Bounded memory: the path,
+ * and one node at a time.
+ */
 
-/** A column's share of one entry: chunks `first` .. `first + count - 1` of the views in (after, to] at `place`. */
+import type { StoreFacts } from "../stores/store.ts";
+import type { Task } from "../task.ts";
+
+/**
+ * A column's share of one entry: chunks `first` .. `first + count - 1` of the views in (after, to]
+ * at `place`.
+ */
 export interface Entry {
   first: number;
   count: number;
@@ -69,15 +76,18 @@ function u48(view: DataView, at: number): number {
   return view.getUint32(at, true) + view.getUint16(at + 4, true) * 2 ** 32;
 }
 
-/** Calls `visit` with every node, parents before children, left to right. Answers when all have been visited. */
+/**
+ * Calls `visit` with every node, parents before children, left to right. Answers when all have been
+ * visited.
+ */
 export function* walkTree(
-  store: ExceptionStore,
+  facts: StoreFacts,
   visit: (node: Node, depth: number, key: { last: number; to: number } | null) => void,
 ): Task<void> {
-  const root = store.root();
+  const root = facts.root();
   if (root === 0) return;
   const path: { node: Node; next: number }[] = [];
-  const first = parseNode(yield* store.readBlock(root));
+  const first = parseNode(yield* facts.readBlock(root));
   visit(first, 0, null);
   path.push({ node: first, next: 0 });
   while (path.length > 0) {
@@ -87,7 +97,7 @@ export function* walkTree(
       continue;
     }
     const index = top.next++;
-    const child = parseNode(yield* store.readBlock(top.node.children[index]!));
+    const child = parseNode(yield* facts.readBlock(top.node.children[index]!));
     visit(child, path.length, top.node.keys[index]!);
     path.push({ node: child, next: 0 });
   }

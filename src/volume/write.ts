@@ -1,10 +1,17 @@
 /**
- * Writes to a view whose chunks live in the store: a snapshot, or an inline origin. In place where no other view sees the place; else to a new place, with
- * what the write does not cover copied into it. The entry follows the data (I4).
+ * Writes to a view whose chunks live in the store: a snapshot, or an inline origin. In place where
+ * no other view sees the place; else to a new place, with what the write does not cover copied into
+ * it. The entry follows the data (I4).
  */
-import { PENDING_COPY, PENDING_READ, RUN_PRIVATE, RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
-import { settle, type Task } from "../task.ts";
+import {
+  PENDING_COPY,
+  PENDING_READ,
+  RUN_PRIVATE,
+  RUN_SHARED,
+  RUN_UNMAPPED,
+} from "../engine/status.ts";
 import type { Visit } from "../stores/store.ts";
+import { settle, type Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
 
 /** Chunks that one plan looks at. */
@@ -15,7 +22,6 @@ interface Source {
   kind: number;
   place: number;
 }
-
 
 export class Writer {
   readonly #core: Core;
@@ -40,13 +46,7 @@ export class Writer {
   }
 
   /** Writes what one plan covers; answers bytes, 0: begin anew. */
-  *#some(
-    view: number,
-    at: number,
-    bytes: Uint8Array,
-    start: number,
-    visit: Visit,
-  ): Task<number> {
+  *#some(view: number, at: number, bytes: Uint8Array, start: number, visit: Visit): Task<number> {
     const { store, chunk } = this.#core;
     const left = bytes.length - start;
     const first = Math.floor(at / chunk);
@@ -209,7 +209,9 @@ export class Writer {
   }
 }
 
-/** Chunks `first` .. of a view that go to `place` ..; the bytes begin `within` the first of them. */
+/**
+ * Chunks `first` .. of a view that go to `place` ..; the bytes begin `within` the first of them.
+ */
 interface Piece {
   view: number;
   first: number;
@@ -242,4 +244,3 @@ export function* mapAll(
     else done += step;
   }
 }
-

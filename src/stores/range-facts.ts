@@ -1,0 +1,106 @@
+/**
+ * What check and accounting need to know of a range store: its blocks, its space map, its timeline.
+ * Nothing is changed.
+ */
+import type { Engine } from "../engine/engine.ts";
+import { settle, type Task } from "../task.ts";
+import { Superblock } from "./layout.ts";
+import type { Log } from "./log.ts";
+import type { SpaceGroup, StoreFacts } from "./store.ts";
+
+const BLOCK = 4096;
+const BLOCK_HEADER = 64;
+const GROUP_CHUNKS = 32256;
+const LIVE_FLAG = 1;
+
+export class RangeFacts implements StoreFacts {
+  readonly #engine: Engine;
+  readonly #log: Log;
+  readonly #super: Superblock;
+  readonly #held: number;
+  readonly #flags: number;
+
+  constructor(engine: Engine, log: Log) {
+    this.#engine = engine;
+    this.#log = log;
+    this.#super = new Superblock(engine, engine.at.super);
+    this.#held = engine.constant("HELD_CHUNKS");
+    this.#flags = engine.constant("CELL_FLAGS");
+  }
+
+  timeline(): { id: number; isLive: boolean }[] {
+    const found: { id: number; isLive: boolean }[] = [];
+    for (let cell = this.#engine.x.viewNext(0); cell !== 0; cell = this.#engine.x.viewNext(cell)) {
+      const flags = this.#engine.u32[(cell + this.#flags) >>> 2]!;
+      found.push({ id: this.#engine.u32[cell >>> 2]!, isLive: (flags & LIVE_FLAG) !== 0 });
+    }
+    return found;
+  }
+
+  root(): number {
+    return this.#super.u32("SUPER_ROOT");
+  }
+  treeHeight(): number {
+    return this.#super.u32("SUPER_HEIGHT");
+  }
+
+  *readBlock(block: number): Task<Uint8Array> {
+    for (;;) {
+      yield* this.#log.gate(null);
+      const status = this.#engine.x.peekBlock(block);
+      if (status === 1) {
+        return this.#engine.u8.slice(this.#engine.at.transfer, this.#engine.at.transfer + BLOCK);
+      }
+      yield* settle(this.#engine.serve(status));
+    }
+  }
+
+  isBlock(block: number): boolean {
+    return this.#engine.x.isBlock(block) !== 0;
+  }
+
+  streamBlocks(): number[] {
+    const found: number[] = [];
+    for (const kind of [0, 1]) {
+      for (let i = 0; ; i++) {
+        const block = this.#engine.x.streamBlock(kind, i);
+        if (block === 0) break;
+        found.push(block);
+      }
+    }
+    return found;
+  }
+
+  spaceTop(): number {
+    return this.#super.u64("SUPER_TOP");
+  }
+  heldChunks(): number {
+    return this.#engine.u64At(this.#held);
+  }
+
+  ownPlaces(): { place: number; count: number }[] {
+    const perChunk = 2 ** this.#super.u32("SUPER_CHUNK_SHIFT") / BLOCK;
+    const fixed = Math.ceil((2 + 2 * this.#super.u32("SUPER_AREA_BLOCKS")) / perChunk);
+    const places = [{ place: 0, count: fixed }];
+    for (let i = 0; i < this.#super.u32("SUPER_SLABS"); i++) {
+      const base = this.#engine.x.slabBase(i);
+      const count = this.#engine.x.slabCount(i);
+      if (count > 0) places.push({ place: base / perChunk, count: count / perChunk });
+    }
+    return places;
+  }
+
+  *readGroup(place: number): Task<SpaceGroup> {
+    const index = Math.floor(place / GROUP_CHUNKS);
+    const block = this.#engine.x.groupBlock(index);
+    const allFree = this.#engine.x.groupFree(index) === GROUP_CHUNKS;
+    const bytes = block === 0 ? null : yield* this.readBlock(block);
+    return {
+      first: index * GROUP_CHUNKS,
+      count: GROUP_CHUNKS,
+      block,
+      isUsed: (bit) =>
+        bytes ? ((bytes[BLOCK_HEADER + (bit >>> 3)]! >>> (bit & 7)) & 1) !== 0 : !allFree,
+    };
+  }
+}
