@@ -23,6 +23,7 @@ export interface EngineSizes {
 }
 
 const SLOT_BYTES = 4160;
+const decoder = new TextDecoder();
 
 export class Engine {
   readonly x: EngineExports;
@@ -221,7 +222,7 @@ export class Engine {
 
   /** The name that the engine left there. */
   takeName(bytes: number): string {
-    return new TextDecoder().decode(this.u8.slice(this.at.name, this.at.name + bytes));
+    return decoder.decode(this.u8.slice(this.at.name, this.at.name + bytes));
   }
 }
 

@@ -44,6 +44,22 @@ export class RangeFacts implements StoreFacts {
     return this.#super.u32("SUPER_HEIGHT");
   }
 
+  *readSupers(): Task<string[]> {
+    const engine = this.#engine;
+    const problems: string[] = [];
+    for (const slot of [0, 1]) {
+      const at = engine.at.transfer;
+      yield* settle(engine.device.read(engine.u8, at, BLOCK, slot * BLOCK));
+      const image = engine.u8.subarray(at, at + BLOCK);
+      // The one that no checkpoint has written yet.
+      const unused = this.#super.u64("SUPER_GENERATION") === 1 && slot === 0;
+      if (unused && image.every((byte) => byte === 0)) continue;
+      const sound = engine.x.superCheck(at, slot) === 0;
+      if (!sound) problems.push(`superblock ${slot} is damaged; the other one serves`);
+    }
+    return problems;
+  }
+
   *readBlock(block: number): Task<Uint8Array> {
     for (;;) {
       yield* this.#log.gate(null);

@@ -167,6 +167,12 @@ export function* openRange(
   engine.attach(device);
   const fields = yield* readSuper(engine, device);
   if (!writable) engine.setState("READ_ONLY", 1);
+  else if (fields.u32("SUPER_READ_COMPATIBLE") !== 0) {
+    throw new MultisnapError(
+      "Unsupported",
+      `${device.name} has features that this version can only read: open it readOnly`,
+    );
+  }
   const limit = fields.u64("SUPER_LIMIT");
   engine.x.openSuper(limitOf(device, limit === 0 ? null : limit, chunk));
   for (const kind of [0, 1]) yield* readStream(engine, kind);

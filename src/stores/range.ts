@@ -33,6 +33,7 @@ import type {
 const ORIGIN = 1;
 const READ_ONLY_FLAG = 2;
 const LIVE_FLAG = 1;
+const encoder = new TextEncoder();
 /** Failed asserts from this number on come from what is on disk (`assembly/assert.ts`). */
 const DAMAGED = 200;
 
@@ -236,7 +237,7 @@ export class RangeStore implements ExceptionStore {
   }
 
   #putName(name: string): number {
-    const bytes = new TextEncoder().encode(name);
+    const bytes = encoder.encode(name);
     if (bytes.length === 0 || bytes.length > 255) return bytes.length === 0 ? 0 : 256;
     return this.engine.putName(bytes);
   }

@@ -65,6 +65,8 @@ export interface StoreFacts {
   /** Block of the tree's root, 0 for an empty tree. */
   root(): number;
   treeHeight(): number;
+  /** What is wrong with the two superblocks, one sentence each. */
+  readSupers(): Task<string[]>;
   /** A copy of a metadata block, verified. */
   readBlock(block: number): Task<Uint8Array>;
   isBlock(block: number): boolean;

@@ -65,6 +65,9 @@ class Checker {
 
   *run(): Task<CheckReport> {
     try {
+      for (const message of yield* this.#core.store.facts.readSupers()) {
+        this.problem("superblock", message);
+      }
       yield* walkTree(this.#core.store.facts, (node, depth, key) => this.#node(node, depth, key));
       this.#endColumn();
       yield* this.#space();
@@ -72,7 +75,7 @@ class Checker {
       this.#counts();
     } catch (error) {
       if (!(error instanceof MultisnapError) || error.code !== "Corrupt") throw error;
-      this.problem("tree", error.message);
+      this.problem("tree", error.message.replace(/: run check$/, ""));
     }
     const { problems, blocks, exceptions, chunks } = this;
     return { clean: problems.length === 0, problems, blocks, exceptions, chunks };

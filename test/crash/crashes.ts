@@ -63,7 +63,9 @@ export async function recordScript(open: Opener, seed: number, steps?: number): 
   return script;
 }
 
-/** Mostly short; now and then long enough for the journal to fill and a checkpoint to be written. */
+/**
+ * Mostly short; now and then long enough for the journal to fill and a checkpoint to be written.
+ */
 function drawLength(random: Random): number {
   if (random.chance(0.85)) return random.between(3, 20);
   return random.pick([100, 100, 200, 1000]);

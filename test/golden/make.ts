@@ -47,6 +47,12 @@ export async function describe(volume: Volume, mode: OriginMode): Promise<Golden
   return { mode, size: volume.origin.size, chunk: volume.chunk, uuid: volume.uuid, views };
 }
 
+/** Bytes that compress well: the files are in the repository for good. */
+function pattern(random: Random, length: number): Uint8Array {
+  const piece = random.bytes(16);
+  return new Uint8Array(length).map((_, i) => piece[i % piece.length] as number);
+}
+
 /** Some of everything: writes, holes, snapshots of snapshots, deleted ones, renamed ones. */
 async function history(fixture: Fixture): Promise<void> {
   const random = new Random(VERSION);
@@ -54,7 +60,7 @@ async function history(fixture: Fixture): Promise<void> {
   const write = async (view: View, count: number) => {
     for (let i = 0; i < count; i++) {
       const length = random.pick([512, CHUNK, 3 * CHUNK, 1000]);
-      await view.write(random.below(SIZE - length), random.bytes(length));
+      await view.write(random.below(SIZE - length), pattern(random, length));
     }
   };
   await write(volume.origin, 12);
@@ -85,7 +91,8 @@ function save(name: string, image: Image): void {
 async function make(open: Opener, mode: OriginMode, ending: "closed" | "crashed") {
   const name = join(import.meta.dirname, `format-${VERSION}-${mode}-${ending}`);
   if (existsSync(`${name}.json`)) return console.log(`${name}.json is there already`);
-  const fixture = await Fixture.make(open, { mode, size: SIZE, chunk: CHUNK });
+  const image = mode === "inline" ? new Uint8Array(0) : pattern(new Random(2), SIZE);
+  const fixture = await Fixture.make(open, { mode, size: SIZE, chunk: CHUNK, image });
   await history(fixture);
   const golden = await describe(fixture.volume, mode);
   if (ending === "closed") await fixture.volume.close();

@@ -60,7 +60,9 @@ function lateMedium(options: MediumOptions): Medium {
   };
 }
 
-/** Files in memory where the system has a place for them: a disk's flushes are not what is tested. */
+/**
+ * Files in memory where the system has a place for them: a disk's flushes are not what is tested.
+ */
 const folders = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
 function fileMedium(): Medium {
