@@ -46,5 +46,6 @@ export function lossesOf(rows: readonly Row[]): string {
 
 export function machineText(machine: Machine): string {
   const { cpu, cores, memoryGib, kernel, node, v8, gcc } = machine;
-  return `${cores} x ${cpu}, ${memoryGib} GiB, ${kernel}, Node ${node} (V8 ${v8}), ${gcc ?? "no gcc"}`;
+  const host = `${cores} x ${cpu}, ${memoryGib} GiB, ${kernel}`;
+  return `${host}, Node ${node} (V8 ${v8}), ${gcc ?? "no gcc"}`;
 }

@@ -65,8 +65,23 @@ export class Lock {
   readonly #waiting: (() => void)[] = [];
 
   *acquire(): Task<void> {
-    while (this.#held) yield new Promise<void>((resolve) => this.#waiting.push(resolve));
+    while (this.#held) yield* this.#wait();
     this.#held = true;
+  }
+
+  /** A task that is ended while it waits must not be the one that is woken. */
+  *#wait(): Task<void> {
+    let wake = (): void => {};
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    this.#waiting.push(wake);
+    try {
+      yield woken;
+    } finally {
+      const index = this.#waiting.indexOf(wake);
+      if (index >= 0) this.#waiting.splice(index, 1);
+    }
   }
 
   release(): void {

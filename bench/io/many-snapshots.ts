@@ -72,7 +72,8 @@ async function rowsOf(context: Context, chunk: number): Promise<Row[]> {
   for (const count of COUNTS) rmSync(context.scratch.file(`crowd-${count}.msnap`));
   return (["some", "many"] as const).map((which, index) =>
     comparedRow(
-      `first write of 4 KiB, ${chunk >> 10} KiB chunks, ${COUNTS[index + 1].toLocaleString("en")} snapshots`,
+      `first write of 4 KiB, ${chunk >> 10} KiB chunks, ` +
+        `${COUNTS[index + 1].toLocaleString("en")} snapshots`,
       { value: medianOf(turns[which], "first"), unit: "op/s" },
       { name: "the same with 1", value: medianOf(turns.alone, "first"), unit: "op/s" },
       ratioOf(turns[which], "first", turns.alone, "first"),

@@ -80,7 +80,7 @@ async function sequentialRow(): Promise<Row> {
   await volume.close();
   const value = usage.metadataBytes / (usage.dataBytes / GIB);
   return plainRow(
-    `metadata of a disk written in order, then ${REWRITES} times snapshotted and rewritten, per GiB of data`,
+    `metadata per GiB, disk written in order, then ${REWRITES} times snapshotted and rewritten`,
     { value, unit: "bytes" },
     { most: SEQUENTIAL_BYTES_MOST },
     `${usage.exceptions} exceptions, ${(usage.dataBytes / GIB).toFixed(2)} GiB of data`,

@@ -182,7 +182,8 @@ export async function runDay(options: DayOptions): Promise<Day> {
   const writes = new Writes(files, shadow.bytes.length, options.seed);
   const day: Day = { rounds: [], expected: new Map(), forked: 0, written: 0, deleted: 0 };
 
-  // The round without a snapshot writes back what is there, so that the first snapshot is the disk as imported.
+  // The round without a snapshot writes back what is there: the first snapshot is the disk as
+  // imported.
   const same = ({ offset, data }: Piece) => ({
     offset,
     data: Uint8Array.from(shadow.bytes.subarray(offset, offset + data.length)),

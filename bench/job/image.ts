@@ -5,7 +5,7 @@ import path from "node:path";
 import { copyFiles, joinedFiles, type RealFile } from "./files.ts";
 import { JobError } from "./job-error.ts";
 
-const IMAGE_BYTES = 192 << 20;
+const IMAGE_BYTES = 128 << 20;
 /** The job keeps a copy of the image in memory, outside the volume, to compare with. */
 const IMAGE_BYTES_MAX = 1 << 30;
 const SECTOR_BYTES = 512;

@@ -27,7 +27,7 @@ const STORE = path.join(FOLDER, "disk.msnap");
 const EXPORTED = path.join(FOLDER, `${IMPORTED}.img`);
 
 /** Of real files: in the image, and to write afterwards. */
-const FILE_BYTES = 96 << 20;
+const FILE_BYTES = 64 << 20;
 const SEED = 20090324;
 
 const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;

@@ -50,7 +50,8 @@ export function spaceLines(imported: Usage, now: Usage): string[] {
   const grown = now.dataBytes + now.metadataBytes - imported.dataBytes - imported.metadataBytes;
   const mib = (bytes: number) => `${(bytes / MIB).toFixed(1)} MiB`;
   return [
-    `space: ${mib(now.dataBytes)} data, ${mib(now.metadataBytes)} metadata, ${mib(now.freeBytes)} free; ` +
+    `space: ${mib(now.dataBytes)} data, ${mib(now.metadataBytes)} metadata, ` +
+      `${mib(now.freeBytes)} free; ` +
       `${mib(imported.dataBytes)} data after the import`,
     `a snapshot took ${mib(grown / now.snapshots)} on average (${now.snapshots} snapshots)`,
   ];

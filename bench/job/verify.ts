@@ -24,7 +24,8 @@ export async function verifyView(
     if (digestOf(segment).equals(digest)) continue;
     const name = view.name === null ? "the origin" : `snapshot ${view.name}`;
     throw new JobError(
-      `${name} is not what it was: its bytes ${offset} to ${offset + segment.length} have another SHA-256 ` +
+      `${name} is not what it was: its bytes ${offset} to ${offset + segment.length} ` +
+        "have another SHA-256 " +
         `than was taken when it was made`,
     );
   }

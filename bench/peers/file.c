@@ -1,12 +1,13 @@
 /*
- * The system calls that a copy-on-write store cannot do without, and nothing else: what the library is held against.
- * FILE is fully written up to BYTES; `first` and `append` put new data behind that, as a store does.
+ * The system calls that a copy-on-write store cannot do without, and nothing else: what the library
+ * is held against. FILE is fully written up to BYTES; `first` and `append` put new data behind
+ * that, as a store does.
  *
  *   file fill   FILE BYTES                          writes it, in pieces of 1 MiB
  *   file read   FILE BYTES UNIT COUNT SEED          pread of 4 KiB, one in each UNIT, random order
  *   file write  FILE BYTES UNIT COUNT SEED          pwrite of 4 KiB, one in each UNIT, random order
- *   file first  FILE BYTES UNIT COUNT SEED          the same after a snapshot: reads the old UNIT, changes 4 KiB,
- *                                                   writes it to a new place
+ *   file first  FILE BYTES UNIT COUNT SEED          the same after a snapshot: reads the old UNIT,
+ *                                                   changes 4 KiB, writes it to a new place
  *   file append FILE BYTES UNIT COUNT SEED          writes COUNT units to new places, in order
  *
  * Prints the nanoseconds of the loop, and with one final fdatasync.
@@ -65,7 +66,8 @@ static void run(const char *what, uint64_t bytes, uint64_t unit, uint32_t count,
 
 int main(int argc, char **argv) {
   if (argc != 4 && argc != 7) {
-    fprintf(stderr, "usage: file fill FILE BYTES | file read|write|first|append FILE BYTES UNIT COUNT SEED\n");
+    fprintf(stderr, "usage: file fill FILE BYTES\n"
+                    "       file read|write|first|append FILE BYTES UNIT COUNT SEED\n");
     return 2;
   }
   uint64_t bytes = strtoull(argv[3], NULL, 10);

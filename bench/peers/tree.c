@@ -1,11 +1,14 @@
 /*
- * The C twin of the engine's exception tree: the same nodes, the same page cache in front of them, the same lookup,
- * built by the same inserts in the same random order, so that the only difference is the language.
+ * The C twin of the engine's exception tree: the same nodes, the same page cache in front of them,
+ * the same lookup, built by the same inserts in the same random order, so that the only difference
+ * is the language.
  *
- *   tree COUNT SEED      inserts COUNT one-chunk exceptions of one view in the order of SEED, prints `ready`, then
- *                        answers each line `QUERIES SEED` with `NANOSECONDS CHECKSUM` (the checksum sums the places)
+ *   tree COUNT SEED      inserts COUNT one-chunk exceptions of one view in the order of SEED, prints
+ *                        `ready`, then answers each line `QUERIES SEED` with
+ *                        `NANOSECONDS CHECKSUM` (the checksum sums the places)
  *
- * One view and one exception a chunk: a column never goes on in the next leaf, so the twin does not look there.
+ * One view and one exception a chunk: a column never goes on in the next leaf, so the twin does not
+ * look there.
  */
 #include "order.h"
 
@@ -146,7 +149,7 @@ static uint64_t lookup(uint64_t chunk, uint32_t view, uint32_t *count) {
   return NOWHERE;
 }
 
-/* Moves the upper half of a full node to a new one; `parent` (with room) learns of it at `index`. */
+/* Moves the upper half of a full node to a new one; `parent` (with room) gets it at `index`. */
 static void split(Node *parent, uint32_t index, Node *node) {
   Node *upper = new_node(node->level);
   uint32_t kept = node->count / 2;

@@ -213,8 +213,10 @@ export class DiskView implements View {
 
   *#writeZeros(from: number, to: number): Task<void> {
     const { volume } = this;
-    for (let at = from; at < to; at += ZEROS.length) {
-      const piece = ZEROS.subarray(0, Math.min(ZEROS.length, to - at));
+    for (let at = from, end = from; at < to; at = end) {
+      // Whole sectors to a piece: a concurrent write must not meet it inside one.
+      end = Math.min(to, at - (at % ZEROS.length) + ZEROS.length);
+      const piece = ZEROS.subarray(0, end - at);
       yield* this.#plain
         ? volume.originWriter.write(at, piece, true)
         : volume.writer.write(this.id, at, piece);

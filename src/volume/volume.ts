@@ -4,7 +4,7 @@
  */
 import { MultisnapError } from "../errors.ts";
 import type { Visit } from "../stores/store.ts";
-import { run, settle, type Task } from "../task.ts";
+import { Lock, run, settle, type Task } from "../task.ts";
 import { snapshotUsage } from "./accounting.ts";
 import { checkStore } from "./check.ts";
 import { OriginWriter } from "./copyout.ts";
@@ -35,6 +35,7 @@ export class DiskVolume implements Volume {
   readonly reader: Reader;
   readonly originWriter: OriginWriter;
   readonly #reclaimer: Reclaimer;
+  readonly #originFlush = new Lock();
   #closing: Promise<void> | null = null;
 
   constructor(core: Core, kind: StoreKind) {
@@ -193,13 +194,18 @@ export class DiskVolume implements Volume {
 
   *#flushOrigin(): Task<void> {
     const { core } = this;
-    if (!core.origin || !core.originDirty) return;
-    core.originDirty = false;
+    if (!core.origin) return;
+    // Who comes while a flush is under way waits for it: what made it needed may be his.
+    yield* this.#originFlush.acquire();
     try {
+      if (!core.originDirty) return;
+      core.originDirty = false;
       yield* settle(core.origin.flush());
     } catch (error) {
       core.store.fail(error);
       throw error;
+    } finally {
+      this.#originFlush.release();
     }
   }
 
