@@ -3,7 +3,8 @@
  * memory, so that growing memory makes more of them. Tables (views, space index, metadata bitmaps)
  * live in pinned slots: one pool, one bound.
  *
- *     slot  +0 block   +4 next (hash chain, or free list)   +8 flags   +12 next pinned   +64 page
+ *     slot  +0 block   +4 next (hash chain, or free list)   +8 flags   +12 next pinned
+ *           +16 fences (see btree/fence.ts)               +64 page
  *
  * Invariants
  * - A block is in at most one slot. A slot is on the free list or in the hash or pinned.
@@ -18,6 +19,7 @@ import { FAULT, GROW, WRITE_BACK } from "./status";
 import { assertThat } from "./assert";
 import { crc32c } from "./crc32c";
 import { blockOffset } from "./meta";
+import { fence } from "./btree/fence";
 
 export const SLOT_HEADER: u32 = 64;
 export const SLOT_BYTES: u32 = 4160;
@@ -131,6 +133,7 @@ export function cacheInsert(page: u32, block: u32): void {
   store<u32>(m.LOADS, load<u32>(m.LOADS) - 1);
   store<u32>(slot + FLAGS, CACHED | REFERENCED);
   link(slot, block);
+  fence(page);
 }
 
 /** Gives the slot of a page back that was not put into the cache. */

@@ -33,6 +33,7 @@ import {
   pathPrevious,
   setPath,
 } from "./btree/path";
+import { fence } from "./btree/fence";
 import { insertEntry, removeEntry, shadowPath, splice } from "./btree/change";
 
 export const WIDE_ENTRIES: u32 = 320;
@@ -296,6 +297,7 @@ export function joinAt(index: u32): bool {
   }
   memory.copy(entryAt(page, start), right, (n - index) * ENTRY_BYTES);
   setCount(page, n - entries);
+  fence(page);
   setPath(0, page, start);
   store<u64>(SUPER + SUPER_ENTRIES, load<u64>(SUPER + SUPER_ENTRIES) - entries);
   return true;

@@ -130,7 +130,9 @@ export const STREAM_RECORD: usize = STREAM_WORD + 4; // words of the record at w
 export const TRANSFER: usize = STREAM_RECORD + 4; // address and bytes of the transfer buffer
 export const TRANSFER_SIZE: usize = TRANSFER + 4;
 export const PENDING_COUNT: usize = TRANSFER_SIZE + 4;
-export const STATE_END: usize = PENDING_COUNT + 4;
+/** 1 where chunk numbers have more than 32 bits. */
+export const WIDE: usize = PENDING_COUNT + 4;
+export const STATE_END: usize = WIDE + 4;
 
 // ---- regions of fixed size
 export const SUPER: usize = 8192;

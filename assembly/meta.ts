@@ -183,6 +183,8 @@ export function trimSlabs(keep: u32): i32 {
     const count = <u32>(slab & 0xffff);
     if (slab == 0 || !slabUnused(i << shift, count)) continue;
     if (load<u32>(m.META_FREE) + load<u32>(m.META_PENDING) < keep + count + META_SPARE) break;
+    // Those that are freeing are free only after this checkpoint, whose streams come first.
+    if (load<u32>(m.META_FREE) < keep + count) break;
     const place = (slab >>> 16) >>> chunkShift;
     if (spaceNeed(place) < 0) return FAULT;
     for (let b = i << shift; b < (i << shift) + count; b++) dropBlock(b);

@@ -67,6 +67,7 @@ export function memoryFor(slots: u32, journal: u32, transfer: u32, copies: u32):
  */
 function derive(limit: f64): void {
   const shift = load<u32>(m.SUPER + l.SUPER_CHUNK_SHIFT);
+  store<u32>(m.WIDE, load<u64>(m.SUPER + l.SUPER_SIZE) >>> shift >= 0xfffffff0 ? 1 : 0);
   store<u32>(m.SLAB_SHIFT, max<u32>(6, shift - m.PAGE_SHIFT));
   store<u64>(m.SPACE_LIMIT, <u64>limit);
   store<u32>(m.ZERO_DEFAULT, load<u32>(m.SUPER + l.SUPER_MODE) == 0 ? 1 : 0);

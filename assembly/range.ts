@@ -23,6 +23,7 @@ import { descend, pathIndex, pathNext } from "./btree/path";
 import { noteSparse, prepare } from "./prepare";
 import { epoch, isUnsettled, journalAppend } from "./journal";
 import { spaceHold } from "./space";
+import { MISSING, seek } from "./seek";
 import * as c from "./columns";
 
 /**
@@ -70,10 +71,48 @@ function cover(rank: u64, view: u32): i32 {
 }
 
 /**
+ * The answer for one chunk from `entry`, the first at or after it (0: none): one run in RUNS, and 1;
+ * NOT_FOUND; 0 where it takes more than this entry to tell.
+ */
+export function lookupAt(entry: u32, view: u32, chunk: u64, writing: bool): i32 {
+  const cell = liveCell(view);
+  if (cell == 0) return NOT_FOUND;
+  const e = entry as usize;
+  if (entry == 0 || c.firstChunk(e) > chunk) return oneRun(RUN_UNMAPPED, 0);
+  const rank = cellRank(cell);
+  if (c.toId(e) != view) {
+    if (rankOf(c.toId(e)) < rank) return 0;
+    if (rankOf(c.afterId(e)) >= rank) return oneRun(RUN_UNMAPPED, 0);
+  }
+  const flags = c.flagsOf(e);
+  const place = c.placeOf(e) + (chunk - c.firstChunk(e));
+  if (flags & FLAG_HOLE) return oneRun(RUN_HOLE, 0);
+  if (!writing) return oneRun(RUN_SHARED, place);
+  if (flags & FLAG_SHARED) return 0;
+  const others = anyLiveBut(cellOf(c.afterId(e)), cellOf(c.toId(e)), cell);
+  return oneRun(others || isUnsettled(flags) ? RUN_SHARED : RUN_PRIVATE, place);
+}
+
+// @ts-ignore: decorator
+@inline
+function oneRun(kind: u32, place: u64): i32 {
+  store<u32>(RUNS, kind);
+  store<u32>(RUNS, 1, 4);
+  store<f64>(RUNS, <f64>place, 8);
+  return 1;
+}
+
+/**
  * Where `count` chunks of a view from `chunk` lie: runs in RUNS, at most RUNS_MAX, so perhaps not
  * all chunks. Answers the number of runs. With `writing` PRIVATE is told from SHARED.
  */
 export function lookup(view: u32, chunk: u64, count: u32, writing: bool): i32 {
+  if (count == 1) {
+    const entry = seek(chunk);
+    if (entry == MISSING) return FAULT;
+    const runs = lookupAt(entry, view, chunk, writing);
+    if (runs != 0) return runs;
+  }
   const cell = liveCell(view);
   if (cell == 0) return NOT_FOUND;
   const rank = cellRank(cell);

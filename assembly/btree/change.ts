@@ -35,6 +35,7 @@ import {
   newNode,
   setCount,
 } from "./node";
+import { fence } from "./fence";
 import { height, pathIndex, pathPage, setPath } from "./path";
 
 /** Makes the nodes of the path writable, from the root down. */
@@ -70,6 +71,7 @@ function addEntries(n: i32): void {
 export function fixKeys(from: u32): void {
   for (let l = from; l + 1 < height(); l++) {
     copyKey(innerAt(pathPage(l + 1), pathIndex(l + 1)), pathPage(l));
+    fence(pathPage(l + 1));
     if (pathIndex(l + 1) + 1 < count(pathPage(l + 1))) return;
   }
 }
@@ -91,6 +93,7 @@ export function splice(remove: u32, source: usize, insert: u32): bool {
   if (remove != insert) memory.copy(at + insert * ENTRY_BYTES, at + remove * ENTRY_BYTES, tail);
   memory.copy(at, source, insert * ENTRY_BYTES);
   setCount(page, after);
+  fence(page);
   if (tail == 0) fixKeys(0);
   addEntries(<i32>insert - <i32>remove);
   return true;
@@ -103,6 +106,7 @@ export function insertEntry(source: usize): void {
     const page = newNode(0);
     memory.copy(entryAt(page, 0), source, ENTRY_BYTES);
     setCount(page, 1);
+    fence(page);
     store<u32>(SUPER + SUPER_ROOT, load<u32>(page + BLOCK_NUMBER));
     store<u32>(SUPER + SUPER_HEIGHT, 1);
     return;
@@ -123,6 +127,7 @@ function insertAt(l: u32, source: usize): void {
   memory.copy(at + bytes, at, (n - index) * bytes);
   memory.copy(at, source, bytes);
   setCount(page, n + 1);
+  fence(page);
   if (index == n) fixKeys(l);
 }
 
@@ -144,6 +149,8 @@ function split(l: u32): void {
   memory.copy(to, from, (n - keep) * bytes);
   setCount(right, n - keep);
   setCount(page, keep);
+  fence(right);
+  fence(page);
   addChild(l + 1, page, right);
   if (index > keep) {
     setPath(l, right, index - keep);
@@ -158,6 +165,7 @@ function growRoot(page: u32, l: u32): void {
   store<u32>(at, load<u32>(page + BLOCK_NUMBER), INNER_CHILD);
   setCount(root, 1);
   copyKey(at, page);
+  fence(root);
   store<u32>(SUPER + SUPER_ROOT, load<u32>(root + BLOCK_NUMBER));
   store<u32>(SUPER + SUPER_HEIGHT, l + 2);
   setPath(l + 1, root, 0);
@@ -180,6 +188,7 @@ function addChild(l: u32, page: u32, right: u32): void {
   store<u32>(at, load<u32>(right + BLOCK_NUMBER), INNER_CHILD);
   copyKey(at, right);
   setCount(parent, n + 1);
+  fence(parent);
   if (index + 2 == n + 1) fixKeys(l);
 }
 
@@ -213,6 +222,7 @@ export function removeEntry(): void {
     const at = (l == 0 ? entryAt(page, index) : innerAt(page, index)) as usize;
     memory.copy(at, at + bytes, (n - index) * bytes);
     setCount(page, n);
+    fence(page);
     if (index == n) fixKeys(l);
     break;
   }
@@ -268,6 +278,7 @@ function merge(l: u32, page: u32, right: u32): void {
   const from = (l == 0 ? entryAt(right, 0) : innerAt(right, 0)) as usize;
   memory.copy(to, from, more * bytes);
   setCount(page, n + more);
+  fence(page);
   freeBlock(load<u32>(right + BLOCK_NUMBER));
   const parent = pathPage(l + 1);
   const index = pathIndex(l + 1);
@@ -275,6 +286,7 @@ function merge(l: u32, page: u32, right: u32): void {
   const at = innerAt(parent, index + 1) as usize;
   memory.copy(at, at + 16, (children - index - 1) * 16);
   setCount(parent, children);
+  fence(parent);
   fixKeys(l);
   dropRoots();
 }

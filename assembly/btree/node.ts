@@ -19,6 +19,7 @@ import {
 import { GENERATION } from "../memory";
 import { newPage } from "../cache";
 import { allocBlock } from "../meta";
+import { fenced, fencedEnd } from "./fence";
 import { rankOf } from "../timeline";
 
 // @ts-ignore: decorator
@@ -73,9 +74,9 @@ export function newNode(nodeLevel: u32): u32 {
 @inline
 export function searchInner(page: u32, chunk: u64, rank: u64): u32 {
   const key = chunk << 16;
-  const n = count(page) - 1;
-  let low: u32 = 0;
-  let high = n;
+  const n = count(page);
+  let low = fenced(page, n, chunk);
+  let high = rank == 0 ? fencedEnd(low, n, n - 1) : n - 1;
   while (low < high) {
     const middle = (low + high) >>> 1;
     const at = innerAt(page, middle);
@@ -86,7 +87,7 @@ export function searchInner(page: u32, chunk: u64, rank: u64): u32 {
       low = middle + 1;
     }
   }
-  return low;
+  return high;
 }
 
 /** First entry of a leaf at or after (chunk, rank), or its count. */
@@ -94,8 +95,9 @@ export function searchInner(page: u32, chunk: u64, rank: u64): u32 {
 @inline
 export function searchLeaf(page: u32, chunk: u64, rank: u64): u32 {
   const key = chunk << 16;
-  let low: u32 = 0;
-  let high = count(page);
+  const n = count(page);
+  let low = fenced(page, n, chunk);
+  let high = rank == 0 ? fencedEnd(low, n, n) : n;
   while (low < high) {
     const middle = (low + high) >>> 1;
     const at = entryAt(page, middle);
@@ -109,7 +111,7 @@ export function searchLeaf(page: u32, chunk: u64, rank: u64): u32 {
       low = middle + 1;
     }
   }
-  return low;
+  return high;
 }
 
 /** Sets an inner entry's key to that of the last entry of its child. */

@@ -15,10 +15,10 @@ const BLOCK = 4096;
 /** The most chunks that the space map can hold: 2,097,152 groups of 32,256. */
 const CHUNKS_MAX = 2_097_152 * 32_256;
 /**
- * A journal area is a 2,048th of the origin: a fill of it costs one pass over the leaves it
+ * A journal area is a 1,024th of the origin: a fill of it costs one pass over the leaves it
  * changed.
  */
-const AREA_FRACTION = 2048;
+const AREA_FRACTION = 1024;
 const AREA_MIN = 64;
 const AREA_MAX = 8192;
 const JOURNAL_BYTES = 256 * 1024;

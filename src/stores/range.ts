@@ -300,14 +300,14 @@ export class RangeStore implements ExceptionStore {
     const held = this.engine.u64At(this.#held);
     const views = this.engine.state("VIEW_LIVE");
     const metadataBytes = this.#super.u32("SUPER_META") * 4096;
-    const slabs = metadataBytes + this.engine.state("META_FREE") * 4096;
+    const spare = this.engine.state("META_FREE") + this.engine.state("META_PENDING");
     return {
       storeBytes: top * chunk,
       maxBytes: limit === 0 ? null : limit,
       dataBytes: this.#super.u64("SUPER_DATA") * chunk,
       metadataBytes,
       fixedBytes: (2 + 2 * this.#super.u32("SUPER_AREA_BLOCKS")) * 4096,
-      freeBytes: (top - this.#super.u64("SUPER_USED") + held) * chunk + slabs - metadataBytes,
+      freeBytes: (top - this.#super.u64("SUPER_USED") + held) * chunk + spare * 4096,
       memoryBytes: this.engine.memory.buffer.byteLength,
       snapshots: views - 1,
       exceptions: this.#super.u64("SUPER_ENTRIES"),

@@ -82,29 +82,46 @@ async function history(fixture: Fixture): Promise<void> {
   await volume.flush();
 }
 
-function save(name: string, image: Image): void {
+function bytesOf(image: Image): Uint8Array {
   const bytes = new Uint8Array(image.size);
   image.read(bytes, 0, bytes.length, 0);
-  writeFileSync(name, gzipSync(bytes, { level: 9 }));
+  return bytes;
 }
 
-async function make(open: Opener, mode: OriginMode, ending: "closed" | "crashed") {
-  const name = join(import.meta.dirname, `format-${VERSION}-${mode}-${ending}`);
-  if (existsSync(`${name}.json`)) return console.log(`${name}.json is there already`);
+export type Ending = "closed" | "crashed";
+
+export interface Made {
+  golden: Golden;
+  store: Uint8Array;
+  /** The base or the attached origin. */
+  under: Uint8Array | null;
+}
+
+/** Makes a store in memory: the same bytes each time. */
+export async function make(open: Opener, mode: OriginMode, ending: Ending): Promise<Made> {
   const image = mode === "inline" ? new Uint8Array(0) : pattern(new Random(2), SIZE);
   const fixture = await Fixture.make(open, { mode, size: SIZE, chunk: CHUNK, image });
   await history(fixture);
   const golden = await describe(fixture.volume, mode);
   if (ending === "closed") await fixture.volume.close();
-  save(`${name}.store.gz`, fixture.store);
-  if (mode !== "inline") save(`${name}.${mode}.gz`, fixture.under);
+  const under = mode === "inline" ? null : bytesOf(fixture.under);
+  return { golden, store: bytesOf(fixture.store), under };
+}
+
+function save({ golden, store, under }: Made, name: string): void {
+  writeFileSync(`${name}.store.gz`, gzipSync(store, { level: 9 }));
+  if (under) writeFileSync(`${name}.${golden.mode}.gz`, gzipSync(under, { level: 9 }));
   writeFileSync(`${name}.json`, `${JSON.stringify(golden, null, 2)}\n`);
 }
 
 async function main(): Promise<void> {
   const { open } = subjects[0] as (typeof subjects)[0];
   for (const mode of ["inline", "base", "attached"] as const) {
-    for (const ending of ["closed", "crashed"] as const) await make(open, mode, ending);
+    for (const ending of ["closed", "crashed"] as const) {
+      const name = join(import.meta.dirname, `format-${VERSION}-${mode}-${ending}`);
+      if (existsSync(`${name}.json`)) console.log(`${name}.json is there already`);
+      else save(await make(open, mode, ending), name);
+    }
   }
 }
 
