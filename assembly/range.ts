@@ -71,8 +71,8 @@ function cover(rank: u64, view: u32): i32 {
 }
 
 /**
- * The answer for one chunk from `entry`, the first at or after it (0: none): one run in RUNS, and 1;
- * NOT_FOUND; 0 where it takes more than this entry to tell.
+ * The answer for one chunk from `entry`, the first at or after it (0: none): one run in RUNS, and
+ * 1; NOT_FOUND; 0 where it takes more than this entry to tell.
  */
 export function lookupAt(entry: u32, view: u32, chunk: u64, writing: bool): i32 {
   const cell = liveCell(view);

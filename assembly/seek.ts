@@ -1,7 +1,7 @@
 /**
- * The shortest way to the first entry at or after a chunk: no path, no rank. One at a time, and four
- * abreast: the searches of four lookups go in step, so that their cache misses overlap, which the
- * misses of one lookup cannot (design 9).
+ * The shortest way to the first entry at or after a chunk: no path, no rank. One at a time, and
+ * four abreast: the searches of four lookups go in step, so that their cache misses overlap, which
+ * the misses of one lookup cannot (design 9).
  */
 import { SUPER } from "./memory";
 import { ENTRY_BYTES, SUPER_ROOT } from "./layout";
@@ -24,7 +24,10 @@ export function seek(chunk: u64): u32 {
   return index == count(page) ? 0 : entryAt(page, index);
 }
 
-/** One step of a search in entries of `bytes` from `first`: `base` goes on by half where the entry before is smaller. */
+/**
+ * One step of a search in entries of `bytes` from `first`: `base` goes on by half where the entry
+ * before is smaller.
+ */
 // @ts-ignore: decorator
 @inline
 function half(first: u32, base: u32, length: u32, bytes: u32, key: u64): u32 {
@@ -33,7 +36,10 @@ function half(first: u32, base: u32, length: u32, bytes: u32, key: u64): u32 {
   return base + (load<u64>(at) < key ? h : 0);
 }
 
-/** Chunks and answers of four lookups, addresses of u64 and u32: `out` as `seek` answers. False: a page is missing. */
+/**
+ * Chunks and answers of four lookups, addresses of u64 and u32: `out` as `seek` answers. False: a
+ * page is missing.
+ */
 export function seek4(a: u64, b: u64, c: u64, d: u64, out: usize): bool {
   let level = height();
   if (level == 0) {

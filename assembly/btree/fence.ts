@@ -13,7 +13,9 @@ const FENCES: u32 = 48;
 const COUNT: u32 = 12;
 const NONE: u32 = 0xffffffff;
 
-/** Entries of a block: enough that the thirteenth, which has no fence, ends behind the last entry. */
+/**
+ * Entries of a block: enough that the thirteenth, which has no fence, ends behind the last entry.
+ */
 // @ts-ignore: decorator
 @inline
 export function blockSize(count: u32): u32 {

@@ -1,10 +1,10 @@
 /*
  * The C twin of the engine's exception tree: the same nodes, the same page cache in front of them,
- * the same lookup, built by the same inserts in the same random order, so that the only difference
- * is the language.
+ * the same lookup, built by the same inserts in the same random order; but plain binary search in
+ * the nodes, without the engine's fences.
  *
- *   tree COUNT SEED      inserts COUNT one-chunk exceptions of one view in the order of SEED, prints
- *                        `ready`, then answers each line `QUERIES SEED` with
+ *   tree COUNT SEED      inserts COUNT one-chunk exceptions of one view in the order of SEED and
+ *                        prints `ready`, then answers each line `QUERIES SEED` with
  *                        `NANOSECONDS CHECKSUM` (the checksum sums the places)
  *
  * One view and one exception a chunk: a column never goes on in the next leaf, so the twin does not

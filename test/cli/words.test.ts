@@ -1,4 +1,6 @@
-/** The leaves of the command line, without a process: sizes, targets, tables, the 2009 status line. */
+/**
+ * The leaves of the command line, without a process: sizes, targets, tables, the 2009 status line.
+ */
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";

@@ -31,7 +31,7 @@ for (const subject of subjects) {
   const only = (call: Call) => (other: Call) => other === call;
 
   for (const mode of ["inline", "attached"] as const) {
-    test(`a flush does not answer before the one in flight that it relies on, ${mode}`, async () => {
+    test(`a flush waits for the one in flight that it relies on, ${mode}`, async () => {
       const { gate, volume } = await gated(mode);
       await volume.origin.write(0, new Uint8Array(CHUNK).fill(2));
       gate.hold(only("flush"));
