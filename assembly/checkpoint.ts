@@ -26,7 +26,7 @@ import {
   nextFresh,
   trimSlabs,
 } from "./meta";
-import { heldRelease, spaceClear, spaceNeed, spaceTake } from "./space";
+import { heldRelease, spaceClear, spaceNeed, spaceTake, spaceTouch } from "./space";
 import { journalRestart } from "./journal";
 import { storeViewCount } from "./timeline";
 import { PENDING_COPY } from "./conflict";
@@ -41,18 +41,19 @@ import {
   WORDS,
 } from "./stream";
 
-const HELD_PHASE: u32 = 0;
-const COPIES_PHASE: u32 = 1;
-const BLOCKS_PHASE: u32 = 2;
-const PAGES_PHASE: u32 = 3;
-const VIEWS_PHASE: u32 = 4;
-const TABLES_PHASE: u32 = 5;
-const WRITTEN: u32 = 6;
+const TOUCH_PHASE: u32 = 0;
+const HELD_PHASE: u32 = 1;
+const COPIES_PHASE: u32 = 2;
+const BLOCKS_PHASE: u32 = 3;
+const PAGES_PHASE: u32 = 4;
+const VIEWS_PHASE: u32 = 5;
+const TABLES_PHASE: u32 = 6;
+const WRITTEN: u32 = 7;
 /** Blocks that stay free when slabs are given back at close. */
 export const TRIM_KEEP: u32 = 64;
 
 export function checkpointBegin(trim: bool): void {
-  store<u32>(m.CHECKPOINT_PHASE, HELD_PHASE);
+  store<u32>(m.CHECKPOINT_PHASE, TOUCH_PHASE);
   store<u32>(m.CHECKPOINT_SCAN, 0);
   store<u32>(m.CHECKPOINT_TRIM, trim ? 1 : 0);
 }
@@ -73,13 +74,74 @@ export function checkpointStep(): i32 {
     const slots = ensureSlots(SPARE_SLOTS);
     if (slots < 0) return slots;
     let status: i32 = 0;
-    if (phase == HELD_PHASE) status = releaseHeld();
+    if (phase == TOUCH_PHASE) status = touchPages();
+    else if (phase == HELD_PHASE) status = releaseHeld();
     else if (phase == COPIES_PHASE) status = moveCopies(false);
     else if (phase == BLOCKS_PHASE) status = takeBlocks();
     else if (phase == PAGES_PHASE) status = writePages();
     else status = writeStream(phase == VIEWS_PHASE ? VIEWS : TABLES);
     if (status != 0) return status;
   }
+}
+
+/**
+ * Every block that the checkpoint needs is taken before a place is freed: a slab that is added now
+ * must not lie where the last durable state still has data (I6).
+ */
+function touchPages(): i32 {
+  const held = load<u32>(m.HELD_COUNT) + load<u32>(m.HELD_COUNT + 4);
+  const all = held + m.PENDING_SLOTS;
+  for (let i = load<u32>(m.CHECKPOINT_SCAN); i < all; i++) {
+    const status = i < held ? touchHeld(i) : touchCopy(i - held);
+    if (status < 0) return status;
+    store<u32>(m.CHECKPOINT_SCAN, i + 1);
+  }
+  const status = blocksFor(0);
+  if (status < 0) return status;
+  enter(HELD_PHASE);
+  return 0;
+}
+
+function touchHeld(index: u32): i32 {
+  const first = load<u32>(m.HELD_COUNT);
+  const at = m.HELD + (index < first ? index << 4 : m.HELD_MAX * 16 + ((index - first) << 4));
+  return touchRun(load<u64>(at), load<u32>(at, 8));
+}
+
+function touchCopy(slot: u32): i32 {
+  const count = copyCount(slot);
+  return count == 0 ? 0 : touchRun(copyPlace(slot), count);
+}
+
+function touchRun(place: u64, count: u32): i32 {
+  const end = place + count;
+  while (place < end) {
+    let status = ensureSlots(SPARE_SLOTS);
+    if (status == 0) status = blocksFor(8);
+    if (status == 0) status = spaceTouch(place);
+    if (status < 0) return status;
+    place = (place / l.GROUP_CHUNKS + 1) * l.GROUP_CHUNKS;
+  }
+  return 0;
+}
+
+/** `count` blocks beside those of the streams; on a full store the spare ones serve. */
+function blocksFor(count: u32): i32 {
+  const status = ensureBlocks(count);
+  const least = count + streamBlocks(TABLES) + streamBlocks(VIEWS) + 4;
+  return status < 0 && status != FAULT && load<u32>(m.META_FREE) >= least ? 0 : status;
+}
+
+/** Chunks of a copy in flight whose places no entry names yet, and the first of those places. */
+function copyCount(slot: u32): u32 {
+  const at = m.PENDING + slot * m.PENDING_BYTES;
+  if (load<u32>(at, 20) != PENDING_COPY || load<u64>(at, 24) == 0) return 0;
+  return load<u32>(at, 8) - <u32>(load<u64>(at, 24) >>> 48);
+}
+
+function copyPlace(slot: u32): u64 {
+  const word = load<u64>(m.PENDING + slot * m.PENDING_BYTES, 24);
+  return (word & 0xffffffffffff) + (word >>> 48);
 }
 
 function releaseHeld(): i32 {
@@ -101,10 +163,9 @@ function releaseHeld(): i32 {
  */
 function moveCopies(back: bool): i32 {
   for (let i = load<u32>(m.CHECKPOINT_SCAN); i < m.PENDING_SLOTS; i++) {
-    const at = m.PENDING + i * m.PENDING_BYTES;
-    const place = load<u64>(at, 24);
-    if (load<u32>(at, 20) == PENDING_COPY && place != 0) {
-      const count = load<u32>(at, 8);
+    const count = copyCount(i);
+    if (count > 0) {
+      const place = copyPlace(i);
       if (spaceNeed(place) < 0 || spaceNeed(place + count - 1) < 0) return FAULT;
       if (back) spaceTake(place, count);
       else spaceClear(place, count);
@@ -119,12 +180,6 @@ function moveCopies(back: bool): i32 {
 
 /** Blocks for the streams; those of the last checkpoint's are free after this one. */
 function takeBlocks(): i32 {
-  if (load<u32>(m.CHECKPOINT_SCAN) == 0) {
-    const status = ensureBlocks(0);
-    if (status < 0 && load<u32>(m.META_FREE) < streamBlocks(TABLES) + streamBlocks(VIEWS) + 4)
-      return status;
-    store<u32>(m.CHECKPOINT_SCAN, 1);
-  }
   if (load<u32>(m.CHECKPOINT_TRIM)) {
     const status = trimSlabs(TRIM_KEEP + streamBlocks(TABLES) + streamBlocks(VIEWS));
     if (status < 0) return status;

@@ -3,7 +3,7 @@
  * chunks overlap and does the view lie in the range of views that the copy is for.
  *
  *     +0 chunk u64   +8 count u32   +12 after u32   +16 to u32   +20 kind u32 (0 free)
- *     +24 place u64
+ *     +24 place u48, chunks of it that entries name u16
  *
  * A copy's place is in use in memory before any entry names it; a checkpoint leaves it out
  * (`checkpoint.ts`), so a crash leaks nothing.
@@ -41,6 +41,12 @@ export function pendingAdd(
     return i;
   }
   return -1;
+}
+
+/** The first `done` chunks of a copy have entries now: their places are named. */
+export function pendingNamed(slot: u32, done: u32): void {
+  const at = PENDING + slot * PENDING_BYTES;
+  store<u64>(at, (load<u64>(at, 24) & 0xffffffffffff) | ((<u64>done) << 48), 24);
 }
 
 export function pendingRemove(slot: u32): void {

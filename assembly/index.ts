@@ -81,7 +81,7 @@ export {
   journalSeal,
 } from "./journal";
 export { replayStep } from "./replay";
-export { pendingRemove } from "./conflict";
+export { pendingNamed, pendingRemove } from "./conflict";
 
 /** After the last record: a walk that was not over begins anew. */
 export function replayDone(): void {

@@ -74,7 +74,8 @@ function derive(limit: f64): void {
   store<u64>(m.GENERATION, load<u64>(m.SUPER + l.SUPER_GENERATION) + 1);
   store<u64>(m.JOURNAL_SEQUENCE, load<u64>(m.SUPER + l.SUPER_SEQUENCE));
   store<u64>(m.JOURNAL_DURABLE, load<u64>(m.SUPER + l.SUPER_SEQUENCE) - 1);
-  store<u64>(m.SPACE_RESERVE, (64 << m.PAGE_SHIFT) >>> shift);
+  const slab = (1 << load<u32>(m.SLAB_SHIFT)) >>> (shift - m.PAGE_SHIFT);
+  store<u64>(m.SPACE_RESERVE, 2 * slab);
 }
 
 /** Chunks that superblocks and journal areas take. */

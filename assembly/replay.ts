@@ -23,6 +23,10 @@ import { here, lastChunk } from "./columns";
 export function replayStep(): i32 {
   const slots = ensureSlots(SPARE_SLOTS);
   if (slots < 0) return slots;
+  if (load<u32>(m.HELD_COUNT + (load<u32>(m.HELD_OPEN) << 2)) > 0) {
+    const blocks = ensureBlocks(8);
+    if (blocks < 0) return blocks;
+  }
   const released = heldRelease(load<u32>(m.HELD_OPEN));
   if (released != 0) return released;
   const record = load<u32>(m.JOURNAL_BUFFERS);

@@ -36,6 +36,7 @@ export interface EngineExports {
 
   pendingAdd(chunk: number, count: number, view: number, kind: number, place: number): number;
   pendingAddAll(chunk: number, count: number, kind: number, place: number): number;
+  pendingNamed(slot: number, done: number): void;
   pendingRemove(slot: number): void;
   conflicts(chunk: number, count: number, view: number, overwrites: boolean): number;
 

@@ -118,7 +118,8 @@ function* readSuper(engine: Engine, device: Device): Task<Superblock> {
     const other = best < 0 ? -1 : new Superblock(engine, at + best * BLOCK).u64("SUPER_GENERATION");
     if (generation > other) best = slot;
   }
-  if (best < 0) throw superError(device, found);
+  // A torn write is never Unsupported: a newer program wrote that slot, the other one is its past.
+  if (best < 0 || found.includes(UNSUPPORTED)) throw superError(device, found);
   engine.u8.copyWithin(engine.at.super, at + best * BLOCK, at + best * BLOCK + SUPER_BYTES);
   return new Superblock(engine, engine.at.super);
 }
@@ -177,6 +178,8 @@ export function* openRange(
   engine.x.openSuper(limitOf(device, limit === 0 ? null : limit, chunk));
   for (const kind of [0, 1]) yield* readStream(engine, kind);
   const records = yield* replay(engine);
+  // What was just read may be in a cache only: a power cut after the first write must not undo it.
+  if (writable) yield* settle(device.flush());
   const store = new RangeStore(engine);
   if (records > 0 && writable) yield* store.checkpoint(false);
   return store;

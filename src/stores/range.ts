@@ -200,6 +200,9 @@ export class RangeStore implements ExceptionStore {
   pendingAddAll(chunk: number, count: number, kind: number, place: number): number {
     return this.engine.x.pendingAddAll(chunk, count, kind, place);
   }
+  pendingNamed(slot: number, done: number): void {
+    this.engine.x.pendingNamed(slot, done);
+  }
   pendingRemove(slot: number): void {
     this.engine.x.pendingRemove(slot);
   }

@@ -135,6 +135,8 @@ export interface ExceptionStore {
   pendingAdd(chunk: number, count: number, view: number, kind: number, place: number): number;
   /** As `pendingAdd`, for a copy that serves all views of an attached origin. */
   pendingAddAll(chunk: number, count: number, kind: number, place: number): number;
+  /** The first `done` chunks of a copy have entries now. */
+  pendingNamed(slot: number, done: number): void;
   pendingRemove(slot: number): void;
   conflicts(chunk: number, count: number, view: number, overwrites: boolean): boolean;
 

@@ -7,6 +7,7 @@ import { PENDING_COPY, RUN_COPY } from "../engine/status.ts";
 import type { Visit } from "../stores/store.ts";
 import { run, settle, type Task } from "../task.ts";
 import { type Core, ORIGIN, PENDS_MAX } from "./core.ts";
+import type { Target } from "./write.ts";
 
 const PLAN_CHUNKS = 65536;
 /** Spans that one pass copies; the next pass finds the rest (I7). */
@@ -150,7 +151,7 @@ export class OriginWriter {
       const zero = store.isZero(slot + done * chunk, chunk);
       let end = done + 1;
       while (end < span.count && store.isZero(slot + end * chunk, chunk) === zero) end++;
-      if (zero) yield* this.#enter(span.chunk + done, end - done, 0, true, visit);
+      if (zero) yield* this.#enter(span.chunk + done, end - done, null, visit);
       else
         end = done + (yield* this.#save(span.chunk + done, end - done, slot + done * chunk, visit));
       done = end;
@@ -180,21 +181,27 @@ export class OriginWriter {
         while ((status = store.giveBack(place, count)) < 0) yield* store.serve(status, visit);
         throw error;
       }
-      yield* this.#enter(first, count, place, false, visit);
+      yield* this.#enter(first, count, { place, slot }, visit);
     } finally {
       core.unpend(slot);
     }
     return count;
   }
 
-  *#enter(first: number, count: number, place: number, hole: boolean, visit: Visit): Task<void> {
+  *#enter(first: number, count: number, target: Target | null, visit: Visit): Task<void> {
     const { store } = this.#core;
+    const place = target?.place ?? 0;
     let done = 0;
     while (done < count) {
       yield* store.gate(visit);
-      const step = store.copyOut(first + done, count - done, place + done, hole);
-      if (step < 0) yield* store.serve(step, visit);
-      else done += step;
+      const step = store.copyOut(first + done, count - done, place + done, target === null);
+      if (step < 0) {
+        yield* store.serve(step, visit);
+        continue;
+      }
+      done += step;
+      // A step that answers 0 has named the first place that is left, but not for all its views.
+      if (target) store.pendingNamed(target.slot, step === 0 ? done + 1 : done);
     }
   }
 }

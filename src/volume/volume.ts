@@ -304,7 +304,7 @@ export class DiskVolume implements Volume {
     const visit: Visit = core.store.enter();
     const slot = core.pend(chunk, 1, view, 1, place);
     try {
-      yield* this.guard(mapAll(core, view, chunk, 1, place, false, visit));
+      yield* this.guard(mapAll(core, view, chunk, 1, { place, slot }, visit));
     } finally {
       core.unpend(slot);
       core.store.leave(visit);

@@ -103,7 +103,8 @@ export class Writer {
         yield* this.#giveBack(piece, visit);
         throw error;
       }
-      yield* mapAll(core, piece.view, piece.first, piece.count, piece.place, false, visit);
+      const target = { place: piece.place, slot };
+      yield* mapAll(core, piece.view, piece.first, piece.count, target, visit);
     } finally {
       core.unpend(slot);
     }
@@ -199,7 +200,7 @@ export class Writer {
           yield* core.conflict(visit);
           continue;
         }
-        yield* mapAll(core, view, first, part, 0, true, visit);
+        yield* mapAll(core, view, first, part, null, visit);
         first += part;
         count -= part;
       }
@@ -224,23 +225,33 @@ interface Piece {
   tail: Source | null;
 }
 
-/** Enters chunks into the tree, as many steps as it takes. */
+/** Places that a copy in flight has taken, and its slot in the table. */
+export interface Target {
+  place: number;
+  slot: number;
+}
+
+/** Enters chunks into the tree, as many steps as it takes. Without a target they become a hole. */
 export function* mapAll(
   core: Core,
   view: number,
   first: number,
   count: number,
-  place: number,
-  hole: boolean,
+  target: Target | null,
   visit: Visit,
 ): Task<void> {
   const { store } = core;
+  const place = target?.place ?? 0;
   if (core.origin && view !== ORIGIN) core.changes++;
   let done = 0;
   while (done < count) {
     yield* store.gate(visit);
-    const step = store.map(view, first + done, count - done, place + done, hole);
-    if (step < 0) yield* store.serve(step, visit);
-    else done += step;
+    const step = store.map(view, first + done, count - done, place + done, target === null);
+    if (step < 0) {
+      yield* store.serve(step, visit);
+      continue;
+    }
+    done += step;
+    if (target) store.pendingNamed(target.slot, done);
   }
 }
