@@ -123,7 +123,9 @@ export function spaceTake(place: u64, count: u32): void {
   if (place > load<u64>(m.SUPER + SUPER_TOP)) store<u64>(m.SUPER + SUPER_TOP, place);
 }
 
-/** Makes the page of a place's group writable: clearing its bits needs no block then. 0, or FAULT. */
+/**
+ * Makes the page of a place's group writable: clearing its bits needs no block then. 0, or FAULT.
+ */
 export function spaceTouch(place: u64): i32 {
   if (spaceNeed(place) < 0) return FAULT;
   writable(group(<u32>(place / GROUP_CHUNKS)));
