@@ -55,6 +55,8 @@ function needed(peer: FilePeer, chunk: number) {
   const chunks = { bytes: BYTES, unit: chunk, count: BYTES / chunk, seed: FIRST_SEED };
   return {
     first: peer.run({ ...chunks, what: chunk === PAGE ? "write" : "first" }).flushed,
+    // What any copy-on-write store has to do: the same bytes, but to pages that are not there yet.
+    placed: peer.run({ ...chunks, what: "append" }).flushed,
     later: peer.run({ ...pages, what: "write", seed: LATER_SEED }).flushed,
     read: peer.run({ ...pages, what: "read", seed: READ_SEED }).flushed,
   };
@@ -81,7 +83,14 @@ async function rowsOf(
     later: "C pwrite",
     read: "C pread",
   };
-  return (["first", "later", "read"] as const).flatMap((figure) =>
+  const placed = comparedRow(
+    `${names.first.text}, ${label}, sync, against writes of whole chunks to new places`,
+    { value: medianOf(turns.sync, "first"), unit: "op/s" },
+    { name: "C pwrite to new places", value: medianOf(turns.needed, "placed"), unit: "op/s" },
+    medianOf(turns.sync, "first") / medianOf(turns.needed, "placed"),
+    null,
+  );
+  const rows = (["first", "later", "read"] as const).flatMap((figure) =>
     (["sync", "awaited"] as const).map((how) =>
       comparedRow(
         `${names[figure].text}, ${label}, ${how}`,
@@ -92,6 +101,7 @@ async function rowsOf(
       ),
     ),
   );
+  return [...rows, placed];
 }
 
 async function run(context: Context): Promise<Row[]> {
