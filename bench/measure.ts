@@ -17,10 +17,14 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** Runs all contestants in turns; the figures of each, turn by turn. */
+/**
+ * Runs all contestants in turns; the figures of each, turn by turn. `before` makes the machine the
+ * same for each of them.
+ */
 export async function takeTurns<Figures extends Record<string, string>>(
   contestants: { [Name in keyof Figures]: Contestant<Figures[Name]> },
   turns = TURNS,
+  before: () => void = () => {},
 ): Promise<{ [Name in keyof Figures]: Record<Figures[Name], number>[] }> {
   const names = Object.keys(contestants) as (keyof Figures)[];
   const taken = Object.fromEntries(names.map((name) => [name, []])) as unknown as {
@@ -30,6 +34,7 @@ export async function takeTurns<Figures extends Record<string, string>>(
     for (const name of names) {
       // Contestants may never wait for anything: signals are heard here.
       await setImmediate();
+      before();
       const figures = await contestants[name]();
       if (turn > 0) taken[name].push(figures);
     }

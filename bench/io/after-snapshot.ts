@@ -8,6 +8,7 @@ import { medianOf, ratioOf, TURNS, takeTurns } from "../measure.ts";
 import { shuffled } from "../order.ts";
 import { buildPeer, FilePeer } from "../peers/peer.ts";
 import { type Context, comparedRow, type Row, type Section } from "../row.ts";
+import { touchMemory } from "../scratch.ts";
 import { type Requests, runAwaited, runSync } from "./requests.ts";
 import { writtenStore } from "./stores.ts";
 
@@ -21,6 +22,9 @@ const CHUNKS = [
   { chunk: 65536, label: "64 KiB chunks", firstTarget: { least: 0.6 } },
 ];
 const LATER_TARGET = { least: 0.4 };
+
+/** What a turn takes: the file, and new places for all of it; freed memory may be gone again. */
+const TOUCHED = 2.5 * 2 ** 30;
 
 type Run = (requests: Requests) => Promise<number>;
 
@@ -68,11 +72,15 @@ async function rowsOf(
   which: (typeof CHUNKS)[number],
 ): Promise<Row[]> {
   const { chunk, label, firstTarget } = which;
-  const turns = await takeTurns({
-    sync: () => ours(context, chunk, runSync),
-    awaited: () => ours(context, chunk, runAwaited),
-    needed: async () => needed(peer, chunk),
-  });
+  const turns = await takeTurns(
+    {
+      sync: () => ours(context, chunk, runSync),
+      awaited: () => ours(context, chunk, runAwaited),
+      needed: async () => needed(peer, chunk),
+    },
+    TURNS,
+    () => touchMemory(context.scratch, TOUCHED),
+  );
   const names = {
     first: { text: "first write of 4 KiB to a chunk", target: firstTarget },
     later: { text: "later writes of 4 KiB", target: LATER_TARGET },

@@ -5,6 +5,7 @@
 import { medianOf, ratioOf, TURNS, takeTurns } from "../measure.ts";
 import { buildPeer, FilePeer } from "../peers/peer.ts";
 import { type Context, comparedRow, type Row, type Section } from "../row.ts";
+import { touchMemory } from "../scratch.ts";
 import { runAwaited, runSync } from "./requests.ts";
 import { writtenStore } from "./stores.ts";
 
@@ -12,6 +13,8 @@ const BYTES = 2 ** 30;
 const REQUEST_BYTES = 2 ** 20;
 const COUNT = BYTES / REQUEST_BYTES;
 const TARGET = { least: 0.6 };
+/** What a turn takes: the file, and new places for all of it; freed memory may be gone again. */
+const TOUCHED = 2.5 * 2 ** 30;
 
 const inOrder = Uint32Array.from({ length: COUNT }, (_, index) => index);
 
@@ -39,11 +42,15 @@ async function run(context: Context): Promise<Row[]> {
   const rows: Row[] = [];
   for (const chunk of [4096, 65536]) {
     context.say(`sequential writes after a snapshot, ${chunk >> 10} KiB chunks: ${TURNS} turns`);
-    const turns = await takeTurns({
-      sync: () => ours(context, chunk, runSync),
-      awaited: () => ours(context, chunk, runAwaited),
-      needed: async () => ({ writes: peer.run(append).flushed }),
-    });
+    const turns = await takeTurns(
+      {
+        sync: () => ours(context, chunk, runSync),
+        awaited: () => ours(context, chunk, runAwaited),
+        needed: async () => ({ writes: peer.run(append).flushed }),
+      },
+      TURNS,
+      () => touchMemory(context.scratch, TOUCHED),
+    );
     for (const how of ["sync", "awaited"] as const) {
       rows.push(
         comparedRow(
