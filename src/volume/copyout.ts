@@ -30,18 +30,10 @@ export class OriginWriter {
    * Writes all of `bytes` at `offset`. `mayWait`: commits are put off so that one serves several
    * requests.
    */
-  *write(offset: number, bytes: Uint8Array, mayWait: boolean): Task<void> {
-    const { store } = this.#core;
-    const visit = store.enter();
-    try {
-      let done = 0;
-      while (done < bytes.length) {
-        yield* store.gate(visit);
-        done += yield* this.#some(offset + done, bytes, done, visit, mayWait);
-      }
-    } finally {
-      store.leave(visit);
-    }
+  write(offset: number, bytes: Uint8Array, mayWait: boolean): Task<void> {
+    return this.#core.pieces(bytes.length, (done, visit) =>
+      this.#some(offset + done, bytes, done, visit, mayWait),
+    );
   }
 
   /** Copies out what must be, or writes what may be; answers bytes written, 0: begin anew (I7). */

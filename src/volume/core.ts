@@ -165,6 +165,23 @@ export class Core {
     }
   }
 
+  /**
+   * Work on `length` bytes inside a visit, piece by piece: `piece` answers how many bytes it did, 0
+   * where it had to wait and begins anew (I7).
+   */
+  *pieces(length: number, piece: (done: number, visit: Visit) => Task<number>): Task<void> {
+    const visit = this.store.enter();
+    try {
+      let done = 0;
+      while (done < length) {
+        yield* this.store.gate(visit);
+        done += yield* piece(done, visit);
+      }
+    } finally {
+      this.store.leave(visit);
+    }
+  }
+
   /** Waits, outside the visit, until some copy or request has ended. */
   *conflict(visit: Visit): Task<void> {
     this.counters.waits++;

@@ -17,18 +17,10 @@ export class Reader {
   }
 
   /** Fills `target` from `offset` of a view. */
-  *read(view: number, offset: number, target: Uint8Array): Task<void> {
-    const { store } = this.#core;
-    const visit = store.enter();
-    try {
-      let done = 0;
-      while (done < target.length) {
-        yield* store.gate(visit);
-        done += yield* this.#some(view, offset + done, target, done, visit);
-      }
-    } finally {
-      store.leave(visit);
-    }
+  read(view: number, offset: number, target: Uint8Array): Task<void> {
+    return this.#core.pieces(target.length, (done, visit) =>
+      this.#some(view, offset + done, target, done, visit),
+    );
   }
 
   /** Reads what one plan covers; answers bytes, 0: begin anew. */

@@ -31,18 +31,10 @@ export class Writer {
   }
 
   /** Writes all of `bytes` at `offset` of a view. */
-  *write(view: number, offset: number, bytes: Uint8Array): Task<void> {
-    const { store } = this.#core;
-    const visit = store.enter();
-    try {
-      let done = 0;
-      while (done < bytes.length) {
-        yield* store.gate(visit);
-        done += yield* this.#some(view, offset + done, bytes, done, visit);
-      }
-    } finally {
-      store.leave(visit);
-    }
+  write(view: number, offset: number, bytes: Uint8Array): Task<void> {
+    return this.#core.pieces(bytes.length, (done, visit) =>
+      this.#some(view, offset + done, bytes, done, visit),
+    );
   }
 
   /** Writes what one plan covers; answers bytes, 0: begin anew. */
