@@ -8,7 +8,7 @@ import { Fixture, mustBeClean, mustHold } from "../model/fixture.ts";
 import { subjects } from "../model/openers.ts";
 import { Random } from "../model/prng.ts";
 
-const CYCLES = Number(process.env.CYCLES ?? 100_000);
+const CYCLES = Number(process.env.CYCLES ?? 1_000_000);
 const MANY = Number(process.env.MANY ?? 100_000);
 const BATCH = 100;
 const CHUNK = 4096;
