@@ -9,7 +9,7 @@ import * as pending from "./conflict";
 import * as space from "./space";
 import * as timeline from "./timeline";
 import { FAULT } from "./status";
-import { find, need } from "./cache";
+import { need } from "./cache";
 import { prepare, prepareRelease } from "./prepare";
 import { META_SPARE } from "./meta";
 import { streamBlocks, streamList } from "./stream";
@@ -204,11 +204,6 @@ export function peekBlock(block: u32): i32 {
   if (page == 0) return FAULT;
   memory.copy(load<u32>(m.TRANSFER), page, m.PAGE);
   return 1;
-}
-
-/** Whether a block is resident. */
-export function isResident(block: u32): bool {
-  return find(block) != 0;
 }
 
 /**

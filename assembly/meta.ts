@@ -55,10 +55,6 @@ export function isBlock(block: u32): bool {
   return block < load<u32>(m.META_BLOCKS) && bit(m.META_USED, block);
 }
 
-export function isFresh(block: u32): bool {
-  return bit(m.META_FRESH, block);
-}
-
 /** A block number; the caller has seen to it that one is free (`ensureBlocks`). */
 export function allocBlock(): u32 {
   assertThat(load<u32>(m.META_FREE) > 0, 102);

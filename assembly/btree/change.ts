@@ -40,12 +40,7 @@ import { height, pathIndex, pathPage, setPath } from "./path";
 
 /** Makes the nodes of the path writable, from the root down. */
 export function shadowPath(): void {
-  for (let l = height(); l-- > 0; ) {
-    const page = pathPage(l);
-    const block = shadow(page);
-    if (l + 1 == height()) store<u32>(SUPER + SUPER_ROOT, block);
-    else store<u32>(innerAt(pathPage(l + 1), pathIndex(l + 1)), block, INNER_CHILD);
-  }
+  shadowFrom(0);
 }
 
 /** Makes one page writable; answers its block. */

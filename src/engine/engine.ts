@@ -6,7 +6,7 @@ import { instantiateSync } from "@assemblyscript/loader";
 import type { Device } from "../devices/device.ts";
 import { MultisnapError } from "../errors.ts";
 import type { EngineConstants, EngineExports } from "./exports.ts";
-import { CORRUPT, FAULT, GROW, WRITE_BACK } from "./status.ts";
+import { FAULT, GROW, WRITE_BACK } from "./status.ts";
 
 const WASM_PAGE = 65536;
 const WASM_PAGES_MAX = 65536;
@@ -247,10 +247,4 @@ function allocate(
   const bytes = sizer(module).memoryFor(slots, sizes.journal, sizes.transfer, sizes.copies);
   const initial = Math.max(16, Math.ceil(bytes / WASM_PAGE));
   return new WebAssembly.Memory({ initial, maximum: WASM_PAGES_MAX, shared: true });
-}
-
-/** The error for a status that is an answer, not a request. */
-export function statusError(status: number, what: string): MultisnapError {
-  if (status === CORRUPT) return new MultisnapError("Corrupt", what);
-  return new MultisnapError("Internal", `${what}: status ${status}`);
 }

@@ -29,15 +29,24 @@ export interface ViewRecord {
   readOnly: boolean;
 }
 
+/** Bytes, unless said otherwise. */
 export interface StoreUsage {
+  /** Of the store's device, as far as it is laid out. */
   storeBytes: number;
+  /** Limit of the store, or null. */
   maxBytes: number | null;
+  /** Chunks with data, of all views. */
   dataBytes: number;
+  /** Metadata blocks in use: tree, space map, views, checkpoint. */
   metadataBytes: number;
+  /** Superblocks and the two journal areas: fixed when the store is made. */
   fixedBytes: number;
+  /** Inside `storeBytes`, for new data or metadata. */
   freeBytes: number;
+  /** Of WebAssembly memory. */
   memoryBytes: number;
   snapshots: number;
+  /** Entries in the tree. */
   exceptions: number;
   /** Deleted views that reclaim has not passed yet. */
   reclaiming: number;

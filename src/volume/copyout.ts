@@ -7,7 +7,7 @@ import { PENDING_COPY, RUN_COPY } from "../engine/status.ts";
 import type { Visit } from "../stores/store.ts";
 import { run, settle, type Task } from "../task.ts";
 import { type Core, ORIGIN, PENDS_MAX } from "./core.ts";
-import type { Target } from "./write.ts";
+import { giveBack, type Target } from "./write.ts";
 
 const PLAN_CHUNKS = 65536;
 /** Spans that one pass copies; the next pass finds the rest (I7). */
@@ -169,8 +169,7 @@ export class OriginWriter {
         yield* settle(store.device.write(store.memory, address, count * chunk, place * chunk));
         store.touched();
       } catch (error) {
-        let status: number;
-        while ((status = store.giveBack(place, count)) < 0) yield* store.serve(status, visit);
+        yield* giveBack(store, place, count, visit);
         throw error;
       }
       yield* this.#enter(first, count, { place, slot }, visit);

@@ -1,6 +1,7 @@
 /** What the library's callers see: options, views, reports. */
 import type { Device } from "../devices/device.ts";
 import type { Env } from "../env.ts";
+import type { StoreUsage } from "../stores/store.ts";
 
 export type StoreKind = "range" | "bitmap" | "persistent" | "transient";
 
@@ -84,27 +85,9 @@ export interface SnapshotOptions {
 }
 
 /** Bytes, unless said otherwise. */
-export interface Usage {
-  /** Of the store's device, as far as it is laid out. */
-  storeBytes: number;
-  /** Limit of the store, or null. */
-  maxBytes: number | null;
-  /** Chunks with data, of all views. */
-  dataBytes: number;
-  /** Metadata blocks in use: tree, space map, views, checkpoint. */
-  metadataBytes: number;
-  /** Superblocks and the two journal areas: fixed when the store is made. */
-  fixedBytes: number;
-  /** Inside `storeBytes`, for new data or metadata. */
-  freeBytes: number;
-  /** Of WebAssembly memory. */
-  memoryBytes: number;
-  snapshots: number;
-  /** Entries in the tree. */
-  exceptions: number;
-}
+export type Usage = Omit<StoreUsage, "reclaiming">;
 
-export interface Status extends Usage {
+export interface Status extends StoreUsage {
   kind: StoreKind;
   uuid: string;
   chunk: number;
@@ -115,8 +98,6 @@ export interface Status extends Usage {
   readOnly: boolean;
   /** Why the volume went read-only, or null. */
   error: string | null;
-  /** Deleted snapshots whose space is not yet back. */
-  reclaiming: number;
   counters: Counters;
 }
 

@@ -10,6 +10,7 @@ import { inFlight, run, runSync, type Task } from "../task.ts";
 import { ORIGIN } from "./core.ts";
 import type { SnapshotOptions, View } from "./types.ts";
 import type { DiskVolume } from "./volume.ts";
+import { giveBack } from "./write.ts";
 
 const DONE: Promise<void> = Promise.resolve();
 /** Zeros for what is zeroed in part, and for attached origins. */
@@ -150,7 +151,7 @@ export class DiskView implements View {
       store.device.write(source, 0, source.length, place * this.#chunk);
       store.touched();
     } catch (error) {
-      runSync(this.volume.giveBack(place), "writeSync");
+      runSync(giveBack(store, place, 1, null), "writeSync");
       throw error;
     }
     if (store.map(this.id, chunk, 1, place, false) !== 1) {

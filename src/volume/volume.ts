@@ -99,13 +99,19 @@ export class DiskVolume implements Volume {
   *#create(source: number, name: string, readOnly: boolean): Task<number> {
     const { store, env } = this.core;
     const created = env.now();
+    yield* this.#change(() => store.createSnapshot(source, name, readOnly, created));
+    return store.lastId();
+  }
+
+  /** A change of the timeline, called again after what it asks for is done. */
+  *#change(call: () => number): Task<void> {
+    const { store } = this.core;
     yield* store.gate(null);
     let status: number;
-    while ((status = store.createSnapshot(source, name, readOnly, created)) < 0) {
+    while ((status = call()) < 0) {
       yield* store.serve(status, null);
       yield* store.gate(null);
     }
-    return store.lastId();
   }
 
   async delete(...snapshots: (View | string)[]): Promise<void> {
@@ -123,12 +129,7 @@ export class DiskVolume implements Volume {
       if (!store.view(id)) throw new MultisnapError("NotFound", "the snapshot has been deleted");
     }
     for (const id of ids) {
-      yield* store.gate(null);
-      let status: number;
-      while ((status = store.deleteSnapshot(id)) < 0) {
-        yield* store.serve(status, null);
-        yield* store.gate(null);
-      }
+      yield* this.#change(() => store.deleteSnapshot(id));
     }
     core.changes++;
     yield* this.#flushTask();
@@ -143,12 +144,7 @@ export class DiskVolume implements Volume {
 
   *#renameTask(id: number, name: string): Task<void> {
     const { store } = this.core;
-    yield* store.gate(null);
-    let status: number;
-    while ((status = store.renameSnapshot(id, name)) < 0) {
-      yield* store.serve(status, null);
-      yield* store.gate(null);
-    }
+    yield* this.#change(() => store.renameSnapshot(id, name));
     yield* this.#flushTask();
   }
 
@@ -290,12 +286,6 @@ export class DiskVolume implements Volume {
   explain(error: unknown): unknown {
     if (error instanceof MultisnapError) return error;
     return this.core.store.poison(error);
-  }
-
-  *giveBack(place: number): Task<void> {
-    const { store } = this.core;
-    let status: number;
-    while ((status = store.giveBack(place, 1)) < 0) yield* store.serve(status, null);
   }
 
   /** Enters a chunk whose data is written, after the engine asked for something first. */

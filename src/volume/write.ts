@@ -10,7 +10,7 @@ import {
   RUN_SHARED,
   RUN_UNMAPPED,
 } from "../engine/status.ts";
-import type { Visit } from "../stores/store.ts";
+import type { ExceptionStore, Visit } from "../stores/store.ts";
 import { settle, type Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
 
@@ -92,21 +92,13 @@ export class Writer {
         yield* this.#put(piece, bytes, start, visit);
         store.touched();
       } catch (error) {
-        yield* this.#giveBack(piece, visit);
+        yield* giveBack(store, piece.place, piece.count, visit);
         throw error;
       }
       const target = { place: piece.place, slot };
       yield* mapAll(core, piece.view, piece.first, piece.count, target, visit);
     } finally {
       core.unpend(slot);
-    }
-  }
-
-  *#giveBack(piece: Piece, visit: Visit): Task<void> {
-    const { store } = this.#core;
-    let status: number;
-    while ((status = store.giveBack(piece.place, piece.count)) < 0) {
-      yield* store.serve(status, visit);
     }
   }
 
@@ -215,6 +207,17 @@ interface Piece {
   /** Old contents for a first or last chunk that is covered in part. */
   head: Source | null;
   tail: Source | null;
+}
+
+/** Gives places back that no entry names: a write to them failed. */
+export function* giveBack(
+  store: ExceptionStore,
+  place: number,
+  count: number,
+  visit: Visit | null,
+): Task<void> {
+  let status: number;
+  while ((status = store.giveBack(place, count)) < 0) yield* store.serve(status, visit);
 }
 
 /** Places that a copy in flight has taken, and its slot in the table. */
