@@ -19,6 +19,11 @@ export const systemEnv: Env = {
   },
 };
 
+/** Milliseconds since some start, for measuring and for time limits: it never jumps. */
+export function monotonic(): number {
+  return performance.now();
+}
+
 /** A clock that advances one second a look, and a seeded xorshift: same seed, same bytes. */
 export function seededEnv(seed: number): Env {
   let state = (seed ^ 0x9e3779b9) >>> 0 || 1;

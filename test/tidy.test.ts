@@ -20,11 +20,11 @@ const LAYERS: readonly string[][] = [
   ["engine"],
   ["stores"],
   ["volume"],
-  ["nbd", "control"],
+  ["nbd", "control", "schedule"],
   ["cli"],
 ];
 /** The only folders that know a platform; entry files (src/*.ts) join it to the rest. */
-const PLATFORM_FOLDERS = new Set(["devices", "nbd", "control", "cli"]);
+const PLATFORM_FOLDERS = new Set(["devices", "nbd", "control", "schedule", "cli"]);
 
 interface Source {
   file: string;

@@ -2,25 +2,12 @@
  * What differs between two views: a walk over the tree along both, not over the data. Chunks at the
  * same place are the same.
  */
-import { RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
+import { RUN_SHARED } from "../engine/status.ts";
 import { run, type Task } from "../task.ts";
 import type { Core } from "./core.ts";
+import { runsOf } from "./runs.ts";
 import type { ByteRange } from "./types.ts";
 import type { DiskView } from "./view.ts";
-
-const PLAN_CHUNKS = 2 ** 30;
-/** Runs of one look at a view. */
-const RUNS = 256;
-
-/**
- * A run of chunks of one view. `under`: what an unmapped chunk reads as, where that is no device of
- * its own.
- */
-interface Run {
-  kind: number;
-  count: number;
-  place: number;
-}
 
 /**
  * Changed ranges in order; ranges that touch are one. Bytes past the end of the shorter view are
@@ -30,34 +17,46 @@ export async function* diffViews(
   core: Core,
   from: DiskView,
   to: DiskView,
+  within: ByteRange,
   guard: <T>(work: Task<T>) => Task<T>,
 ): AsyncGenerator<ByteRange> {
-  const common = Math.min(from.size, to.size);
-  const end = Math.ceil(common / core.chunk);
+  const end = within.offset + within.length;
   let open: ByteRange | null = null;
-  let at = 0;
-  while (at < end) {
-    const piece = await run(guard(compare(core, from.id, to.id, at, end)));
-    for (const { offset, length } of piece.ranges) {
-      if (open && open.offset + open.length === offset) {
-        open.length += length;
-      } else {
-        if (open) yield open;
-        open = { offset, length };
-      }
-    }
-    at = piece.next;
-  }
-  if (open) open.length = Math.min(open.length, common - open.offset);
-  const longer = Math.max(from.size, to.size);
-  if (longer > common) {
-    if (open && open.offset + open.length === common) open.length += longer - common;
-    else {
+  for await (const { offset, length } of changes(core, from, to, within, guard)) {
+    const first = Math.max(offset, within.offset);
+    const last = Math.min(offset + length, end);
+    if (last <= first) continue;
+    if (open && open.offset + open.length === first) {
+      open.length += last - first;
+    } else {
       if (open) yield open;
-      open = { offset: common, length: longer - common };
+      open = { offset: first, length: last - first };
     }
   }
   if (open) yield open;
+}
+
+/** Whole chunks, and what only the longer view has. */
+async function* changes(
+  core: Core,
+  from: DiskView,
+  to: DiskView,
+  within: ByteRange,
+  guard: <T>(work: Task<T>) => Task<T>,
+): AsyncGenerator<ByteRange> {
+  const common = Math.min(from.size, to.size);
+  const end = within.offset + within.length;
+  const last = Math.ceil(Math.min(common, end) / core.chunk);
+  let at = Math.floor(within.offset / core.chunk);
+  while (at < last) {
+    const piece = await run(guard(compare(core, from.id, to.id, at, last)));
+    for (const { offset, length } of piece.ranges) {
+      yield { offset, length: Math.min(offset + length, common) - offset };
+    }
+    at = piece.next;
+  }
+  const rest = Math.max(common, within.offset);
+  if (rest < end) yield { offset: rest, length: end - rest };
 }
 
 function* compare(
@@ -96,27 +95,4 @@ function* compare(
     }
   }
   return { ranges, next: at };
-}
-
-function* runsOf(core: Core, view: number, at: number, end: number): Task<Run[]> {
-  const { store } = core;
-  if (core.origin && view === 1) return [{ kind: RUN_UNMAPPED, count: end - at, place: 0 }];
-  const visit = store.enter();
-  try {
-    for (;;) {
-      yield* store.gate(visit);
-      const n = store.lookup(view, at, Math.min(PLAN_CHUNKS, end - at), false);
-      if (n < 0) {
-        yield* store.serve(n, visit);
-        continue;
-      }
-      return Array.from({ length: Math.min(n, RUNS) }, (_, i) => ({
-        kind: store.runKind(i),
-        count: store.runCount(i),
-        place: store.runPlace(i),
-      }));
-    }
-  } finally {
-    store.leave(visit);
-  }
 }

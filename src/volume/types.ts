@@ -1,5 +1,5 @@
 /** What the library's callers see: options, views, reports. */
-import type { Device } from "../devices/device.ts";
+import type { Device, Later } from "../devices/device.ts";
 import type { Env } from "../env.ts";
 import type { StoreUsage } from "../stores/store.ts";
 
@@ -72,12 +72,26 @@ export interface View {
   writeZeroes(offset: number, length: number): Promise<void>;
   /** Everything acknowledged before, on any view, is durable afterwards. */
   flush(): Promise<void>;
+  /**
+   * Which bytes of the range have data and which read as zeros without taking space: all of the
+   * range, in order, neighbours joined. What lies under the store (attached origin, base) counts as
+   * data.
+   */
+  extents(offset: number, length: number): AsyncIterable<Extent>;
   /** A new snapshot of this view. */
   snapshot(name: string, options?: SnapshotOptions): Promise<View>;
   /** As `read`, for volumes whose devices are all synchronous (`Unsupported` otherwise). */
   readSync(offset: number, target: Uint8Array): void;
   /** As `write`, for volumes whose devices are all synchronous (`Unsupported` otherwise). */
   writeSync(offset: number, source: Uint8Array): void;
+  /**
+   * As `read`, without a promise where none is needed: answers nothing once `target` is filled,
+   * else the promise of that. Throws what is found at once. For callers with many requests in
+   * flight.
+   */
+  startRead(offset: number, target: Uint8Array): Later;
+  /** As `write`, in the manner of `startRead`; `source` stays as it is until the end. */
+  startWrite(offset: number, source: Uint8Array): Later;
 }
 
 export interface SnapshotOptions {
@@ -120,6 +134,11 @@ export interface Counters {
 export interface ByteRange {
   offset: number;
   length: number;
+}
+
+/** Bytes, and whether they are anywhere; what is nowhere reads as zeros. */
+export interface Extent extends ByteRange {
+  data: boolean;
 }
 
 /** Per snapshot: what `list` shows. */
@@ -167,6 +186,8 @@ export interface Volume {
   readonly chunk: number;
   readonly uuid: string;
   readonly readOnly: boolean;
+  /** All its devices answer at once: requests seldom wait. */
+  readonly synchronous: boolean;
   /** The snapshot of that name; `NotFound` without one. */
   get(name: string): View;
   has(name: string): boolean;
@@ -181,8 +202,8 @@ export interface Volume {
   /** Answers when the space of everything deleted so far is free. */
   reclaimed(options?: ProgressOptions): Promise<void>;
   flush(): Promise<void>;
-  /** Changed ranges between two views, in order, joined. */
-  diff(from: View, to: View): AsyncIterable<ByteRange>;
+  /** Changed ranges between two views, in order, joined; only what lies in `within`, if given. */
+  diff(from: View, to: View, within?: ByteRange): AsyncIterable<ByteRange>;
   usage(): Usage;
   status(): Status;
   /** One walk over the tree. */

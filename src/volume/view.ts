@@ -6,9 +6,10 @@ import type { Device } from "../devices/device.ts";
 import { RUN_PRIVATE, RUN_SHARED } from "../engine/status.ts";
 import { MultisnapError } from "../errors.ts";
 import type { ViewRecord } from "../stores/store.ts";
-import { inFlight, run, runSync, type Task } from "../task.ts";
+import { inFlight, run, runNow, runSync, type Task } from "../task.ts";
 import { ORIGIN } from "./core.ts";
-import type { SnapshotOptions, View } from "./types.ts";
+import { extentsOf } from "./extents.ts";
+import type { Extent, SnapshotOptions, View } from "./types.ts";
 import type { DiskVolume } from "./volume.ts";
 import { giveBack } from "./write.ts";
 
@@ -47,11 +48,19 @@ export class DiskView implements View {
 
   read(offset: number, target: Uint8Array): Promise<void> {
     try {
-      this.#checkRead(offset, target);
-      if (this.#readNow(offset, target)) return DONE;
-      return run(this.volume.core.queued(this.#readTask(offset, target)));
+      return this.startRead(offset, target) ?? DONE;
     } catch (error) {
-      return Promise.reject(this.volume.explain(error));
+      return Promise.reject(error);
+    }
+  }
+
+  startRead(offset: number, target: Uint8Array): undefined | Promise<void> {
+    try {
+      this.#checkRead(offset, target);
+      if (this.#readNow(offset, target)) return;
+      return runNow(this.volume.core.queued(this.#readTask(offset, target))) ?? undefined;
+    } catch (error) {
+      throw this.volume.explain(error);
     }
   }
 
@@ -67,11 +76,19 @@ export class DiskView implements View {
 
   write(offset: number, source: Uint8Array): Promise<void> {
     try {
-      this.#checkWrite(offset, source);
-      if (this.#writeNow(offset, source)) return DONE;
-      return run(this.volume.core.queued(this.#writeTask(offset, source, true)));
+      return this.startWrite(offset, source) ?? DONE;
     } catch (error) {
-      return Promise.reject(this.volume.explain(error));
+      return Promise.reject(error);
+    }
+  }
+
+  startWrite(offset: number, source: Uint8Array): undefined | Promise<void> {
+    try {
+      this.#checkWrite(offset, source);
+      if (this.#writeNow(offset, source)) return;
+      return runNow(this.volume.core.queued(this.#writeTask(offset, source, true))) ?? undefined;
+    } catch (error) {
+      throw this.volume.explain(error);
     }
   }
 
@@ -93,6 +110,11 @@ export class DiskView implements View {
 
   writeZeroes(offset: number, length: number): Promise<void> {
     return this.#zero(offset, length, true);
+  }
+
+  extents(offset: number, length: number): AsyncIterable<Extent> {
+    this.#checkRange(offset, length);
+    return extentsOf(this.volume.core, this, { offset, length }, (work) => this.volume.guard(work));
   }
 
   flush(): Promise<void> {
@@ -228,17 +250,7 @@ export class DiskView implements View {
 
   #checkRange(offset: number, length: number): void {
     this.volume.core.assertOpen();
-    const good =
-      Number.isSafeInteger(offset) &&
-      Number.isSafeInteger(length) &&
-      offset >= 0 &&
-      length >= 0 &&
-      offset + length <= this.size;
-    if (good) return;
-    throw new MultisnapError(
-      "Invalid",
-      `${length} bytes at offset ${offset} do not lie in a disk of ${this.size} bytes`,
-    );
+    checkInside(offset, length, this.size);
   }
 
   #checkBuffer(buffer: Uint8Array): void {
@@ -282,4 +294,19 @@ export class DiskView implements View {
     counters.writes++;
     counters.bytesWritten += length;
   }
+}
+
+/** `Invalid` for what are not bytes of a disk of `size` bytes. */
+export function checkInside(offset: number, length: number, size: number): void {
+  const good =
+    Number.isSafeInteger(offset) &&
+    Number.isSafeInteger(length) &&
+    offset >= 0 &&
+    length >= 0 &&
+    offset + length <= size;
+  if (good) return;
+  throw new MultisnapError(
+    "Invalid",
+    `${length} bytes at offset ${offset} do not lie in a disk of ${size} bytes`,
+  );
 }

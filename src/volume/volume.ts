@@ -24,7 +24,7 @@ import type {
   View,
   Volume,
 } from "./types.ts";
-import { DiskView } from "./view.ts";
+import { checkInside, DiskView } from "./view.ts";
 import { mapAll, Writer } from "./write.ts";
 
 export class DiskVolume implements Volume {
@@ -53,6 +53,9 @@ export class DiskVolume implements Volume {
 
   get chunk(): number {
     return this.core.chunk;
+  }
+  get synchronous(): boolean {
+    return this.core.synchronous;
   }
   get uuid(): string {
     return this.core.store.uuid;
@@ -230,9 +233,12 @@ export class DiskVolume implements Volume {
 
   // ---- reports
 
-  diff(from: View, to: View): AsyncIterable<ByteRange> {
+  diff(from: View, to: View, within?: ByteRange): AsyncIterable<ByteRange> {
     this.core.assertOpen();
-    return diffViews(this.core, this.#own(from), this.#own(to), (work) => this.guard(work));
+    const size = Math.max(this.#own(from).size, this.#own(to).size);
+    const range = within ?? { offset: 0, length: size };
+    checkInside(range.offset, range.length, size);
+    return diffViews(this.core, this.#own(from), this.#own(to), range, (work) => this.guard(work));
   }
 
   usage(): Usage {

@@ -35,6 +35,7 @@ const defects: Defect[] = [
   "a late write lands in a new snapshot",
   "deleted names stay",
   "data leaks",
+  "all is called a hole",
 ];
 for (const defect of defects) {
   test(`found: ${defect}`, async () => {

@@ -21,6 +21,7 @@ export type Defect =
   | "a late write lands in a new snapshot"
   | "deleted names stay"
   | "data leaks"
+  | "all is called a hole"
   | "flush forgets the commit"
   | "commit without device flush"
   | "commit over the last one"
@@ -206,7 +207,18 @@ class NaiveVolume {
     for (const device of [store, origin, base]) await device?.close();
   }
 
-  async *diff(from: View, to: View): AsyncIterable<ByteRange> {
+  async *diff(from: View, to: View, within?: ByteRange): AsyncIterable<ByteRange> {
+    const first = within?.offset ?? 0;
+    const end = within ? first + within.length : from.size;
+    for await (const { offset, length } of this.#changes(from, to)) {
+      const start = Math.max(first, offset);
+      if (start < Math.min(end, offset + length)) {
+        yield { offset: start, length: Math.min(end, offset + length) - start };
+      }
+    }
+  }
+
+  async *#changes(from: View, to: View): AsyncIterable<ByteRange> {
     const [before, after] = [this.model.pages(from.id), this.model.pages(to.id)];
     const indices = [...new Set([...before.keys(), ...after.keys()])].sort((a, b) => a - b);
     let range: ByteRange = { offset: 0, length: 0 };
@@ -290,6 +302,11 @@ class NaiveVolume {
       read: async (offset, target) => view.readSync(offset, target),
       write: (offset, source) => volume.write(id, offset, source),
       trim: async (offset, length) => volume.trim(id, offset, length),
+      startRead: (offset, target) => view.readSync(offset, target),
+      startWrite: (offset, source) => volume.write(id, offset, source),
+      async *extents(offset, length) {
+        if (length > 0) yield { offset, length, data: volume.#defect !== "all is called a hole" };
+      },
       writeZeroes: (offset, length) => volume.write(id, offset, new Uint8Array(length)),
       flush: () => volume.flush(),
       snapshot: (name, options) => volume.snapshot(name, { ...options, of: view }),

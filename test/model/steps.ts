@@ -24,6 +24,7 @@ const weights = {
   flush: 3,
   reclaimed: 2,
   diff: 2,
+  extents: 2,
   check: 1,
   reopen: 1,
 };
@@ -174,6 +175,26 @@ const steps: Record<Step, Run> = {
     }
     if (end > history.world.size) throw new Error(`diff: a range ends at ${end}`);
     nothingElseDiffers(history, from, to, history.random.pick(history.world.spots), ranges);
+    await diffWithin(history, from, to, ranges);
+    return null;
+  },
+
+  /** All of the range, neighbours of different kinds, and a hole is all zeros. */
+  async extents(history) {
+    const [id, range] = [history.anyView(), bounded(history, history.range())];
+    history.note(`extents ${id} ${range.offset}+${range.length}`);
+    let end = range.offset;
+    let before: boolean | null = null;
+    for await (const { offset, length, data } of history.view(id).extents(...ends(range))) {
+      if (offset !== end || length <= 0 || data === before) {
+        throw new Error(`extents: ${offset}+${length} (${data}) after ${end} (${before})`);
+      }
+      [end, before] = [offset + length, data];
+      if (data) continue;
+      const at = history.model.read(id, offset, length).findIndex((byte) => byte !== 0);
+      if (at >= 0) throw new Error(`extents: ${id} has data at ${offset + at}, not a hole`);
+    }
+    if (end !== range.offset + range.length) throw new Error(`extents: end at ${end}`);
     return null;
   },
 
@@ -222,6 +243,26 @@ function verifyAround(history: History, id: number, range: Range): Promise<void>
   const offset = Math.max(0, range.offset - history.random.pick([0, 512, chunk]));
   const end = Math.min(size, range.offset + range.length + history.random.pick([0, 512, chunk]));
   return history.verify(id, { offset, length: end - offset });
+}
+
+function ends({ offset, length }: Range): [offset: number, length: number] {
+  return [offset, length];
+}
+
+/** A diff of a part is that part of the diff. */
+async function diffWithin(history: History, from: number, to: number, ranges: Range[]) {
+  const within = history.range();
+  const [first, last] = [within.offset, within.offset + within.length];
+  const wanted = ranges
+    .map(({ offset, length }) => [Math.max(first, offset), Math.min(last, offset + length)])
+    .filter(([start = 0, end = 0]) => start < end);
+  const found: number[][] = [];
+  const views = [history.view(from), history.view(to)] as const;
+  for await (const { offset, length } of history.volume.diff(...views, within)) {
+    found.push([offset, offset + length]);
+  }
+  if (JSON.stringify(found) === JSON.stringify(wanted)) return;
+  throw new Error(`diff within ${first} to ${last}: ${found.join(" ")}, not ${wanted.join(" ")}`);
 }
 
 function nothingElseDiffers(
