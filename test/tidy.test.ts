@@ -20,11 +20,12 @@ const LAYERS: readonly string[][] = [
   ["engine"],
   ["stores"],
   ["volume"],
+  ["sockets"],
   ["nbd", "control", "schedule"],
   ["cli"],
 ];
 /** The only folders that know a platform; entry files (src/*.ts) join it to the rest. */
-const PLATFORM_FOLDERS = new Set(["devices", "nbd", "control", "schedule", "cli"]);
+const PLATFORM_FOLDERS = new Set(["devices", "sockets", "nbd", "control", "schedule", "cli"]);
 
 interface Source {
   file: string;

@@ -1,0 +1,389 @@
+/**
+ * The transmission phase of one connection: takes requests up as they come, starts them all, and
+ * answers each when it ends, in any order.
+ *
+ * A read or write that ends at once costs no promise, closure or buffer: it is done between the
+ * slab that it came in and the buffer that its reply goes out with.
+ *
+ * Invariants: a request is taken up only when the budget has room for it (back-pressure: else the
+ * socket is read no further); each one taken up is answered once, and its cost given back once.
+ */
+import type { Socket } from "node:net";
+import { monotonic } from "../env.ts";
+import type { Volume } from "../volume/types.ts";
+import { Answers } from "./answers.ts";
+import type { Budget, Share } from "./budget.ts";
+import { type Flushes, runCommand } from "./commands.ts";
+import { statesOf } from "./contexts.ts";
+import type { Session } from "./handshake.ts";
+import { Intake } from "./intake.ts";
+import type { Live } from "./live.ts";
+import { Outbox } from "./outbox.ts";
+import type { Pool } from "./pool.ts";
+import {
+  CMD_BLOCK_STATUS,
+  CMD_DISC,
+  CMD_FUA,
+  CMD_READ,
+  CMD_REQ_ONE,
+  CMD_WRITE,
+  EINVAL,
+  REQUEST_BYTES,
+} from "./protocol.ts";
+import { receiveInto } from "./receive.ts";
+import { statusChunk } from "./replies.ts";
+import { parseRequest, type Request, refusal } from "./request.ts";
+
+/** Reads up to here are put together with other replies; longer ones go out beside them. */
+const SHORT_BYTES = 64 * 1024;
+/** Taken up in a turn of the event loop, at most: others want to be served, too. */
+const TURN_REQUESTS = 256;
+const TURN_BYTES = 4 * 2 ** 20;
+/** A client that has its last reply has so long to close: before, it could lose it. */
+const LINGER_MS = 1000;
+
+/** What all connections of a server have in common. */
+export interface Common {
+  volume: Volume;
+  pool: Pool;
+  budget: Budget;
+  flushes: Flushes;
+  live: Live;
+}
+
+export class Transmission {
+  readonly #common: Common;
+  readonly #session: Session;
+  readonly #socket: Socket;
+  readonly #intake: Intake;
+  readonly #outbox: Outbox;
+  readonly #answers: Answers;
+  readonly #share: Share;
+  /** A write whose payload has not come whole. */
+  #collecting: Request | null = null;
+  /** Bytes to come of a payload that nobody wants. */
+  #skipping = 0;
+  #active = 0;
+  #receiving = true;
+  /** Nothing more is taken up: the client is content to leave, or the server is. */
+  #finishing = false;
+  #over = false;
+  #turnWanted = false;
+  #lingering: NodeJS.Timeout | undefined;
+  #failure: string | null = null;
+  #end: () => void = () => {};
+  /** Ends with the connection: null, or what the client did wrong. */
+  readonly ended: Promise<string | null>;
+
+  /** `received`: bytes that came with the handshake's last. */
+  constructor(
+    common: Common,
+    session: Session,
+    wire: { socket: Socket; secure: boolean },
+    received: Buffer,
+  ) {
+    this.#common = common;
+    this.#session = session;
+    this.#intake = new Intake(common.pool);
+    this.ended = new Promise((resolve) => {
+      this.#end = () => resolve(this.#failure);
+    });
+    this.#share = {
+      held: 0,
+      moved: 0,
+      resume: () => this.#wantTurn(),
+      waitsForClient: () => this.#collecting !== null || this.#outbox.blocked,
+      end: (reason) => this.fail(reason),
+    };
+    common.budget.join(this.#share);
+    if (received.length > 0) this.#intake.offer(received);
+    this.#socket = receiveInto(wire.socket, !wire.secure, this.#intake, () => {
+      this.#takeUp();
+      return this.#receiving;
+    });
+    this.#outbox = new Outbox(this.#socket, common.pool, (cost) => {
+      common.budget.release(this.#share, cost);
+      if (this.#finishing) this.#finish();
+    });
+    this.#answers = new Answers(this.#outbox, session.structured, common.live);
+    this.#socket.on("error", (error) => this.fail(error.message));
+    this.#socket.on("end", () => this.#leave());
+    this.#socket.on("close", () => this.#close());
+    this.#wantTurn();
+  }
+
+  /** Answers what was taken up, then ends the connection. */
+  leave(): Promise<unknown> {
+    this.#leave();
+    return this.ended;
+  }
+
+  /** Ends the connection at once. */
+  fail(reason: string): void {
+    this.#failure ??= reason;
+    this.#socket.destroy();
+    this.#close();
+  }
+
+  // ---- taking up
+
+  #takeUp(): void {
+    if (this.#over) return;
+    if (this.#finishing) {
+      this.#intake.start = this.#intake.end;
+      return;
+    }
+    const came = monotonic();
+    let requests = TURN_REQUESTS;
+    let bytes = TURN_BYTES;
+    let receiving = true;
+    while (!this.#finishing && !this.#over) {
+      if (requests-- === 0 || bytes <= 0) {
+        this.#wantTurn();
+        receiving = false;
+        break;
+      }
+      const request = this.#next(came);
+      if (request === null) break;
+      if (request === "wait") {
+        receiving = false;
+        break;
+      }
+      bytes -= request.cost;
+    }
+    this.#outbox.send();
+    this.#receive(receiving || this.#finishing);
+  }
+
+  /** Takes the next request up. Null: it has not come whole; "wait": there is no room for it. */
+  #next(came: number): Request | "wait" | null {
+    const intake = this.#intake;
+    if (this.#collecting) return this.#collect(this.#collecting);
+    if (this.#skipping > 0) this.#skip();
+    if (intake.available < REQUEST_BYTES) return null;
+    const { slab, start } = intake;
+    const request = parseRequest(slab.view, start, came);
+    if (!request) {
+      this.fail("what it sent is not a request");
+      return null;
+    }
+    if (request.type === CMD_DISC) {
+      this.#leave();
+      return null;
+    }
+    if (!this.#common.budget.take(this.#share, request.cost)) return "wait";
+    this.#common.live.queueDepth++;
+    intake.start = start + REQUEST_BYTES;
+    const refused = refusal(request, this.#session.export);
+    if (refused) {
+      if (request.type === CMD_WRITE) this.#skipping = request.length;
+      this.#answers.refuse(request, ...refused);
+    } else if (request.type === CMD_READ) {
+      this.#read(request);
+    } else if (request.type === CMD_WRITE) {
+      this.#beginWrite(request);
+    } else {
+      this.#command(request);
+    }
+    return request;
+  }
+
+  #skip(): void {
+    const count = Math.min(this.#skipping, this.#intake.available);
+    this.#intake.start += count;
+    this.#skipping -= count;
+  }
+
+  // ---- reads
+
+  #read(request: Request): void {
+    if (request.length > SHORT_BYTES || !this.#common.volume.synchronous) {
+      const target = this.#common.pool.take(Math.max(1, request.length));
+      this.#readLater(request, target, 0, null);
+      return;
+    }
+    const from = this.#answers.roomForData(request.length);
+    const { buffer } = this.#outbox;
+    try {
+      const { view } = this.#session.export;
+      const later = view.startRead(request.offset, buffer.subarray(from, from + request.length));
+      if (later) {
+        this.#readLater(request, this.#outbox.detach(), from, later);
+        return;
+      }
+    } catch (error) {
+      this.#answers.fail(request, error);
+      return;
+    }
+    this.#answers.data(request);
+  }
+
+  /** A read that has a buffer of its own; `later`: it was started. */
+  #readLater(request: Request, buffer: Buffer, from: number, later: Promise<void> | null): void {
+    const data = buffer.subarray(from, from + request.length);
+    this.#follow(
+      request,
+      () => later ?? this.#session.export.view.startRead(request.offset, data),
+      () => this.#answers.dataBeside(request, data, () => this.#common.pool.give(buffer)),
+    );
+  }
+
+  // ---- writes
+
+  #beginWrite(request: Request): void {
+    const intake = this.#intake;
+    if (intake.available < request.length) {
+      intake.expect(request.length);
+      this.#collecting = request;
+      return;
+    }
+    const { slab, start } = intake;
+    intake.start = start + request.length;
+    slab.users++;
+    this.#write(request, slab.bytes.subarray(start, intake.start), slab);
+  }
+
+  #collect(request: Request): Request | null {
+    const payload = this.#intake.takePayload();
+    if (!payload) return null;
+    this.#collecting = null;
+    const { pool } = this.#common;
+    const holder = { release: () => pool.give(payload) };
+    this.#write(request, payload.subarray(0, request.length), holder);
+    return request;
+  }
+
+  /** `holder` has the payload until it is written. */
+  #write(request: Request, payload: Uint8Array, holder: { release: () => void }): void {
+    this.#common.live.bytesWritten += request.length;
+    const isForced = (request.flags & CMD_FUA) !== 0;
+    try {
+      const later = this.#session.export.view.startWrite(request.offset, payload);
+      if (later || isForced) {
+        this.#writeLater(request, later, isForced, holder);
+        return;
+      }
+      holder.release();
+      this.#answers.done(request);
+    } catch (error) {
+      holder.release();
+      this.#answers.fail(request, error);
+    }
+  }
+
+  #writeLater(
+    request: Request,
+    later: undefined | void | Promise<void>,
+    isForced: boolean,
+    holder: { release: () => void },
+  ): void {
+    const written = later ? later.finally(() => holder.release()) : holder.release();
+    const { flushes } = this.#common;
+    this.#follow(
+      request,
+      () => (isForced ? Promise.resolve(written).then(() => flushes.join()) : written),
+      () => this.#answers.done(request),
+    );
+  }
+
+  // ---- everything else
+
+  #command(request: Request): void {
+    if (request.type === CMD_BLOCK_STATUS) {
+      this.#blockStatus(request);
+      return;
+    }
+    const { volume, flushes } = this.#common;
+    const context = { volume, flushes, chosen: this.#session.export, isOver: () => this.#over };
+    this.#follow(
+      request,
+      () => runCommand(context, request),
+      () => this.#answers.done(request),
+    );
+  }
+
+  #blockStatus(request: Request): void {
+    const { contexts, export: chosen, structured } = this.#session;
+    if (!structured || contexts.length === 0) {
+      this.#answers.refuse(request, EINVAL, "no metadata context was selected");
+      return;
+    }
+    const chunks: Buffer[] = [];
+    const ask = async () => {
+      const onlyOne = (request.flags & CMD_REQ_ONE) !== 0;
+      for (const context of contexts) {
+        const states = await statesOf(this.#common.volume, chosen, context, request, onlyOne);
+        const isLast = chunks.length + 1 === contexts.length;
+        chunks.push(statusChunk(request, context.id, states, isLast));
+      }
+    };
+    this.#follow(request, ask, () => this.#answers.with(request, Buffer.concat(chunks)));
+  }
+
+  /** Answers when `work` has ended. */
+  #follow(request: Request, work: () => undefined | void | Promise<void>, done: () => void): void {
+    this.#active++;
+    const settle = async () => {
+      try {
+        await work();
+        if (!this.#over) done();
+      } catch (error) {
+        if (!this.#over) this.#answers.fail(request, error);
+      }
+      this.#active--;
+      if (this.#over) return this.#answers.count(request);
+      this.#outbox.send();
+      if (this.#finishing) this.#finish();
+    };
+    void settle();
+  }
+
+  // ---- going on, and ending
+
+  /** Takes up more, in a turn of its own. */
+  #wantTurn(): void {
+    if (this.#turnWanted || this.#over) return;
+    this.#turnWanted = true;
+    setImmediate(() => {
+      this.#turnWanted = false;
+      this.#takeUp();
+    });
+  }
+
+  #receive(receiving: boolean): void {
+    if (receiving === this.#receiving || this.#over) return;
+    this.#receiving = receiving;
+    if (receiving) this.#socket.resume();
+    else this.#socket.pause();
+  }
+
+  #leave(): void {
+    this.#finishing = true;
+    // What else it sends is thrown away; that it goes is to be noticed.
+    this.#receive(true);
+    this.#finish();
+  }
+
+  /** Once everything is answered: nothing more comes from us, and soon the connection is over. */
+  #finish(): void {
+    if (this.#collecting) {
+      this.#common.live.queueDepth--;
+      this.#collecting = null;
+    }
+    if (this.#active > 0 || !this.#outbox.empty || this.#over || this.#lingering) return;
+    this.#socket.end();
+    this.#lingering = setTimeout(() => this.#socket.destroy(), LINGER_MS);
+  }
+
+  #close(): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearTimeout(this.#lingering);
+    if (this.#collecting) this.#common.live.queueDepth--;
+    this.#collecting = null;
+    this.#outbox.close();
+    this.#intake.close();
+    this.#common.budget.leave(this.#share);
+    this.#end();
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * Unix sockets as servers want them: mode 0600 from their first instant, in the place of one that a
+ * dead server left, never in that of a live one; and by any path, however long.
+ */
+import fs from "node:fs";
+import net from "node:net";
+import path from "node:path";
+import { errorCode, openError } from "../devices/errno.ts";
+import { MultisnapError } from "../errors.ts";
+
+/** The umask that leaves read and write to the owner, and nothing to others. */
+const OWNER_ONLY = 0o177;
+/** Of `sun_path`, less its closing zero. */
+const ADDRESS_BYTES_MAX = process.platform === "linux" ? 107 : 103;
+/** With `/proc/self/fd/1234567890/` before it, a name of this length fits. */
+export const NAME_BYTES_MAX = 80;
+
+/** What a socket is bound or connected to; good until it is released. */
+export interface Address {
+  text: string;
+  release(): void;
+}
+
+/**
+ * Where the path is longer than a socket's address may be, Linux reaches it through a descriptor of
+ * its folder. Errors: `Unsupported` where that does not help, those of opening the folder.
+ */
+export function addressOf(file: string): Address {
+  if (Buffer.byteLength(file) <= ADDRESS_BYTES_MAX) return { text: file, release: () => {} };
+  const name = path.basename(file);
+  if (process.platform !== "linux" || Buffer.byteLength(name) > NAME_BYTES_MAX) {
+    const limit = `the path of a socket has at most ${ADDRESS_BYTES_MAX} bytes here`;
+    throw new MultisnapError("Unsupported", `${file}: ${limit}; take a shorter one`);
+  }
+  let folder: number;
+  try {
+    const { O_RDONLY, O_DIRECTORY } = fs.constants;
+    folder = fs.openSync(path.dirname(file), O_RDONLY | O_DIRECTORY);
+  } catch (cause) {
+    throw openError(file, "looking for its folder", cause);
+  }
+  let open = true;
+  return {
+    text: `/proc/self/fd/${folder}/${name}`,
+    release: () => {
+      if (open) fs.closeSync(folder);
+      open = false;
+    },
+  };
+}
+
+/**
+ * Makes `server` listen there. Answers what closes it and takes the socket away. Errors: `Busy` (a
+ * server lives there), `Exists` (what is there is no socket), `Unsupported` (too long a path),
+ * `NotFound`, `Io`.
+ */
+export async function listenUnix(server: net.Server, file: string): Promise<() => void> {
+  const address = addressOf(file);
+  try {
+    if (!(await bind(server, address, file))) {
+      await refuseLive(address, file);
+      fs.rmSync(file, { force: true });
+      if (!(await bind(server, address, file))) throw busy(file);
+    }
+  } catch (error) {
+    address.release();
+    throw error;
+  }
+  return () => {
+    // The socket goes with the server: libuv removes the name that it bound.
+    server.close();
+    address.release();
+  };
+}
+
+/** False where something is in the way. */
+function bind(server: net.Server, address: Address, file: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const failed = (cause: unknown) => {
+      server.off("listening", listening);
+      if (errorCode(cause) === "EADDRINUSE") resolve(false);
+      else reject(openError(file, "making a socket", cause));
+    };
+    const listening = () => {
+      server.off("error", failed);
+      resolve(true);
+    };
+    server.once("error", failed).once("listening", listening);
+    // listen() binds before it returns, and nothing else runs meanwhile: no chmod, no window.
+    const before = process.umask(OWNER_ONLY);
+    try {
+      server.listen({ path: address.text, exclusive: true });
+    } finally {
+      process.umask(before);
+    }
+  });
+}
+
+async function refuseLive(address: Address, file: string): Promise<void> {
+  const found = fs.lstatSync(file, { throwIfNoEntry: false });
+  if (found && !found.isSocket()) {
+    throw new MultisnapError("Exists", `${file}: is there and is no socket; move it away`);
+  }
+  const socket = await dial(address.text).catch((cause) => {
+    if (!isNobody(cause)) throw openError(file, "looking for another server", cause);
+  });
+  if (!socket) return;
+  socket.destroy();
+  throw busy(file);
+}
+
+function busy(file: string): MultisnapError {
+  return new MultisnapError("Busy", `${file}: another process serves there`);
+}
+
+/** A connection, made; its errors after that are its user's. */
+export function dial(address: string): Promise<net.Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ path: address });
+    socket.once("error", reject);
+    socket.once("connect", () => {
+      socket.off("error", reject);
+      resolve(socket);
+    });
+  });
+}
+
+/** Whether a failure to connect says that nobody listens. */
+export function isNobody(cause: unknown): boolean {
+  return ["ECONNREFUSED", "ENOENT", "ENOTSOCK"].includes(errorCode(cause));
+}
