@@ -127,7 +127,7 @@ function touchRun(place: u64, count: u32): i32 {
 
 /** `count` blocks beside those of the streams; on a full store the spare ones serve. */
 function blocksFor(count: u32): i32 {
-  const status = ensureBlocks(count);
+  const status = ensureBlocks(count, 0);
   const least = count + streamBlocks(TABLES) + streamBlocks(VIEWS) + 4;
   return status < 0 && status != FAULT && load<u32>(m.META_FREE) >= least ? 0 : status;
 }

@@ -55,8 +55,9 @@ export function pendingRemove(slot: u32): void {
 }
 
 /**
- * Whether a request of a view on `count` chunks must wait. A read in flight only keeps writers of
- * the attached origin (`overwrites`) away.
+ * Whether a request of a view on `count` chunks must wait. A writer of the attached origin
+ * (`overwrites`) copies out for all views: nothing else may be in flight on its chunks, or a view
+ * would change between two steps of the copy. A read in flight keeps only such a writer away.
  */
 export function conflicts(chunk: u64, count: u32, view: u32, overwrites: bool): bool {
   let left = load<u32>(PENDING_COUNT);
@@ -68,9 +69,12 @@ export function conflicts(chunk: u64, count: u32, view: u32, overwrites: bool): 
     left--;
     const first = load<u64>(at);
     if (first >= chunk + count || first + load<u32>(at, 8) <= chunk) continue;
-    if (kind == PENDING_READ) {
-      if (overwrites) return true;
-    } else if (rankOf(load<u32>(at, 12)) < rank && rank <= rankOf(load<u32>(at, 16))) {
+    if (overwrites) return true;
+    if (
+      kind == PENDING_COPY &&
+      rankOf(load<u32>(at, 12)) < rank &&
+      rank <= rankOf(load<u32>(at, 16))
+    ) {
       return true;
     }
   }

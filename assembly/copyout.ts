@@ -3,13 +3,14 @@
  * for them needs one (I5). One copy serves all of them, however many parts of the timeline that is;
  * the parts' entries name the same place.
  */
-import { BOTTOM, MIDDLE, NEW, RUNS_MAX } from "./memory";
-import { FLAG_FILLED, FLAG_HOLE, FLAG_SHARED, OP_COPY_OUT } from "./layout";
+import { BOTTOM, MIDDLE, NEW, OLD, RUNS_MAX } from "./memory";
+import { FLAG_FILLED, FLAG_HOLE, FLAG_SHARED, OP_AGAIN, OP_COPY_OUT, OP_PART } from "./layout";
 import { FAULT } from "./status";
 import { assertThat } from "./assert";
 import { anyLive, cellOf, cellRank, liveCell, ORIGIN, previousLive, rankOf } from "./timeline";
+import { shadowPath } from "./btree/change";
 import { descend, pathNext } from "./btree/path";
-import { prepare } from "./prepare";
+import { LEAVE_ALL, prepare } from "./prepare";
 import { journalAppend } from "./journal";
 import { spaceHold } from "./space";
 import { addRun, putJoined, someOr } from "./range";
@@ -82,11 +83,11 @@ function hasGap(newest: u32): i32 {
 
 /**
  * One step of a copy-out: the old contents of `count` chunks from `chunk` lie at `place` (or are
- * zeros: a hole), for every view that needs them. Answers how many chunks are done, or a status
- * with nothing changed.
+ * zeros: a hole), for every view that needs them. Answers how many chunks are done (0: the first is
+ * for some of its views; call again), or a status with nothing changed.
  */
 export function copyOutStep(chunk: u64, count: u32, place: u64, hole: bool): i32 {
-  const ready = prepare(1);
+  const ready = prepare(1, LEAVE_ALL);
   if (ready < 0) return ready;
   const newest = top();
   const kind: u32 = hole ? FLAG_HOLE : 0;
@@ -95,16 +96,16 @@ export function copyOutStep(chunk: u64, count: u32, place: u64, hole: bool): i32
   const status = descend(chunk, 0);
   if (status == FAULT) return FAULT;
   const start = status == 1 ? c.firstChunk(c.here()) : <u64>-1;
-  let done: i32;
-  if (start > chunk) {
-    done = <i32>min<u64>(min<u32>(count, c.COUNT_MAX), start - chunk);
-    c.putEntry(NEW, chunk, done, 0, load<u32>(newest), place, FLAG_FILLED | kind);
-    putJoined(chunk, 0, 0, 1, 0);
-  } else {
-    done = fillColumn(newest, chunk, count, place, kind);
-  }
-  if (done > 0) journalAppend(OP_COPY_OUT, kind, done, ORIGIN, chunk, place);
+  if (start <= chunk) return fillColumn(newest, chunk, count, place, kind);
+  const done = <u32>min<u64>(min<u32>(count, c.COUNT_MAX), start - chunk);
+  c.putEntry(NEW, chunk, done, 0, load<u32>(newest), place, FLAG_FILLED | kind);
+  putJoined(chunk, 0, 0, 1, 0);
+  append(kind, done, chunk, place);
   return done;
+}
+
+function append(flags: u32, n: u32, chunk: u64, place: u64): void {
+  journalAppend(OP_COPY_OUT, flags, n, ORIGIN, chunk, place);
 }
 
 function fillColumn(newest: u32, chunk: u64, count: u32, place: u64, kind: u32): i32 {
@@ -112,19 +113,41 @@ function fillColumn(newest: u32, chunk: u64, count: u32, place: u64, kind: u32):
   const first = c.firstChunk(c.here());
   const old = c.gather();
   if (old == FAULT) return FAULT;
-  if (old == c.TOO_MANY) return fillTop(newest, last, place, kind);
-  const part = <u32>min<u64>(min<u32>(count, c.widthOf(2 * old + 1)), last + 1 - chunk);
-  const gaps = listGaps(old, newest, chunk, part, place, kind);
-  if (gaps == 0) return unneeded(place, part);
+  if (old == c.TOO_MANY) return fillLowest(newest, last, place, kind);
+  const again = namedInOld(old, chunk, place);
+  const room = again ? 1 : min<u32>(count, c.widthOf(2 * old + 1));
+  const part = <u32>min<u64>(room, last + 1 - chunk);
+  const gaps = listGaps(old, newest, chunk, part, place, kind, again);
+  if (gaps == 0) return again ? part : unneeded(chunk, part, place, kind);
   const middle = old + gaps;
   const n = c.assemble(old, middle, first, last, chunk, part);
   putJoined(first, 0, old, n, chunk > first ? old : 0);
+  append(again ? kind | OP_AGAIN : kind, part, chunk, place);
   return part;
 }
 
-/** While the copy was made, the views that needed it were written. */
-function unneeded(place: u64, part: u32): i32 {
+/**
+ * Whether a step before this one, while the column was wide, has named the place of `chunk`: it is
+ * not free any more, and every entry that names it is shared.
+ */
+function namedInOld(old: u32, chunk: u64, place: u64): bool {
+  for (let i: u32 = 0; i < old; i++) {
+    const e = c.listAt(OLD, i);
+    if (names(e, place - (chunk - c.firstChunk(e)))) return true;
+  }
+  return false;
+}
+
+// @ts-ignore: decorator
+@inline
+function names(entry: usize, place: u64): bool {
+  return c.placeOf(entry) == place && (c.flagsOf(entry) & FLAG_HOLE) == 0;
+}
+
+/** While the copy was made, the views that needed it were written: nobody names the place. */
+function unneeded(chunk: u64, part: u32, place: u64, kind: u32): i32 {
   if (place != 0) spaceHold(place, part);
+  append(kind, part, chunk, place);
   return part;
 }
 
@@ -132,7 +155,15 @@ function unneeded(place: u64, part: u32): i32 {
  * MIDDLE becomes the `old` entries of OLD with an entry for `place` in every gap; answers how many
  * gaps there were.
  */
-function listGaps(old: u32, newest: u32, chunk: u64, part: u32, place: u64, kind: u32): u32 {
+function listGaps(
+  old: u32,
+  newest: u32,
+  chunk: u64,
+  part: u32,
+  place: u64,
+  kind: u32,
+  again: bool,
+): u32 {
   let below = <u32>BOTTOM;
   let n: u32 = 0;
   let gaps: u32 = 0;
@@ -157,9 +188,10 @@ function listGaps(old: u32, newest: u32, chunk: u64, part: u32, place: u64, kind
     memory.copy(c.listAt(MIDDLE, n++), e, 24);
     below = cellOf(c.toId(e));
   }
-  for (let i: u32 = 0; i < n && gaps > 1 && kind == 0; i++) {
+  const shared = kind == 0 && (again || gaps > 1);
+  for (let i: u32 = 0; i < n && shared; i++) {
     const e = c.listAt(MIDDLE, i);
-    if (c.placeOf(e) == place) c.setFlags(e, c.flagsOf(e) | FLAG_SHARED);
+    if (names(e, place)) c.setFlags(e, c.flagsOf(e) | FLAG_SHARED);
   }
   const highest = c.listAt(MIDDLE, n - 1);
   c.setFlags(highest, c.flagsOf(highest) | FLAG_FILLED);
@@ -167,33 +199,52 @@ function listGaps(old: u32, newest: u32, chunk: u64, part: u32, place: u64, kind
 }
 
 /**
- * A wide column: its top is filled, or is filled one gap at a time, the lowest first (0: call
- * again).
+ * A wide column: one step fills its lowest gap. Each is an operation of its own, so that a commit
+ * or a checkpoint that comes between two of them has what the tree has. 1: no gap is left; 0: call
+ * again; FAULT.
  */
-function fillTop(newest: u32, last: u64, place: u64, kind: u32): i32 {
-  const shared = kind == 0 ? FLAG_SHARED : FLAG_HOLE;
+function fillLowest(newest: u32, last: u64, place: u64, kind: u32): i32 {
   if (c.columnTop(last) == FAULT) return FAULT;
   const highest = c.here();
-  const filled = (c.flagsOf(highest) & FLAG_FILLED) != 0;
-  let below = filled ? cellOf(c.toId(highest)) : <u32>BOTTOM;
+  let below = c.flagsOf(highest) & FLAG_FILLED ? cellOf(c.toId(highest)) : <u32>BOTTOM;
+  let gapBelow: u32 = 0;
+  let gapAbove: u32 = 0;
+  let more = false;
+  let again = false;
   let status = descend(last, cellRank(below) + 1);
-  while (status == 1 && c.lastChunk(c.here()) == last) {
-    const above = cellOf(c.afterId(c.here()));
+  while (!more) {
+    if (status == FAULT) return FAULT;
+    const inside = status == 1 && c.lastChunk(c.here()) == last;
+    const above = inside ? cellOf(c.afterId(c.here())) : newest;
     if (cellRank(below) < cellRank(above) && anyLive(below, above)) {
-      return putGap(last, below, above, place, shared, 0);
+      more = gapAbove != 0;
+      if (!more) {
+        gapBelow = below;
+        gapAbove = above;
+      }
     }
+    if (!inside) break;
+    again = again || names(c.here(), place);
     below = cellOf(c.toId(c.here()));
     status = pathNext();
   }
-  if (status == FAULT) return FAULT;
-  if (!anyLive(below, newest)) return unneeded(place, 1);
-  return putGap(last, below, newest, place, FLAG_FILLED | (filled ? kind : shared), 1);
+  if (gapAbove == 0) return again ? 1 : unneeded(last, 1, place, kind);
+  if (!more && gapAbove != newest) markFilled(last);
+  const shared = kind == 0 && (again || more) ? FLAG_SHARED : kind;
+  putGap(last, gapBelow, gapAbove, place, gapAbove == newest ? shared | FLAG_FILLED : shared);
+  append(kind | (more ? OP_PART : 0) | (again ? OP_AGAIN : 0), 1, last, place);
+  return more ? 0 : 1;
 }
 
-/** Puts an entry (below, above] into a wide column; answers `done`. */
-function putGap(last: u64, below: u32, above: u32, place: u64, flags: u32, done: i32): i32 {
-  if (descend(last, cellRank(below) + 1) == FAULT) return FAULT;
+/** Nothing below the highest entry of a wide column is without an entry any more. */
+function markFilled(last: u64): void {
+  c.columnTop(last);
+  shadowPath();
+  c.setFlags(c.here(), c.flagsOf(c.here()) | FLAG_FILLED);
+}
+
+/** Puts an entry (below, above] into a wide column. */
+function putGap(last: u64, below: u32, above: u32, place: u64, flags: u32): void {
   c.putEntry(NEW, last, 1, load<u32>(below), load<u32>(above), place, flags);
   c.replace(last, cellRank(below) + 1, 0, 1);
-  return done;
 }

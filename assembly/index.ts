@@ -8,9 +8,9 @@ import * as out from "./copyout";
 import * as pending from "./conflict";
 import * as space from "./space";
 import * as timeline from "./timeline";
-import { FAULT } from "./status";
+import { COMMIT, FAULT } from "./status";
 import { need } from "./cache";
-import { prepare, prepareRelease } from "./prepare";
+import { LEAVE_ALL, prepare, prepareRelease } from "./prepare";
 import { META_SPARE } from "./meta";
 import { streamBlocks, streamList } from "./stream";
 import { TRIM_KEEP } from "./checkpoint";
@@ -112,7 +112,7 @@ export function copyOutStep(chunk: f64, count: u32, place: f64, hole: bool): i32
 
 /** Takes up to `most` adjacent places: SPACE_RUN, and their number as the answer; or a status. */
 export function allocate(most: u32): i32 {
-  const ready = prepare(0);
+  const ready = prepare(0, LEAVE_ALL);
   if (ready < 0) return ready;
   const status = space.spaceFind(most);
   if (status < 0) return status;
@@ -132,10 +132,9 @@ export function trimFloor(): u32 {
   );
 }
 
-/** Gives places back that no entry names: a write that failed. 0, or a status. */
+/** Gives places back that no entry names: a write that failed. 0, or COMMIT. Needs no block. */
 export function giveBack(place: f64, count: u32): i32 {
-  const ready = prepare(1);
-  if (ready < 0) return ready;
+  if (!space.heldRoom(1)) return COMMIT;
   space.spaceHold(<u64>place, count);
   return 0;
 }

@@ -11,7 +11,7 @@ import * as l from "./layout";
 import { crc32c } from "./crc32c";
 import { CHECKPOINT } from "./status";
 import { assertThat } from "./assert";
-import { heldSeal } from "./space";
+import { heldReleased, heldSeal } from "./space";
 
 function buffer(which: u32): u32 {
   return load<u32>(m.JOURNAL_BUFFERS + (which << 2));
@@ -145,10 +145,16 @@ function areaBlock(): u64 {
 
 /**
  * Closes the open record for writing: 1 with IO_ADDRESS, IO_LENGTH, IO_OFFSET; 0 where it is empty;
- * CHECKPOINT where the area is full.
+ * CHECKPOINT where the area is full, or where places that the record before freed could not be
+ * marked free for want of a block. Places that were given back without an operation wait for no
+ * record, but for requests only.
  */
 export function journalSeal(): i32 {
-  if (!journalPending()) return 0;
+  if (!heldReleased()) return CHECKPOINT;
+  if (!journalPending()) {
+    heldSeal();
+    return 0;
+  }
   const used = load<u32>(m.JOURNAL_USED);
   const length = (used + 4095) & ~4095;
   const head = load<u64>(m.JOURNAL_HEAD);

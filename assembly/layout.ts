@@ -111,6 +111,10 @@ export const OP_BYTES: u32 = 24;
 
 export const OP_MAP: u32 = 1; // view's chunks -> place (or a hole)
 export const OP_COPY_OUT: u32 = 2; // attached origin's old chunks -> place, for all who need them
+/** OP_COPY_OUT: for the lowest gap of the chunk only; more operations follow. */
+export const OP_PART: u32 = 4;
+/** OP_COPY_OUT: an operation before it has named the place, which is in use. */
+export const OP_AGAIN: u32 = 8;
 export const OP_CREATE: u32 = 3; // view = new id, chunk = parent's id, place = created (f64)
 export const OP_DELETE: u32 = 4; // view
 export const OP_RENAME: u32 = 5; // view, name

@@ -147,14 +147,14 @@ function freeSlabNumber(): u32 {
 /**
  * 0 with at least `count` blocks free beside the spare ones and those that the next checkpoint's
  * streams take. Else a status: FAULT for the space map, CHECKPOINT where that would free some,
- * NO_SPACE.
+ * NO_SPACE: also where a slab more would leave fewer than `kept` chunks free.
  */
-export function ensureBlocks(count: u32): i32 {
+export function ensureBlocks(count: u32, kept: u64): i32 {
   // Replay does with less, so that it lives on the slabs that its records name.
   const beside = load<u32>(m.REPLAYING) ? 0 : META_SPARE + streamBlocks(0) + streamBlocks(1);
   const wanted = count + beside;
   while (load<u32>(m.META_FREE) < wanted) {
-    const found = spaceFindSlab();
+    const found = spaceFindSlab(kept);
     if (found == NO_SPACE) return load<u32>(m.META_PENDING) > 0 ? CHECKPOINT : NO_SPACE;
     if (found < 0) return found;
     const place = load<u64>(m.SPACE_RUN);

@@ -3,7 +3,7 @@
  * slots for new pages, metadata blocks, room in the open record and in the list of held places; and
  * a sparse leaf that an earlier one left is merged.
  */
-import { REPLAYING, UNDERFULL } from "./memory";
+import { REPLAYING, SPACE_RESERVE, UNDERFULL } from "./memory";
 import { OP_MAX } from "./layout";
 import { COMMIT, FAULT } from "./status";
 import { ensureSlots, SPARE_SLOTS } from "./cache";
@@ -19,23 +19,32 @@ const OPERATION_BLOCKS: u32 = 48;
 /** Bytes of a record that are left to slabs which a commit or a checkpoint itself has to add. */
 const SLAB_ROOM: u32 = 1024;
 
+/**
+ * What an operation leaves of the reserve (I9): new data all of it, a trim the half, for it may
+ * give more back than it takes; what only gives back takes what it needs.
+ */
+export const LEAVE_NOTHING: u32 = 0;
+export const LEAVE_HALF: u32 = 1;
+export const LEAVE_ALL: u32 = 2;
+
 /** For work inside a commit: 0 with slots and some blocks there, else a status. Never COMMIT. */
 export function prepareRelease(): i32 {
   const slots = ensureSlots(SPARE_SLOTS);
-  return slots < 0 ? slots : ensureBlocks(8);
+  return slots < 0 ? slots : ensureBlocks(8, 0);
 }
 
 /**
  * 0, or what the host must do before the operation is called again. `freed`: places that it may
- * free.
+ * free; `leave`: one of LEAVE.
  */
-export function prepare(freed: u32): i32 {
+export function prepare(freed: u32, leave: u32): i32 {
   if (!load<u32>(REPLAYING)) {
     if (!journalRoom(OP_MAX + SLAB_ROOM) || !heldRoom(freed)) return COMMIT;
   }
   const slots = ensureSlots(SPARE_SLOTS);
   if (slots < 0) return slots;
-  const blocks = ensureBlocks(OPERATION_BLOCKS);
+  const kept = load<u32>(REPLAYING) ? 0 : (load<u64>(SPACE_RESERVE) * leave) >>> 1;
+  const blocks = ensureBlocks(OPERATION_BLOCKS, kept);
   if (blocks < 0) return blocks;
   return load<u64>(UNDERFULL) != 0 ? settle() : 0;
 }

@@ -20,7 +20,7 @@ import { FAULT, NOT_FOUND } from "./status";
 import { assertThat } from "./assert";
 import { anyLive, anyLiveBut, cellOf, cellRank, liveCell, previousLive, rankOf } from "./timeline";
 import { descend, pathIndex, pathNext } from "./btree/path";
-import { noteSparse, prepare } from "./prepare";
+import { LEAVE_ALL, LEAVE_HALF, noteSparse, prepare } from "./prepare";
 import { epoch, isUnsettled, journalAppend } from "./journal";
 import { spaceHold } from "./space";
 import { MISSING, seek } from "./seek";
@@ -179,7 +179,7 @@ function isPrivate(entry: usize, cell: u32, last: u64): i32 {
  * changed.
  */
 export function mapStep(view: u32, chunk: u64, count: u32, place: u64, hole: bool): i32 {
-  const ready = prepare(4);
+  const ready = prepare(4, hole ? LEAVE_HALF : LEAVE_ALL);
   if (ready < 0) return ready;
   const cell = liveCell(view);
   if (cell == 0) return NOT_FOUND;

@@ -37,7 +37,7 @@ import {
   removeDying,
 } from "./timeline";
 import { descend, pathNext, pathPrevious } from "./btree/path";
-import { prepare } from "./prepare";
+import { LEAVE_NOTHING, prepare } from "./prepare";
 import { isUnsettled, journalAppend, journalReclaim } from "./journal";
 import { spaceHold } from "./space";
 import { putJoined } from "./range";
@@ -50,7 +50,7 @@ const STEP_FREES: u32 = 400;
 
 /** Begins a walk. Answers how many views it is for; 0: there is nothing to do. */
 export function reclaimBegin(): i32 {
-  const ready = prepare(0);
+  const ready = prepare(0, LEAVE_NOTHING);
   if (ready < 0) return ready;
   const dying = markDying();
   if (dying == 0) return 0;
@@ -63,7 +63,7 @@ export function reclaimBegin(): i32 {
 
 /** One column, or one window of a wide one. 1: more to do; 0: the walk is over; or a status. */
 export function reclaimStep(): i32 {
-  const ready = prepare(STEP_FREES);
+  const ready = prepare(STEP_FREES, LEAVE_NOTHING);
   if (ready < 0) return ready;
   const chunk = load<u64>(RECLAIM_CHUNK);
   const from = load<u32>(RECLAIM_TO);
@@ -271,7 +271,7 @@ export function reclaimAt(chunk: u64, from: u32): void {
 
 /** Cuts the column that crosses `chunk` there. 0, or a status. */
 export function cutAt(chunk: u64): i32 {
-  const ready = prepare(0);
+  const ready = prepare(0, LEAVE_NOTHING);
   if (ready < 0) return ready;
   const status = descend(chunk, 0);
   if (status != 1) return status;

@@ -24,7 +24,7 @@ export function replayStep(): i32 {
   const slots = ensureSlots(SPARE_SLOTS);
   if (slots < 0) return slots;
   if (load<u32>(m.HELD_COUNT + (load<u32>(m.HELD_OPEN) << 2)) > 0) {
-    const blocks = ensureBlocks(8);
+    const blocks = ensureBlocks(8, 0);
     if (blocks < 0) return blocks;
   }
   const released = heldRelease(load<u32>(m.HELD_OPEN));
@@ -94,13 +94,8 @@ function applyMap(kind: u32, flags: u32, count: u32, view: u32, chunk: u64, plac
   if (load<u32>(m.JOURNAL_STAGE) == 0) {
     if (!hole) {
       assertThat(place > 0 && place + count <= load<u64>(m.SPACE_LIMIT), DAMAGED);
-      const blocks = ensureBlocks(8);
-      if (blocks < 0) return blocks;
-      for (let at = place; at < place + count; at += l.GROUP_CHUNKS)
-        if (spaceNeed(at) < 0) return FAULT;
-      if (spaceNeed(place + count - 1) < 0) return FAULT;
-      spaceTake(place, count);
-      store<u64>(m.SUPER + l.SUPER_DATA, load<u64>(m.SUPER + l.SUPER_DATA) + count);
+      const taken = flags & l.OP_AGAIN ? 0 : takePlaces(place, count);
+      if (taken < 0) return taken;
     }
     store<u32>(m.JOURNAL_STAGE, 1);
   }
@@ -111,8 +106,22 @@ function applyMap(kind: u32, flags: u32, count: u32, view: u32, chunk: u64, plac
       ? mapStep(view, chunk + done, left, place + done, hole)
       : copyOutStep(chunk + done, left, place + done, hole);
   if (status < 0) return good(status);
-  store<u64>(m.JOURNAL_DONE, done + status);
-  return done + status == count ? 1 : 0;
+  // A part is one step: what is left has operations of its own.
+  const now = done + (flags & l.OP_PART ? 1 : status);
+  store<u64>(m.JOURNAL_DONE, now);
+  return now == count ? 1 : 0;
+}
+
+/** The places that a record names are in use. 0, or a status. */
+function takePlaces(place: u64, count: u32): i32 {
+  const blocks = ensureBlocks(8, 0);
+  if (blocks < 0) return blocks;
+  for (let at = place; at < place + count; at += l.GROUP_CHUNKS)
+    if (spaceNeed(at) < 0) return FAULT;
+  if (spaceNeed(place + count - 1) < 0) return FAULT;
+  spaceTake(place, count);
+  store<u64>(m.SUPER + l.SUPER_DATA, load<u64>(m.SUPER + l.SUPER_DATA) + count);
+  return 0;
 }
 
 function applyReclaim(first: u64, end: u64): i32 {

@@ -5,7 +5,7 @@
 import { SUPER } from "./memory";
 import { OP_CREATE, OP_DELETE, OP_RENAME, SUPER_NEXT_ID } from "./layout";
 import { EXISTS, INVALID, NOT_FOUND, UNSUPPORTED } from "./status";
-import { prepare } from "./prepare";
+import { LEAVE_ALL, LEAVE_NOTHING, prepare } from "./prepare";
 import { journalAppend, journalAppendName } from "./journal";
 import * as t from "./timeline";
 
@@ -15,7 +15,7 @@ import * as t from "./timeline";
  */
 export function createSnapshot(source: u32, flags: u32, created: f64, name: u32): i32 {
   if (!t.isNameLength(name)) return INVALID;
-  const ready = prepare(0);
+  const ready = prepare(0, LEAVE_ALL);
   if (ready < 0) return ready;
   const cell = t.liveCell(source);
   if (cell == 0) return NOT_FOUND;
@@ -30,7 +30,7 @@ export function createSnapshot(source: u32, flags: u32, created: f64, name: u32)
 
 /** The view leaves the live ones; its space comes back by reclaim. 1, or a status. */
 export function deleteSnapshot(id: u32): i32 {
-  const ready = prepare(0);
+  const ready = prepare(0, LEAVE_NOTHING);
   if (ready < 0) return ready;
   const cell = t.liveCell(id);
   if (cell == 0 || id == t.ORIGIN) return NOT_FOUND;
@@ -42,7 +42,7 @@ export function deleteSnapshot(id: u32): i32 {
 /** 1, or a status. The new name is at NAME. */
 export function renameSnapshot(id: u32, name: u32): i32 {
   if (!t.isNameLength(name)) return INVALID;
-  const ready = prepare(0);
+  const ready = prepare(0, LEAVE_NOTHING);
   if (ready < 0) return ready;
   const cell = t.liveCell(id);
   if (cell == 0 || id == t.ORIGIN) return NOT_FOUND;

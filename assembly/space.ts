@@ -6,7 +6,8 @@
  * Invariants
  * - I6: a freed place is held until the record that frees it is durable; only then is its bit
  *   cleared.
- * - I9: data never takes the last SPACE_RESERVE chunks; metadata may.
+ * - I9: data never takes the last SPACE_RESERVE chunks, nor does its metadata; that of trims takes
+ *   half of them, and what gives places back may have all.
  * - SUPER_USED is the number of bits set; no bit at or above SUPER_TOP is set.
  */
 import * as m from "./memory";
@@ -221,12 +222,13 @@ function findRun(at: u64, most: u32, least: u32): i32 {
 }
 
 /**
- * A run for a slab of metadata blocks: whole if there is one, else any. Replay goes past all that
- * its records name.
+ * A run for a slab of metadata blocks that leaves `kept` chunks free: whole if there is one, else
+ * any. Replay goes past all that its records name.
  */
-export function spaceFindSlab(): i32 {
+export function spaceFindSlab(kept: u64): i32 {
   const shift = load<u32>(m.SUPER + SUPER_CHUNK_SHIFT) - m.PAGE_SHIFT;
   const size: u32 = (1 << load<u32>(m.SLAB_SHIFT)) >>> shift;
+  if (kept > 0 && spaceLeft() < kept + size) return NO_SPACE;
   if (load<u32>(m.REPLAYING)) {
     const floor = max<u64>(load<u64>(m.SPACE_FLOOR), load<u64>(m.SUPER + SUPER_TOP));
     return findRun(floor, size, 1);
@@ -235,12 +237,17 @@ export function spaceFindSlab(): i32 {
   return status == NO_SPACE ? findRun(0, size, 1) : status;
 }
 
+/** Chunks that are free, or that the store can grow by. */
+function spaceLeft(): u64 {
+  return load<u64>(m.SPACE_LIMIT) - load<u64>(m.SUPER + SUPER_USED);
+}
+
 /**
  * Finds up to `most` adjacent places for data: SPACE_RUN, SPACE_RUN_LENGTH. 0, or FAULT or
  * NO_SPACE. Nothing is marked yet.
  */
 export function spaceFind(most: u32): i32 {
-  const left = load<u64>(m.SPACE_LIMIT) - load<u64>(m.SUPER + SUPER_USED);
+  const left = spaceLeft();
   const reserve = load<u64>(m.SPACE_RESERVE);
   if (left <= reserve) return NO_SPACE;
   most = <u32>min<u64>(most, min<u64>(left - reserve, GROUP_CHUNKS));
@@ -282,11 +289,15 @@ export function spaceHold(place: u64, count: u32): void {
   store<u32>(m.HELD_COUNT + (open << 2), n + 1);
 }
 
+/** Whether the sealed list is empty. */
+export function heldReleased(): bool {
+  return load<u32>(m.HELD_COUNT + ((load<u32>(m.HELD_OPEN) ^ 1) << 2)) == 0;
+}
+
 /** The open list becomes the sealed one, which must be empty. */
 export function heldSeal(): void {
-  const open = load<u32>(m.HELD_OPEN) ^ 1;
-  assertThat(load<u32>(m.HELD_COUNT + (open << 2)) == 0, 112);
-  store<u32>(m.HELD_OPEN, open);
+  assertThat(heldReleased(), 112);
+  store<u32>(m.HELD_OPEN, load<u32>(m.HELD_OPEN) ^ 1);
 }
 
 /**

@@ -59,6 +59,30 @@ export function* settle(later: undefined | void | Promise<unknown>): Task<void> 
   if (later) yield later;
 }
 
+/**
+ * Lets other work come first. `setImmediate` keeps its order among other work, so a seeded run
+ * stays the same (I11).
+ */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof setImmediate === "function") setImmediate(resolve);
+    else setTimeout(resolve, 0);
+  });
+}
+
+/**
+ * Long work looks here between its steps. Errors: `Closed`, or the signal's reason where that is an
+ * error of ours.
+ */
+export function endIfAborted(signal: AbortSignal | undefined): void {
+  if (!signal?.aborted) return;
+  const { reason } = signal;
+  if (reason instanceof MultisnapError) throw reason;
+  throw new MultisnapError("Closed", "ended before it was done: its signal was aborted", {
+    cause: reason,
+  });
+}
+
 /** One at a time; those who wait get it in the order of their coming. */
 export class Lock {
   #held = false;

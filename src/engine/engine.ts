@@ -47,6 +47,9 @@ export class Engine {
   #device: Device | null = null;
   /** Reads of pages under way, by block: two requests that want one page share one read. */
   readonly #loads = new Map<number, Promise<void>>();
+  readonly #writes = new Set<Promise<void>>();
+  /** Told why a page was not written back: the next checkpoint would name what is not there. */
+  onFailedWrite: (error: unknown) => void = () => {};
 
   constructor(module: WebAssembly.Module, sizes: EngineSizes) {
     const slots = Math.ceil(sizes.cache / SLOT_BYTES);
@@ -121,14 +124,14 @@ export class Engine {
     return this.#device;
   }
 
-  /** Whether pages are being read. */
-  get loading(): boolean {
-    return this.#loads.size > 0;
+  /** Whether pages are being read or written back. */
+  get busy(): boolean {
+    return this.#loads.size + this.#writes.size > 0;
   }
 
-  /** Answers when no page is being read. */
-  async loaded(): Promise<void> {
-    while (this.#loads.size > 0) await Promise.allSettled(this.#loads.values());
+  /** Answers when no page is being read or written back. */
+  async idle(): Promise<void> {
+    while (this.busy) await Promise.allSettled([...this.#loads.values(), ...this.#writes]);
   }
 
   /**
@@ -183,12 +186,28 @@ export class Engine {
 
   #writeBack(): undefined | Promise<void> {
     const page = this.ioAddress;
-    const writing = this.device.write(this.u8, page, this.ioLength, this.ioOffset);
+    let writing: ReturnType<Device["write"]>;
+    try {
+      writing = this.device.write(this.u8, page, this.ioLength, this.ioOffset);
+    } catch (error) {
+      this.onFailedWrite(error);
+      throw error;
+    }
     if (!writing) {
       this.x.cacheWritten(page);
       return;
     }
-    return writing.then(() => this.x.cacheWritten(page));
+    const written = writing
+      .then(
+        () => this.x.cacheWritten(page),
+        (error) => {
+          this.onFailedWrite(error);
+          throw error;
+        },
+      )
+      .finally(() => this.#writes.delete(written));
+    this.#writes.add(written);
+    return written;
   }
 
   #grow(): undefined {

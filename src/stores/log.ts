@@ -15,6 +15,11 @@ import { Lock, runNow, Signal, settle, type Task } from "../task.ts";
 import type { Visit } from "./store.ts";
 import { Visits } from "./visits.ts";
 
+/** Kinds of work that others wait for; each does what the ones before it do. */
+const COMMITS = 0;
+const CHECKPOINTS = 1;
+const TRIMS = 2;
+
 export class Log {
   readonly visits = new Visits();
   commits = 0;
@@ -24,7 +29,8 @@ export class Log {
   readonly #engine: Engine;
   readonly #lock = new Lock();
   #started = 0;
-  #finished = 0;
+  /** The last that has ended of each kind and those above it, by its number. */
+  readonly #finished = [0, 0, 0];
   #paused: Signal | null = null;
   #releasing: Promise<void> | null = null;
   /** Data was written that no flush has reached. */
@@ -32,6 +38,7 @@ export class Log {
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    engine.onFailedWrite = (error) => this.fail(error);
   }
 
   get paused(): boolean {
@@ -51,12 +58,24 @@ export class Log {
 
   /** All changes and data so far are durable when it ends. */
   commit(visit: Visit | null): Task<void> {
-    return this.#alone(visit, () => this.#commitNow());
+    return this.#alone(visit, COMMITS, () => this.#commitNow());
   }
 
   /** As `commit`, with the tree itself written, and the journal empty afterwards. */
   checkpoint(visit: Visit | null, trim: boolean): Task<void> {
-    return this.#alone(visit, () => this.#checkpointNow(trim));
+    const kind = trim ? TRIMS : CHECKPOINTS;
+    return this.#alone(visit, kind, () => this.#checkpointNow(trim));
+  }
+
+  /** Work during which nothing is committed and no place is freed: the metadata stays as it is. */
+  *still<T>(work: Task<T>): Task<T> {
+    yield* this.#lock.acquire();
+    try {
+      while (this.#releasing) yield this.#releasing;
+      return yield* work;
+    } finally {
+      this.#lock.release();
+    }
   }
 
   /** Waits until the places that the last commit freed can be used. */
@@ -70,18 +89,21 @@ export class Log {
     }
   }
 
-  /** Runs `work` under the lock, unless one that began after this call has ended meanwhile. */
-  *#alone(visit: Visit | null, work: () => Task<void>): Task<void> {
+  /**
+   * Runs `work` under the lock, unless one that does as much and began after this call has ended
+   * meanwhile.
+   */
+  *#alone(visit: Visit | null, kind: number, work: () => Task<void>): Task<void> {
     const wanted = this.#started + 1;
     if (visit) this.visits.leave(visit);
     try {
       yield* this.#lock.acquire();
       try {
-        if (this.#finished >= wanted) return;
+        if (this.#finished[kind]! >= wanted) return;
         this.assertSound();
         const started = ++this.#started;
         yield* work();
-        this.#finished = started;
+        this.#finished.fill(started, 0, kind + 1);
       } catch (error) {
         this.fail(error);
         throw error;
@@ -112,6 +134,7 @@ export class Log {
     }
     if (sealed === 0) {
       if (this.dirty) yield* this.#flush();
+      if (engine.u64At(engine.constant("HELD_CHUNKS")) > 0) this.#release();
       return;
     }
     const { ioAddress, ioLength, ioOffset } = engine;
@@ -157,7 +180,8 @@ export class Log {
     this.#paused = new Signal();
     try {
       yield* this.visits.drained();
-      if (engine.loading) yield engine.loaded();
+      if (engine.busy) yield engine.idle();
+      this.assertSound();
       engine.x.checkpointBegin(trim);
       yield* this.#writeAll();
       yield* this.#flush();

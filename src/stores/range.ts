@@ -151,8 +151,9 @@ export class RangeStore implements ExceptionStore {
     }
     const spare = this.engine.state("META_FREE") + this.engine.state("META_PENDING");
     if (spare >= this.engine.x.trimFloor()) {
+      const used = this.#super.u64("SUPER_USED");
       yield* this.log.checkpoint(visit, true);
-      return;
+      if (this.#super.u64("SUPER_USED") < used) return;
     }
     throw new MultisnapError(
       "NoSpace",
@@ -290,6 +291,10 @@ export class RangeStore implements ExceptionStore {
 
   commit(visit: Visit | null): Task<void> {
     return this.log.commit(visit);
+  }
+
+  still<T>(work: Task<T>): Task<T> {
+    return this.log.still(work);
   }
 
   checkpoint(trim: boolean): Task<void> {

@@ -166,6 +166,8 @@ export interface ExceptionStore {
 
   /** All changes so far are durable when it ends, and all data written before it began. */
   commit(visit: Visit | null): Task<void>;
+  /** Runs `work` while nothing is committed: commits wait. */
+  still<T>(work: Task<T>): Task<T>;
   /** Whether there are changes that a commit would write. */
   readonly uncommitted: boolean;
   /**

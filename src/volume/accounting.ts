@@ -4,7 +4,7 @@
  */
 
 import type { ViewRecord } from "../stores/store.ts";
-import type { Task } from "../task.ts";
+import { endIfAborted, type Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import type { ProgressOptions, SnapshotUsage } from "./types.ts";
 import { type Entry, HOLE, SHARED, walkTree } from "./walk.ts";
@@ -59,7 +59,7 @@ export function* snapshotUsage(core: Core, options: ProgressOptions): Task<Snaps
   };
 
   yield* walkTree(core.store.facts, (node) => {
-    options.signal?.throwIfAborted();
+    endIfAborted(options.signal);
     for (const entry of node.entries) {
       const head = column[0];
       if (head && head.first !== entry.first) {

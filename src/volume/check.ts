@@ -5,12 +5,14 @@
  * as they are read.
  */
 import { MultisnapError } from "../errors.ts";
-import type { Task } from "../task.ts";
+import { endIfAborted, type Task, turn } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import type { CheckProblem, CheckReport, ProgressOptions } from "./types.ts";
 import { type Entry, HOLE, type Node, SHARED, walkTree } from "./walk.ts";
 
 const PROBLEMS_MAX = 1000;
+/** Groups of the space map that are looked at before others may come. */
+const TURN_GROUPS = 16;
 
 class Bits {
   readonly #words: Uint8Array;
@@ -54,7 +56,7 @@ class Checker {
     this.#used = new Bits(this.#top);
     const total = core.store.usage().exceptions;
     this.#progress = (done) => {
-      options.signal?.throwIfAborted();
+      endIfAborted(options.signal);
       options.progress?.(done, total);
     };
   }
@@ -179,7 +181,9 @@ class Checker {
       }
     }
     let extra = 0;
+    let groups = 0;
     for (let at = 0; at < this.#top; ) {
+      if (++groups % TURN_GROUPS === 0) yield turn();
       const group = yield* store.facts.readGroup(at);
       const end = Math.min(this.#top, group.first + group.count);
       for (; at < end; at++) {

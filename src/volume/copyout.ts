@@ -7,7 +7,7 @@ import { PENDING_COPY, RUN_COPY } from "../engine/status.ts";
 import type { Visit } from "../stores/store.ts";
 import { run, settle, type Task } from "../task.ts";
 import { type Core, ORIGIN, PENDS_MAX } from "./core.ts";
-import { giveBack, type Target } from "./write.ts";
+import { giveUp, setNamed, type Target } from "./write.ts";
 
 const PLAN_CHUNKS = 65536;
 /** Spans that one pass copies; the next pass finds the rest (I7). */
@@ -80,7 +80,6 @@ export class OriginWriter {
   *#copyOut(spans: Span[], visit: Visit, mayWait: boolean): Task<void> {
     const core = this.#core;
     const slots: number[] = [];
-    core.changes++;
     try {
       for (const span of spans) {
         slots.push(core.pend(span.chunk, span.count, ORIGIN, PENDING_COPY, 0));
@@ -164,15 +163,13 @@ export class OriginWriter {
     }
     const place = store.allocated();
     const slot = core.pend(first, count, ORIGIN, PENDING_COPY, place);
+    const target = { place, count, slot, named: 0 };
     try {
-      try {
-        yield* settle(store.device.write(store.memory, address, count * chunk, place * chunk));
-        store.touched();
-      } catch (error) {
-        yield* giveBack(store, place, count, visit);
-        throw error;
-      }
-      yield* this.#enter(first, count, { place, slot }, visit);
+      yield* settle(store.device.write(store.memory, address, count * chunk, place * chunk));
+      store.touched();
+      yield* this.#enter(first, count, target, visit);
+    } catch (error) {
+      yield* giveUp(store, target, error, visit);
     } finally {
       core.unpend(slot);
     }
@@ -180,7 +177,8 @@ export class OriginWriter {
   }
 
   *#enter(first: number, count: number, target: Target | null, visit: Visit): Task<void> {
-    const { store } = this.#core;
+    const core = this.#core;
+    const { store } = core;
     const place = target?.place ?? 0;
     let done = 0;
     while (done < count) {
@@ -191,8 +189,9 @@ export class OriginWriter {
         continue;
       }
       done += step;
+      core.changes++;
       // A step that answers 0 has named the first place that is left, but not for all its views.
-      if (target) store.pendingNamed(target.slot, step === 0 ? done + 1 : done);
+      if (target) setNamed(store, target, step === 0 ? done + 1 : done);
     }
   }
 }

@@ -2,7 +2,7 @@
  * Gives the space of deleted snapshots back, in slices between requests: a walk over the tree for
  * all that are deleted when it begins.
  */
-import { run, settle, type Task } from "../task.ts";
+import { endIfAborted, run, settle, type Task, turn } from "../task.ts";
 import type { Core } from "./core.ts";
 import type { ProgressOptions } from "./types.ts";
 
@@ -67,7 +67,7 @@ export class Reclaimer {
     const { store } = this.#core;
     const total = store.usage().reclaiming;
     while (store.usage().reclaiming > 0 && !this.#stopped) {
-      options.signal?.throwIfAborted();
+      endIfAborted(options.signal);
       if (store.failure) throw store.failure;
       options.progress?.(total - Math.min(total, store.usage().reclaiming), total);
       if (!(await run(this.#guard(this.#core.writing(this.#slice()))))) break;
@@ -94,15 +94,4 @@ export class Reclaimer {
     this.#stopped = true;
     if (this.#running) yield* settle(this.#running.catch(() => {}));
   }
-}
-
-/**
- * Lets other work come first. `setImmediate` keeps its order among other work, so a seeded run
- * stays the same (I11).
- */
-function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    if (typeof setImmediate === "function") setImmediate(resolve);
-    else setTimeout(resolve, 0);
-  });
 }

@@ -3,7 +3,7 @@
  * chunk that lies where it may be read or written at once, and hands everything else to the tasks.
  */
 import type { Device } from "../devices/device.ts";
-import { RUN_PRIVATE, RUN_SHARED } from "../engine/status.ts";
+import { RUN_PRIVATE, RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
 import { MultisnapError } from "../errors.ts";
 import type { ViewRecord } from "../stores/store.ts";
 import { inFlight, run, runNow, runSync, type Task } from "../task.ts";
@@ -143,13 +143,13 @@ export class DiskView implements View {
   }
 
   /**
-   * Overwrites within one chunk that is this view's own, or writes one whole chunk. False: take the
-   * long way.
+   * A write within one chunk: over what is this view's own, or to a new place. False: take the long
+   * way.
    */
   #writeNow(offset: number, source: Uint8Array): boolean {
     const { core } = this.volume;
     const { length } = source;
-    if (!core.quiet || core.origin) return false;
+    if (!core.quiet || core.origin || length === 0) return false;
     const chunk = Math.floor(offset / this.#chunk);
     const within = offset - chunk * this.#chunk;
     if (within + length > this.#chunk) return false;
@@ -159,18 +159,25 @@ export class DiskView implements View {
       store.device.write(source, 0, length, store.runPlace(0) * this.#chunk + within);
       store.touched();
     } else {
-      if (length !== this.#chunk || store.allocate(1) !== 1) return false;
-      if (!this.#writePlace(chunk, source, store.allocated())) return true;
+      const old = store.runKind(0) === RUN_SHARED ? store.runPlace(0) : -1;
+      const isUnder = store.runKind(0) === RUN_UNMAPPED && core.base !== null;
+      if ((isUnder && length < this.#chunk) || store.allocate(1) !== 1) return false;
+      this.#writePlace(chunk, within, source, store.allocated(), old);
     }
     this.#countWrite(length);
     return true;
   }
 
-  /** One whole chunk to a new place. */
-  #writePlace(chunk: number, source: Uint8Array, place: number): boolean {
+  /** One chunk to a new place; what `source` leaves of it is at the `old` one, or zeros (-1). */
+  #writePlace(chunk: number, within: number, source: Uint8Array, place: number, old: number): void {
     const { store } = this.volume.core;
     try {
-      store.device.write(source, 0, source.length, place * this.#chunk);
+      if (source.length === this.#chunk) {
+        store.device.write(source, 0, source.length, place * this.#chunk);
+      } else {
+        const slot = this.#patched(within, source, old);
+        store.device.write(store.memory, slot, this.#chunk, place * this.#chunk);
+      }
       store.touched();
     } catch (error) {
       runSync(giveBack(store, place, 1, null), "writeSync");
@@ -179,7 +186,24 @@ export class DiskView implements View {
     if (store.map(this.id, chunk, 1, place, false) !== 1) {
       runSync(this.volume.finishMap(this.id, chunk, place), "writeSync");
     }
-    return true;
+  }
+
+  /**
+   * The chunk at `old` with `source` over it, in engine memory: where. No request is in flight, so
+   * the first copy slot is free.
+   */
+  #patched(within: number, source: Uint8Array, old: number): number {
+    const { store, counters } = this.volume.core;
+    const { memory, copies: slot } = store;
+    const end = within + source.length;
+    const from = old * this.#chunk;
+    counters.copies++;
+    counters.bytesCopied += this.#chunk;
+    if (old < 0) memory.fill(0, slot, slot + this.#chunk);
+    else if (within === 0) store.device.read(memory, slot + end, this.#chunk - end, from + end);
+    else store.device.read(memory, slot, end < this.#chunk ? this.#chunk : within, from);
+    memory.set(source, slot + within);
+    return slot;
   }
 
   // ---- the long way

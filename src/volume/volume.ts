@@ -2,6 +2,7 @@
  * One virtual disk: its views, what happens to all of them at once (snapshot, delete, flush,
  * close), and the reclaim that runs behind.
  */
+import { PENDING_COPY } from "../engine/status.ts";
 import { MultisnapError } from "../errors.ts";
 import type { Visit } from "../stores/store.ts";
 import { Lock, run, settle, type Task } from "../task.ts";
@@ -25,7 +26,7 @@ import type {
   Volume,
 } from "./types.ts";
 import { checkInside, DiskView } from "./view.ts";
-import { mapAll, Writer } from "./write.ts";
+import { giveUp, mapAll, Writer } from "./write.ts";
 
 export class DiskVolume implements Volume {
   readonly core: Core;
@@ -131,10 +132,16 @@ export class DiskVolume implements Volume {
     for (const id of ids) {
       if (!store.view(id)) throw new MultisnapError("NotFound", "the snapshot has been deleted");
     }
-    for (const id of ids) {
-      yield* this.#change(() => store.deleteSnapshot(id));
+    try {
+      for (const id of ids) {
+        yield* this.#change(() => store.deleteSnapshot(id));
+        core.changes++;
+      }
+    } catch (error) {
+      // Some may be deleted already: no write may run before that is durable.
+      if (error instanceof MultisnapError && !store.failure) yield* this.#flushTask();
+      throw error;
     }
-    core.changes++;
     yield* this.#flushTask();
   }
 
@@ -267,12 +274,18 @@ export class DiskVolume implements Volume {
 
   snapshotUsage(options: ProgressOptions = {}): Promise<SnapshotUsage[]> {
     this.core.assertOpen();
-    return run(this.guard(snapshotUsage(this.core, options)));
+    return this.#atRest(() => snapshotUsage(this.core, options));
   }
 
   check(options: ProgressOptions = {}): Promise<CheckReport> {
     this.core.assertOpen();
-    return run(this.guard(this.core.between(() => checkStore(this.core, options), true)));
+    return this.#atRest(() => checkStore(this.core, options));
+  }
+
+  /** Work that reads the tree and lets others in: reads go on, changes and commits wait. */
+  #atRest<T>(work: () => Task<T>): Promise<T> {
+    const { core } = this;
+    return run(this.guard(core.between(() => core.store.still(work()), true)));
   }
 
   // ---- for views
@@ -298,9 +311,12 @@ export class DiskVolume implements Volume {
   *finishMap(view: number, chunk: number, place: number): Task<void> {
     const { core } = this;
     const visit: Visit = core.store.enter();
-    const slot = core.pend(chunk, 1, view, 1, place);
+    const slot = core.pend(chunk, 1, view, PENDING_COPY, place);
+    const target = { place, count: 1, slot, named: 0 };
     try {
-      yield* this.guard(mapAll(core, view, chunk, 1, { place, slot }, visit));
+      yield* this.guard(mapAll(core, view, chunk, 1, target, visit));
+    } catch (error) {
+      yield* giveUp(core.store, target, error, visit);
     } finally {
       core.unpend(slot);
       core.store.leave(visit);

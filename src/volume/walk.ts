@@ -4,7 +4,7 @@
  */
 
 import type { StoreFacts } from "../stores/store.ts";
-import type { Task } from "../task.ts";
+import { type Task, turn } from "../task.ts";
 
 /**
  * A column's share of one entry: chunks `first` .. `first + count - 1` of the views in (after, to]
@@ -34,6 +34,8 @@ export const SHARED = 1;
 export const HOLE = 2;
 
 const HEADER = 64;
+/** Nodes that are visited before others may come: some milliseconds. */
+const TURN_NODES = 16;
 
 /** A tree node from its bytes. */
 export function parseNode(bytes: Uint8Array): Node {
@@ -77,8 +79,8 @@ function u48(view: DataView, at: number): number {
 }
 
 /**
- * Calls `visit` with every node, parents before children, left to right. Answers when all have been
- * visited.
+ * Calls `visit` with every node, parents before children, left to right; lets other work in now and
+ * then, which must not change the tree. Answers when all have been visited.
  */
 export function* walkTree(
   facts: StoreFacts,
@@ -90,6 +92,7 @@ export function* walkTree(
   const first = parseNode(yield* facts.readBlock(root));
   visit(first, 0, null);
   path.push({ node: first, next: 0 });
+  let nodes = 0;
   while (path.length > 0) {
     const top = path[path.length - 1]!;
     if (top.node.level === 0 || top.next === top.node.children.length) {
@@ -97,6 +100,7 @@ export function* walkTree(
       continue;
     }
     const index = top.next++;
+    if (++nodes % TURN_NODES === 0) yield turn();
     const child = parseNode(yield* facts.readBlock(top.node.children[index]!));
     visit(child, path.length, top.node.keys[index]!);
     path.push({ node: child, next: 0 });

@@ -10,6 +10,7 @@ import {
   RUN_SHARED,
   RUN_UNMAPPED,
 } from "../engine/status.ts";
+import { MultisnapError } from "../errors.ts";
 import type { ExceptionStore, Visit } from "../stores/store.ts";
 import { settle, type Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
@@ -86,17 +87,15 @@ export class Writer {
   *#remap(piece: Piece, bytes: Uint8Array, start: number, visit: Visit): Task<void> {
     const core = this.#core;
     const { store } = core;
-    const slot = core.pend(piece.first, piece.count, piece.view, PENDING_COPY, piece.place);
+    const { view, first, count, place } = piece;
+    const slot = core.pend(first, count, view, PENDING_COPY, place);
+    const target = { place, count, slot, named: 0 };
     try {
-      try {
-        yield* this.#put(piece, bytes, start, visit);
-        store.touched();
-      } catch (error) {
-        yield* giveBack(store, piece.place, piece.count, visit);
-        throw error;
-      }
-      const target = { place: piece.place, slot };
-      yield* mapAll(core, piece.view, piece.first, piece.count, target, visit);
+      yield* this.#put(piece, bytes, start, visit);
+      store.touched();
+      yield* mapAll(core, view, first, count, target, visit);
+    } catch (error) {
+      yield* giveUp(store, target, error, visit);
     } finally {
       core.unpend(slot);
     }
@@ -184,7 +183,12 @@ export class Writer {
           yield* core.conflict(visit);
           continue;
         }
-        yield* mapAll(core, view, first, part, null, visit);
+        const slot = core.pend(first, part, view, PENDING_COPY, 0);
+        try {
+          yield* mapAll(core, view, first, part, null, visit);
+        } finally {
+          core.unpend(slot);
+        }
         first += part;
         count -= part;
       }
@@ -222,8 +226,32 @@ export function* giveBack(
 
 /** Places that a copy in flight has taken, and its slot in the table. */
 export interface Target {
-  place: number;
-  slot: number;
+  readonly place: number;
+  readonly count: number;
+  readonly slot: number;
+  /** So many of the places, from the first on, are named by entries. */
+  named: number;
+}
+
+export function setNamed(store: ExceptionStore, target: Target, count: number): void {
+  target.named = count;
+  store.pendingNamed(target.slot, count);
+}
+
+/**
+ * Ends a copy with the error that it met: places that no entry names yet are given back. Nothing is
+ * changed any more after a trap of the engine (no error of ours), or once the store has failed.
+ */
+export function* giveUp(
+  store: ExceptionStore,
+  { place, count, named }: Target,
+  error: unknown,
+  visit: Visit | null,
+): Task<never> {
+  if (error instanceof MultisnapError && !store.failure && named < count) {
+    yield* giveBack(store, place + named, count - named, visit);
+  }
+  throw error;
 }
 
 /** Enters chunks into the tree, as many steps as it takes. Without a target they become a hole. */
@@ -237,7 +265,6 @@ export function* mapAll(
 ): Task<void> {
   const { store } = core;
   const place = target?.place ?? 0;
-  if (core.origin && view !== ORIGIN) core.changes++;
   let done = 0;
   while (done < count) {
     yield* store.gate(visit);
@@ -247,6 +274,8 @@ export function* mapAll(
       continue;
     }
     done += step;
-    if (target) store.pendingNamed(target.slot, done);
+    // Not before: a flush that passes a step that waits would settle what it does not have.
+    if (core.origin && view !== ORIGIN) core.changes++;
+    if (target) setNamed(store, target, done);
   }
 }

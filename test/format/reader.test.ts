@@ -155,6 +155,30 @@ test("a tree of several levels, and a journal of many records", async () => {
   mustAgree(opened, fixture.volume, await seenBy(fixture.volume));
 });
 
+test("a copy into a wide column, one gap an operation, and new data behind it", async () => {
+  const random = new Random(5);
+  const fixture = await Fixture.make(open, { mode: "attached", size: 8 * 4096 });
+  const { volume } = fixture;
+  for (let i = 0; i < 400; i++) {
+    await volume.snapshot(`${i}`);
+    await volume.origin.write(0, random.bytes(4096));
+  }
+  for (let i = 0; i < 4; i++) {
+    await volume.snapshot(`gap ${i}`);
+    await (await volume.snapshot(`own ${i}`)).write(0, random.bytes(4096));
+  }
+  await volume.origin.write(0, random.bytes(4096));
+  await volume.get("gap 0").write(0, random.bytes(4096));
+  await volume.get("gap 3").write(4096, random.bytes(7 * 4096));
+  await volume.flush();
+  const crashed = new StoreReader(bytesOf(fixture.store), bytesOf(fixture.under));
+  assert.ok(crashed.records > 0);
+  mustAgree(crashed, volume, await seenBy(volume));
+  await volume.close();
+  const closed = new StoreReader(bytesOf(fixture.store), bytesOf(fixture.under));
+  mustAgree(closed, volume, await seenBy(await fixture.reopen()));
+});
+
 test("the reader refuses what is not as it was written", async () => {
   const fixture = await Fixture.make(open, { mode: "inline", size: 2 ** 20 });
   await fixture.volume.origin.write(0, new Uint8Array(8192).fill(1));

@@ -202,12 +202,9 @@ export class StoreReader {
   #apply({ kind, flags, count, view, chunk, place, created, name }: Operation): void {
     must(kind >= 1 && kind <= 9, `operation ${kind}`);
     if (kind === 1 || kind === 2) {
-      const snapshots = this.views.filter((one) => one.isLive && one.id !== ORIGIN);
-      for (const { places } of kind === 1 ? [this.view(view)] : snapshots) {
-        for (let i = 0; i < count; i++) {
-          if (kind === 2 && places.has(chunk + i)) continue;
-          places.set(chunk + i, flags & 2 ? HOLE : place + i);
-        }
+      for (let i = 0; i < count; i++) {
+        const views = kind === 1 ? [this.view(view)] : this.#without(chunk + i, (flags & 4) !== 0);
+        for (const { places } of views) places.set(chunk + i, flags & 2 ? HOLE : place + i);
       }
     }
     if (kind === 3) {
@@ -219,5 +216,15 @@ export class StoreReader {
     }
     if (kind === 4) this.view(view).isLive = false;
     if (kind === 5) this.view(view).name = name;
+  }
+
+  /** Live snapshots without an entry for a chunk: all, or those of the lowest gap. */
+  #without(chunk: number, lowest: boolean): ReadView[] {
+    const snapshots = this.views.filter((one) => one.isLive && one.id !== ORIGIN);
+    const isOpen = ({ places }: ReadView) => !places.has(chunk);
+    if (!lowest) return snapshots.filter(isOpen);
+    const above = snapshots.slice(Math.max(0, snapshots.findIndex(isOpen)));
+    const end = above.findIndex((one) => !isOpen(one));
+    return end < 0 ? above : above.slice(0, end);
   }
 }

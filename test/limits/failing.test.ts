@@ -120,5 +120,29 @@ for (const subject of subjects) {
     }
   }
 
+  test("a metadata block that could not be written back makes the volume read-only", async () => {
+    const chunks = 100_000;
+    for (const nth of [1, 4, 7]) {
+      const [failing, random] = [new Failing(), new Random(nth)];
+      const fixture = await Fixture.make(subject.open, {
+        mode: "base",
+        size: chunks * CHUNK,
+        image: new Uint8Array(0),
+        wrap: (device, role) => (role === "store" ? failing.device(device) : device),
+      });
+      const { volume } = fixture;
+      const trim = () => volume.origin.trim(2 * random.below(chunks / 2) * CHUNK, CHUNK);
+      for (let i = 0; i < chunks / 2; i++) await trim();
+      // Nothing but metadata is written.
+      failing.fail("write", nth, 1);
+      while (failing.failed === 0) await errorOf(trim());
+      assert.is(volume.readOnly, true);
+      await errorOf(volume.close());
+      await fixture.reopen();
+      await mustBeClean(fixture.volume);
+      await fixture.volume.close();
+    }
+  });
+
   test.run();
 }
