@@ -11,6 +11,7 @@ export type {
   CheckReport,
   Counters,
   CreateOptions,
+  Extent,
   OpenOptions,
   ProgressOptions,
   SnapshotOptions,

@@ -55,9 +55,14 @@ async function importImage(
   let offset = 0;
   for await (const piece of source.pieces(signal)) {
     if (offset + piece.length > origin.size) throw tooLarge(origin, null);
-    for (const { start, end, zero } of runs(piece)) {
-      if (zero) await origin.writeZeroes(offset + start, end - start);
-      else await origin.write(offset + start, piece.subarray(start, end));
+    // Side by side: through a server, one after the other would be a way there and back for each.
+    const requests = [...runs(piece)].map(({ start, end, zero }) =>
+      zero
+        ? origin.writeZeroes(offset + start, end - start)
+        : origin.write(offset + start, piece.subarray(start, end)),
+    );
+    for (const end of await Promise.allSettled(requests)) {
+      if (end.status === "rejected") throw end.reason;
     }
     offset += piece.length;
     progress.at(offset);

@@ -11,7 +11,7 @@ export async function interruptible<T>(body: (signal: AbortSignal) => Promise<T>
   const controller = new AbortController();
   const abort = () => {
     for (const name of SIGNALS) process.off(name, abort);
-    controller.abort();
+    controller.abort(interrupted("working"));
   };
   for (const name of SIGNALS) process.on(name, abort);
   try {

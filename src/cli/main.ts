@@ -12,6 +12,7 @@ import { addList } from "./list.ts";
 import { oneLine, writeError } from "./output.ts";
 import { addRead } from "./read.ts";
 import { addRename } from "./rename.ts";
+import { addServe } from "./serve.ts";
 import { addSnapshot } from "./snapshot.ts";
 import { addStatus } from "./status.ts";
 import { addWrite } from "./write.ts";
@@ -62,6 +63,7 @@ function build(): Command {
   addDelete(program);
   addStatus(program);
   addCheck(program);
+  addServe(program);
   return program;
 }
 

@@ -1,5 +1,10 @@
-/** Opens the volume that a command works on, with the origin or base that the store remembers. */
+/**
+ * Gives a command the volume that it works on: through the process that serves the store, or from
+ * the store's files, with the origin or base that it remembers.
+ */
 import fs from "node:fs";
+import { connectControl } from "../control/client.ts";
+import type { RemoteVolume } from "../control/remote-volume.ts";
 import type { Device } from "../devices/device.ts";
 import { fileDevice } from "../devices/file.ts";
 import { MultisnapError } from "../errors.ts";
@@ -14,34 +19,60 @@ export interface StoreOptions extends OutputOptions {
   base?: string;
 }
 
-/** Opens, runs `body`, closes. What `body` throws counts more than what closing throws. */
+type OpenOptions = StoreOptions & { readOnly?: boolean };
+/** `files`: paths of all that the volume stands on. */
+type Body<T> = (volume: Volume, files: string[]) => Promise<T>;
+
+/**
+ * Opens or connects, runs `body`, closes. What `body` throws counts more than what closing throws.
+ */
 export async function withVolume<T>(
   store: string,
-  options: StoreOptions & { readOnly?: boolean },
-  body: (volume: Volume, files: string[]) => Promise<T>,
+  options: OpenOptions,
+  body: Body<T>,
 ): Promise<T> {
-  const devices: Device[] = [];
-  const open = async (path: string, readOnly: boolean) => {
-    const device = await fileDevice(path, { create: false, readOnly });
-    devices.push(device);
-    return device;
-  };
+  const served = await connectControl(store);
+  if (served) return withServed(served, store, options, body);
+  let files: Files;
   try {
-    const readOnly = options.readOnly ?? false;
-    const device = await open(store, readOnly);
-    const paths = await rememberedPaths(device, options);
-    const volume = await openVolume({
-      store: device,
-      origin: paths.origin === null ? undefined : await open(paths.origin, readOnly),
-      base: paths.base === null ? undefined : await open(paths.base, true),
-      readOnly,
-    });
+    files = await openFiles(store, options);
+  } catch (error) {
+    // Who serves the store may have come between our two looks, and has the files now.
+    const late = isBusy(error) ? await connectControl(store) : null;
+    if (!late) throw error;
+    return withServed(late, store, options, body);
+  }
+  return withOpen(files, options, body);
+}
+
+/** The same, but never through another process: for a command that serves the store itself. */
+export async function withFiles<T>(store: string, options: OpenOptions, body: Body<T>): Promise<T> {
+  return withOpen(await openFiles(store, options), options, body);
+}
+
+async function withServed<T>(
+  volume: RemoteVolume,
+  store: string,
+  options: OpenOptions,
+  body: Body<T>,
+): Promise<T> {
+  try {
+    for (const path of [options.origin, options.base]) {
+      if (path !== undefined) demandOwnFile(path, store, volume.files);
+    }
+    return await body(volume, volume.files);
+  } finally {
+    await volume.close();
+  }
+}
+
+async function withOpen<T>(files: Files, options: OpenOptions, body: Body<T>): Promise<T> {
+  const { readOnly = false } = options;
+  try {
+    const volume = await openVolume({ ...files, readOnly });
     let result: T;
     try {
-      result = await body(
-        volume,
-        devices.map(({ name }) => name),
-      );
+      result = await body(volume, namesOf(files));
     } catch (error) {
       await volume.close().catch(() => {});
       throw error;
@@ -49,8 +80,44 @@ export async function withVolume<T>(
     await volume.close();
     return result;
   } finally {
-    for (const device of devices) await device.close();
+    await closeFiles(files);
   }
+}
+
+interface Files {
+  store: Device;
+  origin?: Device;
+  base?: Device;
+}
+
+function devicesOf({ store, origin, base }: Files): Device[] {
+  return [store, origin, base].filter((device) => device !== undefined);
+}
+
+function namesOf(files: Files): string[] {
+  return devicesOf(files).map(({ name }) => name);
+}
+
+async function closeFiles(files: Files): Promise<void> {
+  for (const device of devicesOf(files)) await device.close();
+}
+
+async function openFiles(store: string, options: OpenOptions): Promise<Files> {
+  const { readOnly = false } = options;
+  const files: Files = { store: await fileDevice(store, { create: false, readOnly }) };
+  try {
+    const { origin, base } = await rememberedPaths(files.store, options);
+    if (origin !== null) files.origin = await fileDevice(origin, { create: false, readOnly });
+    if (base !== null) files.base = await fileDevice(base, { create: false, readOnly: true });
+    return files;
+  } catch (error) {
+    await closeFiles(files);
+    throw error;
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof MultisnapError && error.code === "Busy";
 }
 
 async function rememberedPaths(
@@ -74,11 +141,25 @@ async function rememberedPaths(
 
 /** `Invalid` where `path` is one of the files of an open volume, under whatever name. */
 export function refuseOwnFiles(path: string, files: string[]): void {
+  const file = sameFile(path, files);
+  if (file === null) return;
+  throw new MultisnapError("Invalid", `${path}: is ${file}, a part of the volume itself`);
+}
+
+/** `Invalid` where a command names another origin or base than the one that is served. */
+function demandOwnFile(path: string, store: string, files: string[]): void {
+  if (sameFile(path, files) !== null) return;
+  const found = "is served by another process, which has not opened this file";
+  throw new MultisnapError("Invalid", `${path}: ${store} ${found}: leave the option out`);
+}
+
+/** Which of `files` is the file at `path`. */
+function sameFile(path: string, files: string[]): string | null {
   const found = fs.statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return;
-  for (const file of files) {
+  if (found === undefined) return null;
+  const same = files.find((file) => {
     const own = fs.statSync(file, { throwIfNoEntry: false });
-    if (own === undefined || own.dev !== found.dev || own.ino !== found.ino) continue;
-    throw new MultisnapError("Invalid", `${path}: is ${file}, a part of the volume itself`);
-  }
+    return own !== undefined && own.dev === found.dev && own.ino === found.ino;
+  });
+  return same ?? null;
 }

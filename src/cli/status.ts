@@ -1,6 +1,7 @@
 /** `status STORE`: sizes, space, kind, error state. */
 import type { Command } from "commander";
-import type { Status } from "../volume/types.ts";
+import type { ServedStatus } from "../control/remote-volume.ts";
+import type { Counters, Status } from "../volume/types.ts";
 import { addStoreCommand } from "./command.ts";
 import { type StoreOptions, withVolume } from "./open.ts";
 import { answer, oneLine } from "./output.ts";
@@ -27,7 +28,9 @@ export function addStatus(program: Command): void {
         const line = statusLine(status, ids);
         await answer(options, { dm: line }, line);
       } else {
-        await answer(options, status, table(rows(store, status)));
+        const server = serverOf(status);
+        const text = table([...rows(store, status), ...liveRows(status.counters, server)]);
+        await answer(options, { ...status, server }, text);
       }
     });
 }
@@ -51,6 +54,28 @@ function rows(store: string, status: Status): string[][] {
     ["  free", formatBytes(status.freeBytes)],
     ["state", status.error === null ? "good" : `read-only: ${oneLine(status.error)}`],
   ];
+}
+
+type Server = ServedStatus["server"] | null;
+
+/** What is counted where the store is served; null where nobody serves it. */
+function serverOf(status: Status | ServedStatus): Server {
+  return "server" in status ? status.server : null;
+}
+
+function liveRows(counters: Counters, server: Server): string[][] {
+  if (server === null) return [];
+  return [["served", ""], ...countRows(server), ["since opened", ""], ...countRows(counters)];
+}
+
+/** `{ bytesRead: 4096, latency: { p50: 7 } }` as rows `bytes read` and `latency p50`. */
+function countRows(counts: object, before = ""): string[][] {
+  return Object.entries(counts).flatMap(([key, value]) => {
+    const words = before + key.replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+    if (typeof value === "object" && value !== null) return countRows(value, `${words} `);
+    const isBytes = /bytes/i.test(key) && typeof value === "number";
+    return [[`  ${oneLine(words)}`, isBytes ? formatBytes(value) : oneLine(String(value))]];
+  });
 }
 
 function origin({ originMode, originPath, basePath }: Status): string {

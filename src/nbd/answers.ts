@@ -2,6 +2,7 @@
  * Answers to requests, in the form that the client has chosen (simple or structured), and the count
  * of them. Each request that was taken up comes here once.
  */
+import type { Buffer } from "node:buffer";
 import { monotonic } from "../env.ts";
 import type { Live } from "./live.ts";
 import type { Outbox } from "./outbox.ts";
@@ -35,6 +36,11 @@ export class Answers {
 
   /** The data lies in the room asked for last. */
   data(request: Request): void {
+    // A chunk of data has data.
+    if (request.length === 0) {
+      this.done(request);
+      return;
+    }
     const at = this.#outbox.room(0);
     const bytes = this.#putHead(this.#outbox.buffer, at, request) + request.length;
     this.#live.bytesRead += request.length;
@@ -43,6 +49,11 @@ export class Answers {
 
   /** The data lies elsewhere; `taken` is called when the kernel has it. */
   dataBeside(request: Request, data: Uint8Array, taken: () => void): void {
+    if (data.length === 0) {
+      taken();
+      this.done(request);
+      return;
+    }
     const at = this.#outbox.room(this.#headBytes);
     this.#outbox.add(this.#putHead(this.#outbox.buffer, at, request), 0);
     this.#live.bytesRead += request.length;

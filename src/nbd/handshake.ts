@@ -2,6 +2,7 @@
  * The handshake: fixed newstyle, option by option, until the client has chosen an export or left.
  * Reads as a conversation; every option that is wrong is answered, and the conversation goes on.
  */
+import { Buffer } from "node:buffer";
 import type { TlsOptions } from "node:tls";
 import type { Volume } from "../volume/types.ts";
 import { type Context, findContext, listContexts } from "./contexts.ts";

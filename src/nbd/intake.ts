@@ -6,6 +6,7 @@
  * Invariants: the room that was given out last stays where it is until bytes have come into it; a
  * slab is not written again while a request uses bytes of it.
  */
+import { Buffer } from "node:buffer";
 import type { Pool } from "./pool.ts";
 
 /** More than a Unix socket holds at a time, by default. */

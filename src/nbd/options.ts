@@ -1,4 +1,5 @@
 /** Options of the handshake as bytes: what they ask, and what is answered. */
+import { Buffer } from "node:buffer";
 import type { Export } from "./exports.ts";
 import { exportFlags } from "./exports.ts";
 import {

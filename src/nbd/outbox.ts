@@ -5,6 +5,7 @@
  * Invariant: what a request holds of the budget (its cost) is given back when its reply is with the
  * kernel, not before.
  */
+import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { Pool } from "./pool.ts";
 

@@ -2,6 +2,8 @@
  * Buffers that are used again, by powers of two: a request of a megabyte would else touch 256 fresh
  * pages. Keeps at most `IDLE_BYTES_MAX` that nobody uses.
  */
+import { Buffer } from "node:buffer";
+
 const IDLE_BYTES_MAX = 32 * 2 ** 20;
 const SMALLEST_SHIFT = 12;
 

@@ -4,6 +4,7 @@
  * `onread`. Half the system calls, and no 64 KiB of garbage for each of them: 1.3 to 2 times the
  * requests. Elsewhere (TLS, other runtimes) bytes come in buffers of their own.
  */
+import type { Buffer } from "node:buffer";
 import net from "node:net";
 import type { Intake } from "./intake.ts";
 

@@ -1,6 +1,7 @@
 /**
  * Replies as bytes. Heads are written into a buffer that the caller has, so nothing is allocated.
  */
+import { Buffer } from "node:buffer";
 import { MultisnapError } from "../errors.ts";
 import type { State } from "./contexts.ts";
 import {

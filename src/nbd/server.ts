@@ -4,8 +4,10 @@
  * A connection is a conversation (handshake), then requests (transmission). Whatever one of them
  * does costs the others nothing: limits on time, number and bytes are here and in the budget.
  */
+
 import net from "node:net";
-import type { TlsOptions } from "node:tls";
+import { clearInterval, clearTimeout, setInterval, setTimeout } from "node:timers";
+import { createSecureContext, type TlsOptions } from "node:tls";
 import { monotonic } from "../env.ts";
 import { MultisnapError } from "../errors.ts";
 import { listenUnix } from "../sockets/unix.ts";
@@ -81,17 +83,17 @@ class Server implements NbdServer {
 
   constructor(volume: Volume, options: NbdServerOptions) {
     this.#options = options;
+    this.#handshake = {
+      volume,
+      readOnly: options.readOnly ?? false,
+      tls: options.tls ? tlsOptions(options.tls) : null,
+    };
     this.#common = {
       volume,
       pool: new Pool(),
       budget: new Budget(monotonic),
       flushes: new Flushes(volume),
       live: new Live(),
-    };
-    this.#handshake = {
-      volume,
-      readOnly: options.readOnly ?? false,
-      tls: options.tls ? tlsOptions(options.tls) : null,
     };
     this.#server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
       this.#accept(socket),
@@ -215,7 +217,14 @@ class Server implements NbdServer {
   }
 }
 
+/** Errors: `Invalid` for what are not certificates and the key of the first. */
 function tlsOptions({ cert, key, ca }: NonNullable<NbdServerOptions["tls"]>): TlsOptions {
+  try {
+    createSecureContext({ cert, key, ca });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new MultisnapError("Invalid", `TLS: certificate, key or CA: ${why}`, { cause });
+  }
   const isAsked = ca !== undefined;
   return { cert, key, ca, requestCert: isAsked, rejectUnauthorized: isAsked };
 }

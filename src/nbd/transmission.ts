@@ -8,7 +8,9 @@
  * Invariants: a request is taken up only when the budget has room for it (back-pressure: else the
  * socket is read no further); each one taken up is answered once, and its cost given back once.
  */
+import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import { monotonic } from "../env.ts";
 import type { Volume } from "../volume/types.ts";
 import { Answers } from "./answers.ts";

@@ -2,6 +2,7 @@
  * A socket as the handshake sees it: so many bytes, please; and here are some. Paused in between,
  * so that nothing piles up; can turn into a TLS connection halfway.
  */
+import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { createServer, type TlsOptions } from "node:tls";
 

@@ -55,6 +55,10 @@ export function addressOf(file: string): Address {
  * `NotFound`, `Io`.
  */
 export async function listenUnix(server: net.Server, file: string): Promise<() => void> {
+  // Where the folder is missing, bind would speak of permissions.
+  if (!fs.existsSync(path.dirname(file))) {
+    throw new MultisnapError("NotFound", `${file}: there is no such folder`);
+  }
   const address = addressOf(file);
   try {
     if (!(await bind(server, address, file))) {

@@ -1,0 +1,180 @@
+/**
+ * What a client can ask for, by name: each takes a request apart, calls the volume, and says what
+ * it costs in memory. PROTOCOL.md has the table.
+ */
+import type { ByteRange, CheckProblem, SnapshotUsage, View, Volume } from "../volume/types.ts";
+import { flagOf, numberOf, snapshotsOf, textOf, viewOf } from "./arguments.ts";
+import type { Head } from "./frame.ts";
+import { MESSAGE_LENGTH_MAX, PAYLOAD_BYTES_MAX } from "./layout.ts";
+
+/** What a server serves. */
+export interface Served {
+  volume: Volume;
+  /** Paths of everything that the volume stands on, the store first. */
+  files: string[];
+  /** Counters of the server. */
+  live: () => object;
+}
+
+export interface Call {
+  head: Head;
+  payload: Uint8Array;
+  /** Aborted where the client takes the request back or goes; its reason is a `MultisnapError`. */
+  signal: AbortSignal;
+  progress: (done: number, total: number) => void;
+  /** Sends a row. A promise where the client has to take others first. */
+  row: (row: unknown) => Promise<void> | undefined;
+}
+
+export interface Result {
+  head?: Head;
+  payload?: Uint8Array;
+}
+
+export interface Operation {
+  /** Bytes that it needs beside the request. */
+  cost?: (served: Served, head: Head) => number;
+  run: (served: Served, call: Call) => Promise<Result>;
+}
+
+const ROW_BYTES = 128;
+/** A check's map of places and set of blocks, for a store of some terabytes. */
+const CHECK_BYTES = 8 * 2 ** 20;
+/** Ranges of an answer; each has two numbers of at most 16 digits. */
+const PAGE_ROWS = 1000;
+const PAGE_BYTES = 64 * PAGE_ROWS;
+
+const perSnapshot = ({ volume }: Served) => volume.status().snapshots * ROW_BYTES;
+
+export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
+  ["state", { cost: perSnapshot, run: state }],
+  ["read", { cost: (_, head) => numberOf(head, "length", PAYLOAD_BYTES_MAX), run: read }],
+  ["write", { run: write }],
+  ["trim", { run: trim }],
+  ["zero", { run: writeZeroes }],
+  ["flush", { run: flush }],
+  ["snapshot", { run: snapshot }],
+  ["delete", { cost: perSnapshot, run: deleteSnapshots }],
+  ["rename", { run: rename }],
+  ["reclaimed", { run: reclaimed }],
+  ["usage", { cost: perSnapshot, run: usage }],
+  ["check", { cost: () => CHECK_BYTES, run: check }],
+  ["diff", { cost: () => PAGE_BYTES, run: diff }],
+  ["extents", { cost: () => PAGE_BYTES, run: extents }],
+]);
+
+async function state(served: Served, { row }: Call): Promise<Result> {
+  const { volume } = served;
+  const { chunk, uuid, readOnly } = volume;
+  // All of one instant: later a snapshot may be gone.
+  const head = { chunk, uuid, readOnly, origin: viewRow(volume.origin), ...statusOf(served) };
+  for (const view of volume.snapshots.map(viewRow)) {
+    const later = row(view);
+    if (later) await later;
+  }
+  return { head };
+}
+
+/** Comes with every answer to a change, so that the client knows what is after it. */
+function statusOf({ volume, live }: Served): Head {
+  return { status: volume.status(), usage: volume.usage(), server: live() };
+}
+
+function viewRow({ id, name, parent, created, size, readOnly }: View): Head {
+  return { id, name, parent, created, size, readOnly };
+}
+
+async function read({ volume }: Served, { head }: Call): Promise<Result> {
+  const view = viewOf(volume, head, "view");
+  const payload = new Uint8Array(numberOf(head, "length", PAYLOAD_BYTES_MAX));
+  await view.read(numberOf(head, "offset"), payload);
+  return { payload };
+}
+
+async function write(served: Served, { head, payload }: Call): Promise<Result> {
+  await viewOf(served.volume, head, "view").write(numberOf(head, "offset"), payload);
+  return { head: statusOf(served) };
+}
+
+async function trim(served: Served, { head }: Call): Promise<Result> {
+  const view = viewOf(served.volume, head, "view");
+  await view.trim(numberOf(head, "offset"), numberOf(head, "length"));
+  return { head: statusOf(served) };
+}
+
+async function writeZeroes(served: Served, { head }: Call): Promise<Result> {
+  const view = viewOf(served.volume, head, "view");
+  await view.writeZeroes(numberOf(head, "offset"), numberOf(head, "length"));
+  return { head: statusOf(served) };
+}
+
+async function flush(served: Served): Promise<Result> {
+  await served.volume.flush();
+  return { head: statusOf(served) };
+}
+
+async function snapshot(served: Served, { head }: Call): Promise<Result> {
+  const { volume } = served;
+  const of = viewOf(volume, head, "of");
+  const readOnly = flagOf(head, "readOnly");
+  const view = await volume.snapshot(textOf(head, "name"), { of, readOnly });
+  return { head: { view: viewRow(view), ...statusOf(served) } };
+}
+
+async function deleteSnapshots(served: Served, { payload }: Call): Promise<Result> {
+  await served.volume.delete(...snapshotsOf(served.volume, payload));
+  return { head: statusOf(served) };
+}
+
+async function rename(served: Served, { head }: Call): Promise<Result> {
+  await served.volume.rename(viewOf(served.volume, head, "view"), textOf(head, "name"));
+  return { head: statusOf(served) };
+}
+
+async function reclaimed(served: Served, { signal, progress }: Call): Promise<Result> {
+  await served.volume.reclaimed({ signal, progress });
+  return { head: statusOf(served) };
+}
+
+async function usage({ volume }: Served, { row, signal, progress }: Call): Promise<Result> {
+  const usages: SnapshotUsage[] = await volume.snapshotUsage({ signal, progress });
+  for (const usage of usages) {
+    const later = row(usage);
+    if (later) await later;
+  }
+  return {};
+}
+
+async function check(served: Served, { row, signal, progress }: Call): Promise<Result> {
+  const { problems, ...report } = await served.volume.check({ signal, progress });
+  for (const { where, message } of problems) {
+    const problem: CheckProblem = { message: message.slice(0, MESSAGE_LENGTH_MAX), where };
+    await row(problem);
+  }
+  return { head: { report, ...statusOf(served) } };
+}
+
+async function diff({ volume }: Served, { head }: Call): Promise<Result> {
+  const within = { offset: numberOf(head, "offset"), length: numberOf(head, "length") };
+  const ranges = volume.diff(viewOf(volume, head, "from"), viewOf(volume, head, "to"), within);
+  return { head: await page(ranges, ({ offset, length }) => [offset, length]) };
+}
+
+async function extents({ volume }: Served, { head }: Call): Promise<Result> {
+  const view = viewOf(volume, head, "view");
+  const found = view.extents(numberOf(head, "offset"), numberOf(head, "length"));
+  return { head: await page(found, ({ offset, length, data }) => [offset, length, data]) };
+}
+
+/** The first ranges, and where the others begin; null where there are none. */
+async function page<T extends ByteRange>(
+  ranges: AsyncIterable<T>,
+  row: (range: T) => unknown,
+): Promise<Head> {
+  const rows: unknown[] = [];
+  for await (const range of ranges) {
+    rows.push(row(range));
+    if (rows.length === PAGE_ROWS) return { rows, next: range.offset + range.length };
+  }
+  return { rows, next: null };
+}

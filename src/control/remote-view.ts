@@ -1,0 +1,170 @@
+/** A view of a served volume. Large transfers go in pieces, some of them on their way at a time. */
+import { MultisnapError } from "../errors.ts";
+import type { Extent, SnapshotOptions, View } from "../volume/types.ts";
+import type { Head } from "./frame.ts";
+import { PAYLOAD_BYTES_MAX } from "./layout.ts";
+import type { RemoteVolume } from "./remote-volume.ts";
+
+/** Pieces of one transfer that are on their way at a time. */
+const PIECES = 4;
+
+/** What the server says of a view. */
+export interface ViewRow {
+  id: number;
+  name: string | null;
+  parent: number | null;
+  created: number;
+  size: number;
+  readOnly: boolean;
+}
+
+export class RemoteView implements View {
+  readonly volume: RemoteVolume;
+  readonly id: number;
+  readonly parent: number | null;
+  readonly created: number;
+  readonly size: number;
+  readonly readOnly: boolean;
+  /** As of the last answer that said something of it. */
+  known: string | null;
+
+  constructor(volume: RemoteVolume, row: ViewRow) {
+    this.volume = volume;
+    this.id = row.id;
+    this.known = row.name;
+    this.parent = row.parent;
+    this.created = row.created;
+    this.size = row.size;
+    this.readOnly = row.readOnly;
+  }
+
+  get name(): string | null {
+    if (this.known !== null && !this.volume.knows(this)) {
+      throw new MultisnapError("NotFound", "the snapshot has been deleted");
+    }
+    return this.known;
+  }
+
+  /** How a request names it. */
+  get reference(): Head {
+    return { id: this.id, name: this.known };
+  }
+
+  async read(offset: number, target: Uint8Array): Promise<void> {
+    this.#checkRange(offset, target.length);
+    await this.#pieces(target.length, async (start, length) => {
+      const head = { view: this.reference, offset: offset + start, length };
+      const { payload } = await this.volume.request("read", head);
+      if (payload.length !== length) {
+        const found = `${payload.length} bytes were answered, not ${length}`;
+        throw new MultisnapError("Io", `reading through the server: ${found}`);
+      }
+      target.set(payload, start);
+    });
+  }
+
+  /**
+   * In pieces, where it is more than one: a snapshot that is taken meanwhile may have some of them.
+   */
+  async write(offset: number, source: Uint8Array): Promise<void> {
+    this.#checkRange(offset, source.length);
+    await this.#pieces(source.length, async (start, length) => {
+      const payload = source.subarray(start, start + length);
+      const head = { view: this.reference, offset: offset + start };
+      await this.volume.change("write", head, { payload });
+    });
+  }
+
+  async trim(offset: number, length: number): Promise<void> {
+    this.#checkRange(offset, length);
+    await this.volume.change("trim", { view: this.reference, offset, length });
+  }
+
+  async writeZeroes(offset: number, length: number): Promise<void> {
+    this.#checkRange(offset, length);
+    await this.volume.change("zero", { view: this.reference, offset, length });
+  }
+
+  extents(offset: number, length: number): AsyncGenerator<Extent> {
+    this.#checkRange(offset, length);
+    return this.#extents(offset, length);
+  }
+
+  async *#extents(offset: number, length: number): AsyncGenerator<Extent> {
+    const head = { view: this.reference };
+    for await (const row of this.volume.pages("extents", head, { offset, length })) {
+      yield { offset: row[0] as number, length: row[1] as number, data: row[2] === true };
+    }
+  }
+
+  flush(): Promise<void> {
+    return this.volume.flush();
+  }
+
+  snapshot(name: string, options: SnapshotOptions = {}): Promise<View> {
+    return this.volume.snapshot(name, { ...options, of: this });
+  }
+
+  startRead(offset: number, target: Uint8Array): Promise<void> {
+    this.#checkRange(offset, target.length);
+    return this.read(offset, target);
+  }
+
+  startWrite(offset: number, source: Uint8Array): Promise<void> {
+    this.#checkRange(offset, source.length);
+    return this.write(offset, source);
+  }
+
+  readSync(): void {
+    throw this.#unsupported("readSync");
+  }
+
+  writeSync(): void {
+    throw this.#unsupported("writeSync");
+  }
+
+  #unsupported(what: string): MultisnapError {
+    const why = "another process has the store open: use the asynchronous call";
+    return new MultisnapError("Unsupported", `${what}: ${why}`);
+  }
+
+  /** Ends when all have ended; after a failure no further one begins. */
+  async #pieces(
+    total: number,
+    transfer: (start: number, length: number) => Promise<void>,
+  ): Promise<void> {
+    let next = 0;
+    const lane = async () => {
+      do {
+        const start = next;
+        next = Math.min(total, start + PAYLOAD_BYTES_MAX);
+        await transfer(start, next - start);
+      } while (next < total);
+    };
+    const lanes = Math.min(PIECES, Math.max(1, Math.ceil(total / PAYLOAD_BYTES_MAX)));
+    const ends = await Promise.allSettled(
+      Array.from({ length: lanes }, () =>
+        lane().catch((error) => {
+          next = total;
+          throw error;
+        }),
+      ),
+    );
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
+  }
+
+  /** As the volume does: a range that is none is not worth a way to the server and back. */
+  #checkRange(offset: number, length: number): void {
+    const good =
+      Number.isSafeInteger(offset) &&
+      Number.isSafeInteger(length) &&
+      offset >= 0 &&
+      length >= 0 &&
+      offset + length <= this.size;
+    if (good) return;
+    throw new MultisnapError(
+      "Invalid",
+      `${length} bytes at offset ${offset} do not lie in a disk of ${this.size} bytes`,
+    );
+  }
+}

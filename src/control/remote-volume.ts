@@ -1,0 +1,229 @@
+/**
+ * A volume that another process has open, through its control socket. What answers at once (names,
+ * sizes, status) is as of the last answer that brought it: to connecting, to `refresh`, to every
+ * change that is made here.
+ */
+import { MultisnapError } from "../errors.ts";
+import type {
+  ByteRange,
+  CheckProblem,
+  CheckReport,
+  ProgressOptions,
+  SnapshotOptions,
+  SnapshotUsage,
+  Status,
+  Usage,
+  View,
+  Volume,
+} from "../volume/types.ts";
+import type { Head } from "./frame.ts";
+import { PAYLOAD_BYTES_MAX } from "./layout.ts";
+import { RemoteView, type ViewRow } from "./remote-view.ts";
+import type { Answer, Ask, Session } from "./session.ts";
+
+/** Bytes of an id in a request to delete. */
+const ID_BYTES = 4;
+
+export interface ServedStatus extends Status {
+  /** Counters of the server, as it gives them. */
+  server: Record<string, unknown>;
+}
+
+export class RemoteVolume implements Volume {
+  /** Paths of what the volume stands on, as the server knows them; the store first. */
+  readonly files: string[];
+  readonly #session: Session;
+  readonly #views = new Map<number, RemoteView>();
+  readonly #names = new Map<string, RemoteView>();
+  #state: Head = {};
+  #origin: RemoteView | null = null;
+
+  constructor(session: Session, files: string[]) {
+    this.#session = session;
+    this.files = files;
+  }
+
+  /** Asks for everything that answers at once. */
+  async refresh(): Promise<void> {
+    const found: ViewRow[] = [];
+    const { head } = await this.request("state", {}, { rows: (rows) => collect(found, rows) });
+    const known = new Map(this.#views);
+    this.#views.clear();
+    this.#names.clear();
+    for (const row of found) this.#enter(row, known.get(row.id));
+    this.#state = head;
+    this.#origin = new RemoteView(this, head.origin as ViewRow);
+  }
+
+  request(op: string, head?: Head, ask?: Ask): Promise<Answer> {
+    return this.#session.request(op, head, ask);
+  }
+
+  knows(view: RemoteView): boolean {
+    return this.#views.get(view.id) === view;
+  }
+
+  get origin(): RemoteView {
+    return this.#origin!;
+  }
+  get snapshots(): View[] {
+    return [...this.#views.values()].sort((a, b) => a.id - b.id);
+  }
+  get chunk(): number {
+    return this.#state.chunk as number;
+  }
+  get uuid(): string {
+    return this.#state.uuid as string;
+  }
+  get readOnly(): boolean {
+    return (this.#state.status as Status).readOnly;
+  }
+
+  /** Whatever the devices: there is a socket between. */
+  get synchronous(): boolean {
+    return false;
+  }
+
+  get(name: string): RemoteView {
+    const view = this.#names.get(name);
+    if (view) return view;
+    throw new MultisnapError("NotFound", `there is no snapshot ${JSON.stringify(name)}`);
+  }
+
+  has(name: string): boolean {
+    return this.#names.has(name);
+  }
+
+  usage(): Usage {
+    return this.#state.usage as Usage;
+  }
+
+  status(): ServedStatus {
+    const { status, server } = this.#state as { status: Status; server: ServedStatus["server"] };
+    return { ...status, server };
+  }
+
+  // ---- changes
+
+  async snapshot(name: string, options: SnapshotOptions & { of?: View } = {}): Promise<View> {
+    const of = this.#own(options.of ?? this.origin).reference;
+    const head = { of, name, readOnly: options.readOnly ?? false };
+    return this.#enter((await this.change("snapshot", head)).view as ViewRow);
+  }
+
+  async delete(...snapshots: (View | string)[]): Promise<void> {
+    const views = new Set(snapshots.map((snapshot) => this.#snapshot(snapshot)));
+    if (views.size === 0) return;
+    if (views.size > PAYLOAD_BYTES_MAX / ID_BYTES) {
+      const most = PAYLOAD_BYTES_MAX / ID_BYTES;
+      const message = `${views.size} snapshots: a server deletes at most ${most} at once`;
+      throw new MultisnapError("Invalid", message);
+    }
+    const payload = new Uint8Array(views.size * ID_BYTES);
+    const ids = new DataView(payload.buffer);
+    for (const [index, { id }] of [...views].entries()) ids.setUint32(index * ID_BYTES, id, true);
+    await this.change("delete", {}, { payload });
+    for (const view of views) this.#forget(view);
+  }
+
+  async rename(snapshot: View | string, name: string): Promise<void> {
+    const view = this.#snapshot(snapshot);
+    await this.change("rename", { view: view.reference, name });
+    if (!this.knows(view)) return;
+    this.#names.delete(view.known!);
+    view.known = name;
+    this.#names.set(name, view);
+  }
+
+  async reclaimed({ signal, progress }: ProgressOptions = {}): Promise<void> {
+    await this.change("reclaimed", {}, { signal, progress });
+  }
+
+  async flush(): Promise<void> {
+    await this.change("flush");
+  }
+
+  /** Only this connection: the volume stays open where it is served. */
+  close(): Promise<void> {
+    return this.#session.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  // ---- reports
+
+  async *diff(from: View, to: View, within?: ByteRange): AsyncGenerator<ByteRange> {
+    const views = { from: this.#own(from).reference, to: this.#own(to).reference };
+    const length = Math.max(from.size, to.size);
+    for await (const row of this.pages("diff", views, within ?? { offset: 0, length })) {
+      yield { offset: row[0] as number, length: row[1] as number };
+    }
+  }
+
+  /** Rows of what is asked for page by page, as the caller takes them. */
+  async *pages(op: string, head: Head, within: ByteRange): AsyncGenerator<unknown[]> {
+    const end = within.offset + within.length;
+    for (let offset: number | null = within.offset; offset !== null; ) {
+      const asked: Head = { ...head, offset, length: end - offset };
+      const { rows, next }: Head = (await this.request(op, asked)).head;
+      yield* rows as unknown[][];
+      offset = next as number | null;
+    }
+  }
+
+  async snapshotUsage({ signal, progress }: ProgressOptions = {}): Promise<SnapshotUsage[]> {
+    const usages: SnapshotUsage[] = [];
+    const rows = (rows: unknown[]) => collect(usages, rows);
+    await this.request("usage", {}, { signal, progress, rows });
+    return usages;
+  }
+
+  async check({ signal, progress }: ProgressOptions = {}): Promise<CheckReport> {
+    const problems: CheckProblem[] = [];
+    const rows = (rows: unknown[]) => collect(problems, rows);
+    const { report } = await this.change("check", {}, { signal, progress, rows });
+    const { clean, blocks, exceptions, chunks } = report as CheckReport;
+    return { clean, problems, blocks, exceptions, chunks };
+  }
+
+  // ---- what is known here
+
+  /** A request whose answer brings the state after it. */
+  async change(op: string, head?: Head, ask?: Ask): Promise<Head> {
+    const answer = await this.request(op, head, ask);
+    const { status, usage, server } = answer.head;
+    this.#state = { ...this.#state, status, usage, server };
+    return answer.head;
+  }
+
+  /** `view`: what callers have for it already. */
+  #enter(row: ViewRow, view = new RemoteView(this, row)): RemoteView {
+    view.known = row.name;
+    this.#views.set(row.id, view);
+    this.#names.set(row.name!, view);
+    return view;
+  }
+
+  #forget(view: RemoteView): void {
+    this.#views.delete(view.id);
+    this.#names.delete(view.known!);
+  }
+
+  #own(view: View): RemoteView {
+    if (view instanceof RemoteView && view.volume === this) return view;
+    throw new MultisnapError("Invalid", "the view is not of this volume");
+  }
+
+  #snapshot(snapshot: View | string): RemoteView {
+    const view = typeof snapshot === "string" ? this.get(snapshot) : this.#own(snapshot);
+    if (view.known !== null) return view;
+    throw new MultisnapError("Invalid", "the origin is not a snapshot: it has no name and stays");
+  }
+}
+
+/** Rows of one kind, as the protocol promises them. */
+function collect<T>(target: T[], rows: unknown[]): void {
+  for (const row of rows) target.push(row as T);
+}
