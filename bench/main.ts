@@ -1,6 +1,7 @@
 /**
  * `npm run bench [-- section ...] [--json]`: measures this machine and prints one table; `--json`
- * prints one document. Progress goes to standard error.
+ * prints one document. A name before a slash means all sections of that family. Progress goes to
+ * standard error.
  */
 import { parseArgs } from "node:util";
 import { afterSnapshot } from "./io/after-snapshot.ts";
@@ -12,6 +13,10 @@ import { sequential } from "./io/sequential.ts";
 import { snapshot } from "./io/snapshot.ts";
 import { describeMachine } from "./machine.ts";
 import { lookup } from "./micro/lookup.ts";
+import { existing } from "./nbd/existing.ts";
+import { firstWriteSections } from "./nbd/first-writes.ts";
+import { flush } from "./nbd/flush.ts";
+import { memory } from "./nbd/memory.ts";
 import type { Context, Row, Section } from "./row.ts";
 import { openScratch, touchMemory } from "./scratch.ts";
 import { lossesOf, machineText, tableOf } from "./table.ts";
@@ -25,6 +30,10 @@ const SECTIONS: readonly Section[] = [
   manySnapshots,
   snapshot,
   open,
+  existing,
+  ...firstWriteSections,
+  flush,
+  memory,
 ];
 
 /** The most that a section has on the scratch folder at a time. */
@@ -37,12 +46,15 @@ function usage(): string {
 }
 
 function chosen(names: readonly string[]): readonly Section[] {
-  const unknown = names.filter((name) => !SECTIONS.some((section) => section.name === name));
+  const means = (name: string) => (section: Section) =>
+    section.name === name || section.name.startsWith(`${name}/`);
+  const unknown = names.filter((name) => !SECTIONS.some(means(name)));
   if (unknown.length > 0) {
     console.error(`bench: no section ${unknown.join(", ")}\n${usage()}`);
     process.exit(2);
   }
-  return names.length === 0 ? SECTIONS : SECTIONS.filter(({ name }) => names.includes(name));
+  if (names.length === 0) return SECTIONS;
+  return SECTIONS.filter((section) => names.some((name) => means(name)(section)));
 }
 
 async function main(): Promise<void> {

@@ -1,9 +1,10 @@
 /**
- * The folder that a benchmark works in: on a tmpfs where there is one, and gone at the end,
- * whatever the end is.
+ * The folders that a benchmark works in: on a tmpfs where there is one, or on a disk where that is
+ * the point; gone at the end, whatever the end is.
  */
 import {
   closeSync,
+  existsSync,
   mkdtempSync,
   openSync,
   rmSync,
@@ -34,8 +35,18 @@ function isTmpfs(folder: string): boolean {
 }
 
 export function openScratch(): Scratch {
-  const tmpfs = isTmpfs("/dev/shm");
-  const folder = mkdtempSync(path.join(tmpfs ? "/dev/shm" : os.tmpdir(), "multisnap-bench-"));
+  return isTmpfs("/dev/shm") ? scratchIn("/dev/shm", true) : scratchIn(os.tmpdir(), false);
+}
+
+/** Null where there is only memory for temporary files. */
+export function openDiskScratch(): Scratch | null {
+  const folders = [os.tmpdir(), "/var/tmp"];
+  const onDisk = folders.find((folder) => existsSync(folder) && !isTmpfs(folder));
+  return onDisk === undefined ? null : scratchIn(onDisk, false);
+}
+
+function scratchIn(parent: string, tmpfs: boolean): Scratch {
+  const folder = mkdtempSync(path.join(parent, "multisnap-bench-"));
   const remove = () => rmSync(folder, { recursive: true, force: true });
   process.on("exit", remove);
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
