@@ -3,8 +3,9 @@
  * socket. Each connection has a little of its own, so that small requests never wait for others;
  * beyond that, connections share a total, first come first served.
  *
- * Invariants: a connection holds at most `CONNECTION_BYTES_MAX` and one request more; all together
- * hold at most `SHARED_BYTES_MAX` and `OWN_BYTES` each.
+ * Invariants: a connection holds at most `CONNECTION_BYTES_MAX` or one request; all together hold
+ * at most `SHARED_BYTES_MAX` and `OWN_BYTES` each; who waits for the total is overtaken by nobody
+ * who came later.
  */
 const OWN_BYTES = 256 * 1024;
 const CONNECTION_BYTES_MAX = 32 * 2 ** 20;
@@ -28,7 +29,10 @@ export interface Share {
 export class Budget {
   readonly #clock: () => number;
   readonly #shares = new Set<Share>();
-  readonly #waiting: Share[] = [];
+  /** Those who wait for the total, in the order of their coming. */
+  readonly #waiting = new Set<Share>();
+  /** Those who hold all that one may, and wait for themselves. */
+  readonly #full = new Set<Share>();
   #shared = 0;
 
   constructor(clock: () => number) {
@@ -49,34 +53,50 @@ export class Budget {
   leave(share: Share): void {
     this.release(share, share.held);
     this.#shares.delete(share);
-    const index = this.#waiting.indexOf(share);
-    if (index >= 0) this.#waiting.splice(index, 1);
+    this.giveUp(share);
   }
 
   /** False: the share waits, and `resume` is called when it is worth another try. */
   take(share: Share, bytes: number): boolean {
     const after = share.held + bytes;
     if (after > OWN_BYTES) {
-      if (share.held > 0 && after > CONNECTION_BYTES_MAX) return this.#wait(share);
+      if (share.held > 0 && after > CONNECTION_BYTES_MAX) {
+        this.giveUp(share);
+        this.#full.add(share);
+        return false;
+      }
       const more = sharedOf(after) - sharedOf(share.held);
-      if (this.#shared > 0 && this.#shared + more > SHARED_BYTES_MAX) return this.#wait(share);
+      const [first = share] = this.#waiting;
+      if (first !== share || (this.#shared > 0 && this.#shared + more > SHARED_BYTES_MAX)) {
+        this.#waiting.add(share);
+        return false;
+      }
       this.#shared += more;
     }
     if (share.held === 0) share.moved = this.#clock();
     share.held = after;
+    this.giveUp(share);
     return true;
+  }
+
+  /** The share waits no longer: it has what it wanted, or wants it no more. */
+  giveUp(share: Share): void {
+    this.#full.delete(share);
+    if (this.#waiting.delete(share)) this.#resumeFirst();
   }
 
   release(share: Share, bytes: number): void {
     this.#shared -= sharedOf(share.held) - sharedOf(share.held - bytes);
     share.held -= bytes;
     share.moved = this.#clock();
-    for (const waiting of this.#waiting.splice(0)) waiting.resume();
+    if (this.#full.delete(share)) share.resume();
+    if (this.#waiting.has(share)) share.resume();
+    this.#resumeFirst();
   }
 
   /** Called now and then: those who hold up others and do not move are ended. */
   endStalled(): void {
-    if (this.#waiting.length === 0) return;
+    if (this.#waiting.size === 0) return;
     const before = this.#clock() - STALLED_MS;
     for (const share of this.#shares) {
       if (sharedOf(share.held) === 0 || share.moved >= before || !share.waitsForClient()) continue;
@@ -84,9 +104,10 @@ export class Budget {
     }
   }
 
-  #wait(share: Share): false {
-    if (!this.#waiting.includes(share)) this.#waiting.push(share);
-    return false;
+  /** Whoever is next may find room. */
+  #resumeFirst(): void {
+    const [first] = this.#waiting;
+    first?.resume();
   }
 }
 

@@ -2,7 +2,8 @@
  * Metadata contexts, which block status tells of: `base:allocation`, and `multisnap:diff:NAME`,
  * what has changed since the snapshot NAME.
  */
-import type { View, Volume } from "../volume/types.ts";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { ByteRange, View, Volume } from "../volume/types.ts";
 import type { Export } from "./exports.ts";
 import { STATE_CHANGED, STATE_HOLE, STATE_ZERO } from "./protocol.ts";
 
@@ -10,6 +11,9 @@ const ALLOCATION = "base:allocation";
 const DIFF = "multisnap:diff:";
 /** Extents of one answer: 32 KiB of reply, at most. The client asks again for the rest. */
 const EXTENTS_MAX = 4096;
+
+/** Looked at in one turn: others want to be served, too. 8,192 chunks of 4 KiB take some 5 ms. */
+const WINDOW_BYTES = 32 * 2 ** 20;
 
 export interface Context {
   id: number;
@@ -47,26 +51,46 @@ export async function statesOf(
   volume: Volume,
   { view }: Export,
   { from }: Context,
-  range: { offset: number; length: number },
+  range: ByteRange,
   onlyOne: boolean,
 ): Promise<State[]> {
   const max = onlyOne ? 1 : EXTENTS_MAX;
   const states: State[] = [];
-  if (!from) {
-    for await (const { length, data } of view.extents(range.offset, range.length)) {
-      states.push({ length, flags: data ? 0 : STATE_HOLE | STATE_ZERO });
-      if (states.length === max) break;
+  const end = range.offset + range.length;
+  for (let at = range.offset; at < end; ) {
+    const next = Math.min(end, at - (at % WINDOW_BYTES) + WINDOW_BYTES);
+    const window = { offset: at, length: next - at };
+    const found = from ? changes(volume, from, view, window) : allocation(view, window);
+    for await (const state of found) {
+      const last = states.at(-1);
+      if (last?.flags === state.flags) last.length += state.length;
+      else if (states.length === max) return states;
+      else states.push(state);
     }
-    return states;
+    at = next;
+    if (at < end) await nextTurn();
   }
+  return states;
+}
+
+async function* allocation(view: View, { offset, length }: ByteRange): AsyncGenerator<State> {
+  for await (const extent of view.extents(offset, length)) {
+    yield { length: extent.length, flags: extent.data ? 0 : STATE_HOLE | STATE_ZERO };
+  }
+}
+
+async function* changes(
+  volume: Volume,
+  from: View,
+  view: View,
+  range: ByteRange,
+): AsyncGenerator<State> {
   let at = range.offset;
   for await (const { offset, length } of volume.diff(from, view, range)) {
-    if (offset > at) states.push({ length: offset - at, flags: 0 });
-    states.push({ length, flags: STATE_CHANGED });
+    if (offset > at) yield { length: offset - at, flags: 0 };
+    yield { length, flags: STATE_CHANGED };
     at = offset + length;
-    if (states.length >= max) break;
   }
   const end = range.offset + range.length;
-  if (at < end && states.length < max) states.push({ length: end - at, flags: 0 });
-  return states.slice(0, max);
+  if (at < end) yield { length: end - at, flags: 0 };
 }

@@ -3,8 +3,8 @@
  * short payloads are used in place; a payload that is not all there gets a buffer of its own, and
  * the socket receives the rest of it straight into that.
  *
- * Invariants: the room that was given out last stays where it is until bytes have come into it; a
- * slab is not written again while a request uses bytes of it.
+ * Invariants: the room that was given out last stays where it is until bytes have come into it;
+ * bytes of a slab that a request uses are not written again: what comes meanwhile goes behind them.
  */
 import { Buffer } from "node:buffer";
 import type { Pool } from "./pool.ts";
@@ -77,7 +77,7 @@ export class Intake {
       this.end = 0;
       if (slab.bytes.length >= SLAB_BYTES) return slab.bytes;
     }
-    if (slab.users > 0 || slab.bytes.length - this.end < SLAB_BYTES / 2) this.#renew();
+    if (slab.bytes.length - this.end < SLAB_BYTES / 2) this.#renew();
     return this.slab.bytes.subarray(this.end);
   }
 
@@ -90,8 +90,9 @@ export class Intake {
   /** Bytes that came in a buffer of their own. */
   offer(bytes: Buffer): void {
     const left = this.slab.bytes.subarray(this.start, this.end);
+    const whole = left.length === 0 ? bytes : Buffer.concat([left, bytes]);
     this.slab.retire();
-    this.slab = new Slab(left.length === 0 ? bytes : Buffer.concat([left, bytes]), null);
+    this.slab = new Slab(whole, null);
     this.start = 0;
     this.end = this.slab.bytes.length;
   }

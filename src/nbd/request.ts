@@ -37,6 +37,8 @@ export interface Request {
 
 /** What a request holds beside its data. */
 const REQUEST_COST = 1024;
+/** Of a request that goes piece by piece, beside that. */
+const PIECE_COST_MAX = 2 ** 20;
 
 const WRITING = 1;
 const RANGED = 2;
@@ -64,7 +66,6 @@ export function parseRequest(view: DataView, at: number, came: number): Request 
   if (view.getUint32(at) !== REQUEST_MAGIC) return null;
   const type = view.getUint16(at + 6);
   const length = view.getUint32(at + 24);
-  const hasData = type === CMD_READ || type === CMD_WRITE;
   return {
     flags: view.getUint16(at + 4),
     type,
@@ -74,8 +75,17 @@ export function parseRequest(view: DataView, at: number, came: number): Request 
     offset: view.getUint32(at + 16) * 2 ** 32 + view.getUint32(at + 20),
     length,
     came,
-    cost: hasData && length <= PAYLOAD_BYTES_MAX ? REQUEST_COST + length : REQUEST_COST,
+    cost: REQUEST_COST + costOf(type, length),
   };
+}
+
+/**
+ * Reads and writes hold their data. What goes piece by piece holds a piece: so few go on at a time
+ * that others get their turns. What is refused holds nothing.
+ */
+function costOf(type: number, length: number): number {
+  if (type === CMD_READ || type === CMD_WRITE) return length <= PAYLOAD_BYTES_MAX ? length : 0;
+  return type in COMMANDS ? Math.min(length, PIECE_COST_MAX) : 0;
 }
 
 export function kindOf({ type }: Request): Kind {

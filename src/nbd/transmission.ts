@@ -259,17 +259,19 @@ export class Transmission {
   #write(request: Request, payload: Uint8Array, holder: { release: () => void }): void {
     this.#common.live.bytesWritten += request.length;
     const isForced = (request.flags & CMD_FUA) !== 0;
+    let later: undefined | void | Promise<void>;
     try {
-      const later = this.#session.export.view.startWrite(request.offset, payload);
-      if (later || isForced) {
-        this.#writeLater(request, later, isForced, holder);
-        return;
-      }
-      holder.release();
-      this.#answers.done(request);
+      later = this.#session.export.view.startWrite(request.offset, payload);
     } catch (error) {
       holder.release();
       this.#answers.fail(request, error);
+      return;
+    }
+    if (later || isForced) {
+      this.#writeLater(request, later, isForced, holder);
+    } else {
+      holder.release();
+      this.#answers.done(request);
     }
   }
 
@@ -361,6 +363,7 @@ export class Transmission {
 
   #leave(): void {
     this.#finishing = true;
+    this.#common.budget.giveUp(this.#share);
     // What else it sends is thrown away; that it goes is to be noticed.
     this.#receive(true);
     this.#finish();

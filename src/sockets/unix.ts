@@ -12,6 +12,8 @@ import { MultisnapError } from "../errors.ts";
 const OWNER_ONLY = 0o177;
 /** Of `sun_path`, less its closing zero. */
 const ADDRESS_BYTES_MAX = process.platform === "linux" ? 107 : 103;
+/** Clients that come at once; one more than are waiting is told EAGAIN. */
+const BACKLOG = 4096;
 /** With `/proc/self/fd/1234567890/` before it, a name of this length fits. */
 export const NAME_BYTES_MAX = 80;
 
@@ -93,7 +95,7 @@ function bind(server: net.Server, address: Address, file: string): Promise<boole
     // listen() binds before it returns, and nothing else runs meanwhile: no chmod, no window.
     const before = process.umask(OWNER_ONLY);
     try {
-      server.listen({ path: address.text, exclusive: true });
+      server.listen({ path: address.text, exclusive: true, backlog: BACKLOG });
     } finally {
       process.umask(before);
     }
