@@ -264,16 +264,23 @@ function evict(): i32 {
   return askGrow();
 }
 
+/** Only asks: until the host begins, the page stays as it was, so a dropped status loses nothing. */
 function writeBack(slot: u32): i32 {
-  store<u32>(slot + FLAGS, (load<u32>(slot + FLAGS) & ~DIRTY) | WRITING);
-  store<u32>(m.DIRTY_COUNT, load<u32>(m.DIRTY_COUNT) - 1);
-  const page = slot + SLOT_HEADER;
-  seal(page);
   store<u32>(m.IO_BLOCK, load<u32>(slot + BLOCK));
-  store<u32>(m.IO_ADDRESS, page);
+  store<u32>(m.IO_ADDRESS, slot + SLOT_HEADER);
   store<u32>(m.IO_LENGTH, m.PAGE);
   store<f64>(m.IO_OFFSET, <f64>blockOffset(load<u32>(slot + BLOCK)));
   return WRITE_BACK;
+}
+
+/** The write that WRITE_BACK asked for begins. */
+export function cacheWriting(page: u32): void {
+  const slot = page - SLOT_HEADER;
+  const flags = load<u32>(slot + FLAGS);
+  assertThat((flags & (CACHED | DIRTY | WRITING)) == (CACHED | DIRTY), 105);
+  store<u32>(slot + FLAGS, (flags & ~DIRTY) | WRITING);
+  store<u32>(m.DIRTY_COUNT, load<u32>(m.DIRTY_COUNT) - 1);
+  seal(page);
 }
 
 /** The write that WRITE_BACK asked for has ended. */

@@ -63,7 +63,14 @@ export {
   streamTake,
   superCheck,
 } from "./open";
-export { cacheDrop, cacheGrow, cacheInsert, cacheRequest, cacheWritten } from "./cache";
+export {
+  cacheDrop,
+  cacheGrow,
+  cacheInsert,
+  cacheRequest,
+  cacheWriting,
+  cacheWritten,
+} from "./cache";
 export { verifyPage } from "./verify";
 export { crc32c } from "./crc32c";
 export { isZero } from "./zero";

@@ -8,7 +8,7 @@
  * Read block IO_BLOCK: IO_LENGTH bytes at IO_OFFSET of the store to IO_ADDRESS, then `cacheLoaded`.
  */
 export const FAULT: i32 = -1;
-/** Write IO_LENGTH bytes at IO_ADDRESS to IO_OFFSET of the store, then `cacheWritten`. */
+/** Write IO_LENGTH bytes at IO_ADDRESS to IO_OFFSET, between `cacheWriting` and `cacheWritten`. */
 export const WRITE_BACK: i32 = -2;
 /** No place is left; nothing was changed (I8). */
 export const NO_SPACE: i32 = -3;

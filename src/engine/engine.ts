@@ -186,6 +186,7 @@ export class Engine {
 
   #writeBack(): undefined | Promise<void> {
     const page = this.ioAddress;
+    this.x.cacheWriting(page);
     let writing: ReturnType<Device["write"]>;
     try {
       writing = this.device.write(this.u8, page, this.ioLength, this.ioOffset);

@@ -19,6 +19,7 @@ export interface EngineExports {
   cacheRequest(): number;
   cacheInsert(page: number, block: number): void;
   cacheDrop(page: number): void;
+  cacheWriting(page: number): void;
   cacheWritten(page: number): void;
   cacheGrow(end: number): void;
   verifyPage(page: number, block: number): number;

@@ -46,6 +46,8 @@ import { Disconnected, type Wire } from "./wire.ts";
 
 /** Of an option's data: room for names and some hundred queries. */
 const OPTION_BYTES_MAX = 64 * 1024;
+/** Characters of a name in a message: clients give up at messages of over 4,096 bytes. */
+const QUOTED_MAX = 100;
 /** In one turn of the event loop. */
 const TURN_REPLIES = 64;
 /** What a client may have selected. */
@@ -196,7 +198,7 @@ class Handshake {
     if (!request) return this.#reply(option, REP_ERR_INVALID, "the request is not well-formed");
     const chosen = this.#find(request.name);
     if (!chosen) {
-      const why = `there is no export ${JSON.stringify(request.name)}`;
+      const why = `there is no export ${JSON.stringify(request.name.slice(0, QUOTED_MAX))}`;
       return this.#reply(option, REP_ERR_UNKNOWN, why);
     }
     const { chunk } = this.#options.volume;

@@ -92,8 +92,11 @@ export function kindOf({ type }: Request): Kind {
   return COMMANDS[type]?.kind ?? "status";
 }
 
-/** A refusal: an error number, and why. Null: it may be made. */
-export function refusal(request: Request, chosen: Export): [number, string] | null {
+/** An error number, and why. */
+export type Refusal = [errno: number, why: string];
+
+/** Null: it may be made. */
+export function refusal(request: Request, chosen: Export): Refusal | null {
   const { type, flags, offset, length } = request;
   const command = COMMANDS[type];
   if (!command) return [EINVAL, `command ${type} is not known`];
@@ -106,7 +109,7 @@ export function refusal(request: Request, chosen: Export): [number, string] | nu
     return offset === 0 && length === 0 ? null : [EINVAL, "it takes no offset and no length"];
   }
   if (offset + length > chosen.view.size) {
-    const errno = (command.is & WRITING) !== 0 ? ENOSPC : EINVAL;
+    const errno = type === CMD_WRITE || type === CMD_WRITE_ZEROES ? ENOSPC : EINVAL;
     return [errno, `${length} bytes at ${offset} reach past the end at ${chosen.view.size}`];
   }
   return length === 0 && type === CMD_BLOCK_STATUS

@@ -12,12 +12,10 @@ import { monotonic } from "../env.ts";
 import { MultisnapError } from "../errors.ts";
 import { listenUnix } from "../sockets/unix.ts";
 import type { Volume } from "../volume/types.ts";
-import { Budget } from "./budget.ts";
-import { Flushes } from "./commands.ts";
+import { type Common, commonOf } from "./common.ts";
 import { type HandshakeOptions, shakeHands } from "./handshake.ts";
-import { Live, type LiveStatus } from "./live.ts";
-import { Pool } from "./pool.ts";
-import { type Common, Transmission } from "./transmission.ts";
+import type { LiveStatus } from "./live.ts";
+import { Transmission } from "./transmission.ts";
 import { Disconnected, Wire } from "./wire.ts";
 
 /** One more takes the place of the one that has been in its handshake for longest; else it goes. */
@@ -88,13 +86,7 @@ class Server implements NbdServer {
       readOnly: options.readOnly ?? false,
       tls: options.tls ? tlsOptions(options.tls) : null,
     };
-    this.#common = {
-      volume,
-      pool: new Pool(),
-      budget: new Budget(monotonic),
-      flushes: new Flushes(volume),
-      live: new Live(),
-    };
+    this.#common = commonOf(volume);
     this.#server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
       this.#accept(socket),
     );
@@ -221,6 +213,8 @@ class Server implements NbdServer {
 function tlsOptions({ cert, key, ca }: NonNullable<NbdServerOptions["tls"]>): TlsOptions {
   try {
     createSecureContext({ cert, key, ca });
+    // A text without certificates would be taken for an empty list of them.
+    if (ca?.includes("-----BEGIN CERTIFICATE-----") === false) throw new Error("no CA there");
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new MultisnapError("Invalid", `TLS: certificate, key or CA: ${why}`, { cause });

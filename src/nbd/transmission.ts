@@ -8,33 +8,29 @@
  * Invariants: a request is taken up only when the budget has room for it (back-pressure: else the
  * socket is read no further); each one taken up is answered once, and its cost given back once.
  */
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import { monotonic } from "../env.ts";
-import type { Volume } from "../volume/types.ts";
 import { Answers } from "./answers.ts";
-import type { Budget, Share } from "./budget.ts";
-import { type Flushes, runCommand } from "./commands.ts";
-import { statesOf } from "./contexts.ts";
+import type { Share } from "./budget.ts";
+import { runCommand } from "./commands.ts";
+import type { Common } from "./common.ts";
 import type { Session } from "./handshake.ts";
 import { Intake } from "./intake.ts";
-import type { Live } from "./live.ts";
 import { Outbox } from "./outbox.ts";
-import type { Pool } from "./pool.ts";
 import {
   CMD_BLOCK_STATUS,
   CMD_DISC,
   CMD_FUA,
   CMD_READ,
-  CMD_REQ_ONE,
   CMD_WRITE,
   EINVAL,
   REQUEST_BYTES,
 } from "./protocol.ts";
 import { receiveInto } from "./receive.ts";
-import { statusChunk } from "./replies.ts";
-import { parseRequest, type Request, refusal } from "./request.ts";
+import { parseRequest, type Refusal, type Request, refusal } from "./request.ts";
+import { statusChunks } from "./status.ts";
 
 /** Reads up to here are put together with other replies; longer ones go out beside them. */
 const SHORT_BYTES = 64 * 1024;
@@ -44,13 +40,12 @@ const TURN_BYTES = 4 * 2 ** 20;
 /** A client that has its last reply has so long to close: before, it could lose it. */
 const LINGER_MS = 1000;
 
-/** What all connections of a server have in common. */
-export interface Common {
-  volume: Volume;
-  pool: Pool;
-  budget: Budget;
-  flushes: Flushes;
-  live: Live;
+/** A request that is refused once its payload, which nobody wants, has come. */
+interface Unwanted {
+  request: Request;
+  refusal: Refusal;
+  /** Bytes to come. */
+  left: number;
 }
 
 export class Transmission {
@@ -63,8 +58,7 @@ export class Transmission {
   readonly #share: Share;
   /** A write whose payload has not come whole. */
   #collecting: Request | null = null;
-  /** Bytes to come of a payload that nobody wants. */
-  #skipping = 0;
+  #unwanted: Unwanted | null = null;
   #active = 0;
   #receiving = true;
   /** Nothing more is taken up: the client is content to leave, or the server is. */
@@ -94,7 +88,7 @@ export class Transmission {
       held: 0,
       moved: 0,
       resume: () => this.#wantTurn(),
-      waitsForClient: () => this.#collecting !== null || this.#outbox.blocked,
+      waitsForClient: () => this.#unfinished || this.#outbox.blocked,
       end: (reason) => this.fail(reason),
     };
     common.budget.join(this.#share);
@@ -161,7 +155,7 @@ export class Transmission {
   #next(came: number): Request | "wait" | null {
     const intake = this.#intake;
     if (this.#collecting) return this.#collect(this.#collecting);
-    if (this.#skipping > 0) this.#skip();
+    if (this.#unwanted) return this.#skip(this.#unwanted);
     if (intake.available < REQUEST_BYTES) return null;
     const { slab, start } = intake;
     const request = parseRequest(slab.view, start, came);
@@ -178,8 +172,10 @@ export class Transmission {
     intake.start = start + REQUEST_BYTES;
     const refused = refusal(request, this.#session.export);
     if (refused) {
-      if (request.type === CMD_WRITE) this.#skipping = request.length;
-      this.#answers.refuse(request, ...refused);
+      // Clients do not look for an answer before they have sent everything.
+      const left = request.type === CMD_WRITE ? request.length : 0;
+      this.#unwanted = { request, refusal: refused, left };
+      return this.#skip(this.#unwanted);
     } else if (request.type === CMD_READ) {
       this.#read(request);
     } else if (request.type === CMD_WRITE) {
@@ -190,10 +186,14 @@ export class Transmission {
     return request;
   }
 
-  #skip(): void {
-    const count = Math.min(this.#skipping, this.#intake.available);
+  #skip(unwanted: Unwanted): Request | null {
+    const count = Math.min(unwanted.left, this.#intake.available);
     this.#intake.start += count;
-    this.#skipping -= count;
+    unwanted.left -= count;
+    if (unwanted.left > 0) return null;
+    this.#unwanted = null;
+    this.#answers.refuse(unwanted.request, ...unwanted.refusal);
+    return unwanted.request;
   }
 
   // ---- reads
@@ -307,30 +307,25 @@ export class Transmission {
   }
 
   #blockStatus(request: Request): void {
-    const { contexts, export: chosen, structured } = this.#session;
+    const { contexts, structured } = this.#session;
     if (!structured || contexts.length === 0) {
       this.#answers.refuse(request, EINVAL, "no metadata context was selected");
       return;
     }
-    const chunks: Buffer[] = [];
-    const ask = async () => {
-      const onlyOne = (request.flags & CMD_REQ_ONE) !== 0;
-      for (const context of contexts) {
-        const states = await statesOf(this.#common.volume, chosen, context, request, onlyOne);
-        const isLast = chunks.length + 1 === contexts.length;
-        chunks.push(statusChunk(request, context.id, states, isLast));
-      }
-    };
-    this.#follow(request, ask, () => this.#answers.with(request, Buffer.concat(chunks)));
+    this.#follow(
+      request,
+      () => statusChunks(this.#common.volume, this.#session, request),
+      (chunks) => this.#answers.with(request, chunks),
+    );
   }
 
   /** Answers when `work` has ended. */
-  #follow(request: Request, work: () => undefined | void | Promise<void>, done: () => void): void {
+  #follow<T>(request: Request, work: () => T | Promise<T>, done: (result: T) => void): void {
     this.#active++;
     const settle = async () => {
       try {
-        await work();
-        if (!this.#over) done();
+        const result = await work();
+        if (!this.#over) done(result);
       } catch (error) {
         if (!this.#over) this.#answers.fail(request, error);
       }
@@ -371,21 +366,28 @@ export class Transmission {
 
   /** Once everything is answered: nothing more comes from us, and soon the connection is over. */
   #finish(): void {
-    if (this.#collecting) {
-      this.#common.live.queueDepth--;
-      this.#collecting = null;
-    }
+    this.#forgetUnfinished();
     if (this.#active > 0 || !this.#outbox.empty || this.#over || this.#lingering) return;
     this.#socket.end();
     this.#lingering = setTimeout(() => this.#socket.destroy(), LINGER_MS);
+  }
+
+  /** A request whose payload has not come whole. */
+  get #unfinished(): boolean {
+    return this.#collecting !== null || this.#unwanted !== null;
+  }
+
+  #forgetUnfinished(): void {
+    if (this.#unfinished) this.#common.live.queueDepth--;
+    this.#collecting = null;
+    this.#unwanted = null;
   }
 
   #close(): void {
     if (this.#over) return;
     this.#over = true;
     clearTimeout(this.#lingering);
-    if (this.#collecting) this.#common.live.queueDepth--;
-    this.#collecting = null;
+    this.#forgetUnfinished();
     this.#outbox.close();
     this.#intake.close();
     this.#common.budget.leave(this.#share);

@@ -2,8 +2,14 @@
  * Far more exceptions than the metadata cache holds: engine calls fault, blocks are evicted, and
  * all stays right.
  */
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { fileDevice } from "../../src/devices/file.ts";
+import { openVolume } from "../../src/volume/open.ts";
+import type { Volume } from "../../src/volume/types.ts";
 import { firstUnexplained, type Patch } from "../model/explain.ts";
 import { Fixture, mustBeClean, mustHold } from "../model/fixture.ts";
 import { lateDevice } from "../model/late.ts";
@@ -17,6 +23,8 @@ const ROUNDS = 14;
 const CACHE = 2 ** 20;
 /** An entry takes 24 bytes, so these are more than the cache holds. */
 const EXCEPTIONS = CACHE / 24;
+/** Chunks at random: some 100 to a page, which is over 400 pages; the cache has 252. */
+const CHANGED = 40_000;
 
 for (const subject of subjects.filter(({ kind }) => kind === "range")) {
   const test = suite(`metadata larger than its cache: ${subject.name}`);
@@ -81,6 +89,37 @@ for (const subject of subjects.filter(({ kind }) => kind === "range")) {
       });
     }
   }
+
+  test("inline: more pages changed between two checkpoints than the cache holds", async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), "multisnap-cache-"));
+    process.on("exit", () => fs.rmSync(folder, { recursive: true, force: true }));
+    const store = () => fileDevice(path.join(folder, "store"), { lock: false });
+    const size = 2 ** 30;
+    const options = { cacheBytes: CACHE };
+    const volume = await openVolume({ store: await store(), create: { size }, ...options });
+    const random = new Random(31);
+    const bytes = new Uint8Array(CHUNK);
+    const numbers = new DataView(bytes.buffer);
+    const written = new Map<number, number>();
+    for (let i = 1; i <= CHANGED; i++) {
+      const chunk = random.below(size / CHUNK);
+      numbers.setUint32(0, i);
+      await volume.origin.write(chunk * CHUNK, bytes);
+      written.set(chunk, i);
+    }
+    async function holds(opened: Volume): Promise<void> {
+      for (const [chunk, number] of written) {
+        await opened.origin.read(chunk * CHUNK, bytes);
+        assert.is(numbers.getUint32(0), number, `chunk ${chunk}`);
+      }
+      await mustBeClean(opened);
+    }
+    await holds(volume);
+    await volume.close();
+    const again = await openVolume({ store: await store(), ...options });
+    await holds(again);
+    await again.close();
+  });
 
   /** Many requests at once, all over the volume, while blocks come and go. */
   async function concurrent(fixture: Fixture, random: Random): Promise<void> {

@@ -190,11 +190,9 @@ class Reference {
       if (type === CMD.disconnect) return "left";
       const errors = this.#errors(session, { flags, type, offset, length });
       const payload = type === CMD.write ? length : 0;
-      const isTaken = errors.includes(0);
-      if (isTaken && !input.has(payload)) return "cut";
+      if (!input.has(payload)) return "cut";
       const dataBytes = type === CMD.read ? length : 0;
       this.#outcome.answers.push({ cookie, type, errors, dataBytes });
-      if (!input.has(payload)) return "cut";
       input.take(payload);
     }
   }
@@ -218,7 +216,7 @@ class Reference {
     if (hasData && length > PAYLOAD_BYTES_MAX) return [ERR.invalid];
     if (type === CMD.flush) return offset === 0n && length === 0 ? [0] : [ERR.invalid];
     if (offset + BigInt(length) > BigInt(this.#world.size)) {
-      return [writes ? ERR.noSpace : ERR.invalid];
+      return [writes && type !== CMD.trim ? ERR.noSpace : ERR.invalid];
     }
     if (type === CMD.blockStatus && (length === 0 || contexts === 0)) return [ERR.invalid];
     return type === CMD.writeZeroes && flags & FLAG.fastZero ? [0, ERR.notSupported] : [0];

@@ -1,0 +1,58 @@
+/** The README's example of serving runs as it stands, and does what it says. */
+import fs from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { fresh, json, succeed } from "../cli/program.ts";
+import { attempt, testsWith } from "./programs.ts";
+
+const project = path.join(path.dirname(fileURLToPath(import.meta.url)), "..", "..");
+const readmeTest = testsWith("bash", "nbdinfo", "qemu-io");
+
+/** The `sh` block of a section. */
+function example(title: string): string {
+  const readme = fs.readFileSync(path.join(project, "README.md"), "utf8");
+  const section = readme.split(/^## /m).find((text) => text.startsWith(`${title}\n`)) ?? "";
+  const block = /^```sh\n(.*?)^```$/ms.exec(section)?.[1];
+  assert.ok(block, `README.md has a section "${title}" with a block of sh`);
+  return block as string;
+}
+
+/** A folder with a program `multisnap` in it, as if it were installed. */
+function installed(): string {
+  const folder = fresh("bin");
+  fs.mkdirSync(folder);
+  const program = path.join(project, "bin", "multisnap.js");
+  const lines = ["#!/bin/sh", `exec '${process.execPath}' '${program}' "$@"`, ""];
+  fs.writeFileSync(path.join(folder, "multisnap"), lines.join("\n"), { mode: 0o755 });
+  return folder;
+}
+
+readmeTest("Serve it", async () => {
+  const folder = fresh("example");
+  fs.mkdirSync(folder);
+  const script = example("Serve it");
+  const whole = `cd '${folder}'\nPATH='${installed()}':$PATH\n${script}`;
+  const { code, stdout, stderr } = await attempt("bash", ["-euo", "pipefail", "-c", whole]);
+  const printed = stdout.toString();
+  assert.is(code, 0, printed + stderr);
+  assert.not.match(printed, /verification failed/);
+  // What has changed since the snapshot: the 64 KiB that were written after it.
+  assert.match(printed, /^ +65536 +65536 +1\b/m);
+  for (const promised of ["requests", "queue depth", "latency"]) {
+    assert.match(printed, promised);
+  }
+  assert.equal(fs.readdirSync(folder).sort(), ["ready", "vm.msnap"], "no socket is left");
+
+  const store = path.join(folder, "vm.msnap");
+  assert.is((await json("check", store)).clean, true);
+  const { snapshots } = (await json("list", store)) as { snapshots: { name: string }[] };
+  assert.ok(snapshots.some(({ name }) => name === "before"));
+  assert.ok(snapshots.length > 1, "and one that --every took");
+  const at = ["--offset", "64K", "--length", "64K"];
+  assert.ok((await succeed("read", store, ...at)).every((byte) => byte === 0x22));
+  assert.ok((await succeed("read", `${store}@before`, ...at)).every((byte) => byte === 0x11));
+});
+
+test.run();
