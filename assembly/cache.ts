@@ -264,7 +264,7 @@ function evict(): i32 {
   return askGrow();
 }
 
-/** Only asks: until the host begins, the page stays as it was, so a dropped status loses nothing. */
+/** Only asks: until the host begins, the page stays as it was; a dropped status loses nothing. */
 function writeBack(slot: u32): i32 {
   store<u32>(m.IO_BLOCK, load<u32>(slot + BLOCK));
   store<u32>(m.IO_ADDRESS, slot + SLOT_HEADER);
