@@ -32,7 +32,8 @@ test("the package holds what runs, and nothing else", () => {
   ]) {
     assert.ok(names.includes(name), name);
   }
-  const expected = /^(LICENSE|package\.json|[A-Z]+\.md|assembly\/FORMAT\.md|(bin|dist)\/.*)$/;
+  const expected =
+    /^(LICENSE|package\.json|[A-Z]+\.md|assembly\/FORMAT\.md|src\/control\/PROTOCOL\.md|(bin|dist)\/.*)$/;
   assert.equal(
     names.filter((name) => !expected.test(name)),
     [],
@@ -52,6 +53,22 @@ test("the README's lines have types", () => {
   const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022"];
   const lib = ["--lib", "es2023,esnext.disposable", "--types", "node", "--typeRoots", types];
   run(project, process.execPath, compiler, ...options, ...lib, "example.mts");
+});
+
+test("a program can serve a volume of its own", () => {
+  const program = `
+    import { memoryDevice, openVolume } from "multisnap";
+    import { parsePeriod, serveNbd, startRoller } from "multisnap/serve";
+    const volume = await openVolume({ store: memoryDevice(), create: { size: 2 ** 20 } });
+    const server = await serveNbd(volume, { listen: { host: "127.0.0.1", port: 0 } });
+    const roller = startRoller(volume, { every: parsePeriod("1h") });
+    await roller.stop();
+    await server.close();
+    await volume.close();
+    console.log(server.uri.replace(/\\d+\\/$/, "port"), server.live().requests);
+  `;
+  fs.writeFileSync(path.join(project, "serve.mjs"), program);
+  assert.is(run(project, process.execPath, "serve.mjs").trim(), "nbd://127.0.0.1:port 0");
 });
 
 test("npx multisnap works there", () => {
