@@ -1,6 +1,7 @@
 /** What all connections of a server have in common. */
 import { monotonic } from "../env.ts";
 import type { Volume } from "../volume/types.ts";
+import { Awake } from "./awake.ts";
 import { Budget } from "./budget.ts";
 import { Flushes } from "./commands.ts";
 import { Live } from "./live.ts";
@@ -12,6 +13,7 @@ export interface Common {
   budget: Budget;
   flushes: Flushes;
   live: Live;
+  awake: Awake;
 }
 
 export function commonOf(volume: Volume): Common {
@@ -21,5 +23,6 @@ export function commonOf(volume: Volume): Common {
     budget: new Budget(monotonic),
     flushes: new Flushes(volume),
     live: new Live(),
+    awake: new Awake(),
   };
 }

@@ -148,6 +148,7 @@ export class Transmission {
       bytes -= request.cost;
     }
     this.#outbox.send();
+    if (bytes < TURN_BYTES) this.#common.awake.stay();
     this.#receive(receiving || this.#finishing);
   }
 
