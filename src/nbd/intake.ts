@@ -12,6 +12,9 @@ import type { Pool } from "./pool.ts";
 /** More than a Unix socket holds at a time, by default. */
 const SLAB_BYTES = 256 * 1024;
 
+/** A socket that has been closed asks for room once more, and puts nothing there. */
+const NOWHERE = Buffer.alloc(1);
+
 /** Bytes that were received together. */
 export class Slab {
   readonly bytes: Buffer;
@@ -35,6 +38,7 @@ export class Slab {
 
   /** Nothing is received into it any more. */
   retire(): void {
+    if (this.#retired) return;
     this.#retired = true;
     this.#giveUp();
   }
@@ -54,6 +58,7 @@ export class Intake {
   #wanted = 0;
   #filled = 0;
   #givenPayload = false;
+  #closed = false;
 
   constructor(pool: Pool) {
     this.#pool = pool;
@@ -66,6 +71,7 @@ export class Intake {
 
   /** Where the socket's next bytes go. Never empty. */
   room(): Buffer {
+    if (this.#closed) return NOWHERE;
     if (this.#payload && this.#filled < this.#wanted && this.available === 0) {
       this.#givenPayload = true;
       return this.#payload.subarray(this.#filled, this.#wanted);
@@ -121,8 +127,11 @@ export class Intake {
     return payload;
   }
 
+  /** The socket has been closed, so nothing more comes into what it was given. */
   close(): void {
-    // The socket may still write into what it was given last: that is left to the collector.
+    this.#closed = true;
+    this.slab.retire();
+    if (this.#payload) this.#pool.give(this.#payload);
     this.#payload = null;
     this.start = this.end;
   }
