@@ -1,8 +1,8 @@
 /**
  * Ctrl-C and SIGTERM as an `AbortSignal`, for commands that leave something half done when killed.
  */
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { MultisnapError } from "../errors.ts";
+import { turn } from "../task.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
@@ -23,7 +23,7 @@ export async function interruptible<T>(body: (signal: AbortSignal) => Promise<T>
 
 /** Lets signals and timers in (synchronous devices never would), and stops an aborted command. */
 export async function breathe(signal: AbortSignal, doing: string): Promise<void> {
-  await nextTurn();
+  await turn();
   if (signal.aborted) throw interrupted(doing);
 }
 

@@ -1,5 +1,6 @@
 /** A view of a served volume. Large transfers go in pieces, some of them on their way at a time. */
 import { MultisnapError } from "../errors.ts";
+import { checkInside } from "../volume/bounds.ts";
 import type { Extent, SnapshotOptions, View } from "../volume/types.ts";
 import type { Head } from "./frame.ts";
 import { PAYLOAD_BYTES_MAX } from "./layout.ts";
@@ -51,8 +52,12 @@ export class RemoteView implements View {
   }
 
   async read(offset: number, target: Uint8Array): Promise<void> {
+    await this.startRead(offset, target);
+  }
+
+  startRead(offset: number, target: Uint8Array): Promise<void> {
     this.#checkRange(offset, target.length);
-    await this.#pieces(target.length, async (start, length) => {
+    return this.#pieces(target.length, async (start, length) => {
       const head = { view: this.reference, offset: offset + start, length };
       const { payload } = await this.volume.request("read", head);
       if (payload.length !== length) {
@@ -67,8 +72,12 @@ export class RemoteView implements View {
    * In pieces, where it is more than one: a snapshot that is taken meanwhile may have some of them.
    */
   async write(offset: number, source: Uint8Array): Promise<void> {
+    await this.startWrite(offset, source);
+  }
+
+  startWrite(offset: number, source: Uint8Array): Promise<void> {
     this.#checkRange(offset, source.length);
-    await this.#pieces(source.length, async (start, length) => {
+    return this.#pieces(source.length, async (start, length) => {
       const payload = source.subarray(start, start + length);
       const head = { view: this.reference, offset: offset + start };
       await this.volume.change("write", head, { payload });
@@ -103,16 +112,6 @@ export class RemoteView implements View {
 
   snapshot(name: string, options: SnapshotOptions = {}): Promise<View> {
     return this.volume.snapshot(name, { ...options, of: this });
-  }
-
-  startRead(offset: number, target: Uint8Array): Promise<void> {
-    this.#checkRange(offset, target.length);
-    return this.read(offset, target);
-  }
-
-  startWrite(offset: number, source: Uint8Array): Promise<void> {
-    this.#checkRange(offset, source.length);
-    return this.write(offset, source);
   }
 
   readSync(): void {
@@ -155,16 +154,6 @@ export class RemoteView implements View {
 
   /** As the volume does: a range that is none is not worth a way to the server and back. */
   #checkRange(offset: number, length: number): void {
-    const good =
-      Number.isSafeInteger(offset) &&
-      Number.isSafeInteger(length) &&
-      offset >= 0 &&
-      length >= 0 &&
-      offset + length <= this.size;
-    if (good) return;
-    throw new MultisnapError(
-      "Invalid",
-      `${length} bytes at offset ${offset} do not lie in a disk of ${this.size} bytes`,
-    );
+    checkInside(offset, length, this.size);
   }
 }

@@ -2,8 +2,8 @@
  * Commands other than read and write. They may take long (a trim of 4 GiB), so they go piece by
  * piece and let others in between; each ends when it is done.
  */
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { MultisnapError } from "../errors.ts";
+import { turn } from "../task.ts";
 import type { Volume } from "../volume/types.ts";
 import type { Export } from "./exports.ts";
 import {
@@ -35,7 +35,7 @@ export class Flushes {
 
   /** Ends when everything that was answered before this call is durable. */
   join(): Promise<void> {
-    this.#next ??= nextTurn().then(() => {
+    this.#next ??= turn().then(() => {
       this.#next = null;
       return this.#volume.flush();
     });
@@ -88,7 +88,7 @@ function writeZeroes(context: CommandContext, request: Request): Promise<void> {
 /** Whether zeros have to be written: no whole chunk can become a hole. */
 function mustWrite({ volume, chosen }: CommandContext, request: Request): boolean {
   if ((request.flags & CMD_NO_HOLE) !== 0) return true;
-  if (chosen.view.name === null && volume.status().originMode === "attached") return true;
+  if (chosen.isPlain) return true;
   const first = Math.ceil(request.offset / volume.chunk);
   return Math.floor((request.offset + request.length) / volume.chunk) <= first;
 }
@@ -112,6 +112,6 @@ async function inPieces(
     const next = Math.min(end, at - (at % pieceBytes) + pieceBytes);
     await work(at, next - at);
     at = next;
-    if (at < end) await nextTurn();
+    if (at < end) await turn();
   }
 }

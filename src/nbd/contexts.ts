@@ -2,7 +2,7 @@
  * Metadata contexts, which block status tells of: `base:allocation`, and `multisnap:diff:NAME`,
  * what has changed since the snapshot NAME.
  */
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { turn } from "../task.ts";
 import type { ByteRange, View, Volume } from "../volume/types.ts";
 import type { Export } from "./exports.ts";
 import { STATE_CHANGED, STATE_HOLE, STATE_ZERO } from "./protocol.ts";
@@ -68,7 +68,7 @@ export async function statesOf(
       else states.push(state);
     }
     at = next;
-    if (at < end) await nextTurn();
+    if (at < end) await turn();
   }
   return states;
 }

@@ -21,14 +21,22 @@ export interface Export {
   description: string;
   view: View;
   readOnly: boolean;
+  /** An attached origin, which has no holes: zeros are written there. */
+  isPlain: boolean;
 }
 
 /** Null where there is none of that name. */
 export function findExport(volume: Volume, name: string, readOnly: boolean): Export | null {
   const view = viewNamed(volume, name);
   if (!view) return null;
-  const description = view.name === null ? "the origin" : `snapshot ${view.name}`;
-  return { name, description, view, readOnly: readOnly || view.readOnly || volume.readOnly };
+  const isOrigin = view.name === null;
+  return {
+    name,
+    description: isOrigin ? "the origin" : `snapshot ${view.name}`,
+    view,
+    readOnly: readOnly || view.readOnly || volume.readOnly,
+    isPlain: isOrigin && volume.status().originMode === "attached",
+  };
 }
 
 function viewNamed(volume: Volume, name: string): View | null {

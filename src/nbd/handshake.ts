@@ -3,8 +3,8 @@
  * Reads as a conversation; every option that is wrong is answered, and the conversation goes on.
  */
 import { Buffer } from "node:buffer";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { TlsOptions } from "node:tls";
+import { turn } from "../task.ts";
 import type { Volume } from "../volume/types.ts";
 import { type Context, findContext, listContexts } from "./contexts.ts";
 import { type Export, exportFlags, exportNames, findExport } from "./exports.ts";
@@ -147,7 +147,7 @@ class Handshake {
 
   async #reply(option: number, type: number, data: Uint8Array | string = ""): Promise<undefined> {
     // To a client that reads fast, nothing else here would ever let others in between.
-    if (++this.#replies % TURN_REPLIES === 0) await nextTurn();
+    if (++this.#replies % TURN_REPLIES === 0) await turn();
     await this.#wire.write(optionReply(option, type, Buffer.from(data)));
   }
 

@@ -44,20 +44,22 @@ const WRITING = 1;
 const RANGED = 2;
 const PAYLOAD = 4;
 
-/** Commands: what they are, and the flags that they may have. FUA is harmless everywhere. */
-const COMMANDS: readonly { kind: Kind; is: number; flags: number }[] = [];
-const table = COMMANDS as { kind: Kind; is: number; flags: number }[];
-table[CMD_READ] = { kind: "read", is: RANGED | PAYLOAD, flags: CMD_DF };
-table[CMD_WRITE] = { kind: "write", is: WRITING | RANGED | PAYLOAD, flags: 0 };
-table[CMD_FLUSH] = { kind: "flush", is: 0, flags: 0 };
-table[CMD_TRIM] = { kind: "trim", is: WRITING | RANGED, flags: 0 };
-table[CMD_CACHE] = { kind: "cache", is: RANGED, flags: 0 };
-table[CMD_WRITE_ZEROES] = {
-  kind: "zero",
-  is: WRITING | RANGED,
-  flags: CMD_NO_HOLE | CMD_FAST_ZERO,
+interface Command {
+  kind: Kind;
+  is: number;
+  /** That it may have. FUA is harmless everywhere. */
+  flags: number;
+}
+
+const COMMANDS: Partial<Record<number, Command>> = {
+  [CMD_READ]: { kind: "read", is: RANGED | PAYLOAD, flags: CMD_DF },
+  [CMD_WRITE]: { kind: "write", is: WRITING | RANGED | PAYLOAD, flags: 0 },
+  [CMD_FLUSH]: { kind: "flush", is: 0, flags: 0 },
+  [CMD_TRIM]: { kind: "trim", is: WRITING | RANGED, flags: 0 },
+  [CMD_CACHE]: { kind: "cache", is: RANGED, flags: 0 },
+  [CMD_WRITE_ZEROES]: { kind: "zero", is: WRITING | RANGED, flags: CMD_NO_HOLE | CMD_FAST_ZERO },
+  [CMD_BLOCK_STATUS]: { kind: "status", is: RANGED, flags: CMD_REQ_ONE },
 };
-table[CMD_BLOCK_STATUS] = { kind: "status", is: RANGED, flags: CMD_REQ_ONE };
 
 /**
  * Null where the bytes at `at` are not a request: whoever sends such is not understood any more.

@@ -14,7 +14,7 @@ import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import { monotonic } from "../env.ts";
 import { Answers } from "./answers.ts";
 import type { Share } from "./budget.ts";
-import { runCommand } from "./commands.ts";
+import { type CommandContext, runCommand } from "./commands.ts";
 import type { Common } from "./common.ts";
 import type { Session } from "./handshake.ts";
 import { Intake } from "./intake.ts";
@@ -56,6 +56,7 @@ export class Transmission {
   readonly #outbox: Outbox;
   readonly #answers: Answers;
   readonly #share: Share;
+  readonly #commands: CommandContext;
   /** A write whose payload has not come whole. */
   #collecting: Request | null = null;
   #unwanted: Unwanted | null = null;
@@ -92,6 +93,8 @@ export class Transmission {
       end: (reason) => this.fail(reason),
     };
     common.budget.join(this.#share);
+    const { volume, flushes } = common;
+    this.#commands = { volume, flushes, chosen: session.export, isOver: () => this.#over };
     if (received.length > 0) this.#intake.offer(received);
     this.#socket = receiveInto(wire.socket, !wire.secure, this.#intake, () => {
       this.#takeUp();
@@ -298,11 +301,9 @@ export class Transmission {
       this.#blockStatus(request);
       return;
     }
-    const { volume, flushes } = this.#common;
-    const context = { volume, flushes, chosen: this.#session.export, isOver: () => this.#over };
     this.#follow(
       request,
-      () => runCommand(context, request),
+      () => runCommand(this.#commands, request),
       () => this.#answers.done(request),
     );
   }

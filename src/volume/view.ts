@@ -7,6 +7,7 @@ import { RUN_PRIVATE, RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
 import { MultisnapError } from "../errors.ts";
 import type { ViewRecord } from "../stores/store.ts";
 import { inFlight, run, runNow, runSync, type Task } from "../task.ts";
+import { checkInside } from "./bounds.ts";
 import { ORIGIN } from "./core.ts";
 import { extentsOf } from "./extents.ts";
 import type { Extent, SnapshotOptions, View } from "./types.ts";
@@ -318,19 +319,4 @@ export class DiskView implements View {
     counters.writes++;
     counters.bytesWritten += length;
   }
-}
-
-/** `Invalid` for what are not bytes of a disk of `size` bytes. */
-export function checkInside(offset: number, length: number, size: number): void {
-  const good =
-    Number.isSafeInteger(offset) &&
-    Number.isSafeInteger(length) &&
-    offset >= 0 &&
-    length >= 0 &&
-    offset + length <= size;
-  if (good) return;
-  throw new MultisnapError(
-    "Invalid",
-    `${length} bytes at offset ${offset} do not lie in a disk of ${size} bytes`,
-  );
 }

@@ -7,6 +7,7 @@ import { MultisnapError } from "../errors.ts";
 import type { Visit } from "../stores/store.ts";
 import { Lock, run, settle, type Task } from "../task.ts";
 import { snapshotUsage } from "./accounting.ts";
+import { checkInside } from "./bounds.ts";
 import { checkStore } from "./check.ts";
 import { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
@@ -25,7 +26,7 @@ import type {
   View,
   Volume,
 } from "./types.ts";
-import { checkInside, DiskView } from "./view.ts";
+import { DiskView } from "./view.ts";
 import { giveUp, mapAll, Writer } from "./write.ts";
 
 export class DiskVolume implements Volume {

@@ -1,48 +1,18 @@
 /** `serve`: its options, and rolling snapshots of a process that is killed and started again. */
-import { type ChildProcess, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  failed,
-  finished,
-  fresh,
-  json,
-  refused,
-  run,
-  start,
-  succeed,
-  wrongUsage,
-} from "./program.ts";
+import { listensOn, serveOn } from "../clients/served.ts";
+import { failed, fresh, json, refused, run, succeed, wrongUsage } from "./program.ts";
 
 const HANG_MS = 60_000;
+const hasIpv6 = await listensOn("::1");
 
 async function newStore(): Promise<string> {
   const store = fresh("disk.msnap");
   await succeed("create", store, "--size", "4M", "--quiet");
   return store;
-}
-
-interface Serving {
-  child: ChildProcess;
-  /** The line that says it is ready. */
-  ready: string;
-  ended: ReturnType<typeof finished>;
-}
-
-async function serving(...args: string[]): Promise<Serving> {
-  const child = start("serve", ...args);
-  const ended = finished(child);
-  const ready = await new Promise<string>((resolve, reject) => {
-    let text = "";
-    child.stdout?.on("data", (part) => {
-      text += part;
-      if (text.endsWith("\n")) resolve(text.trim());
-    });
-    void ended.then(({ stderr }) => reject(new Error(stderr)));
-  });
-  return { child, ready, ended };
 }
 
 /** Names that the schedule gave. */
@@ -103,35 +73,26 @@ test("the ready line: of a Unix socket, of a port, as JSON", async () => {
     [["--listen", "[::1]:0"], /^ready nbd:\/\/\[::1\]:[1-9]\d*\/$/],
     [["--listen", "127.0.0.1:0", "--json"], /^\{"ready":"nbd:\/\/127\.0\.0\.1:[1-9]\d*\/"\}$/],
   ] as const) {
-    if (args.join().includes("::1") && !hasLoopback6()) continue;
-    const { child, ready, ended } = await serving(store, ...args);
-    assert.match(ready, expected);
+    if (args.join().includes("::1") && !hasIpv6) continue;
+    await using served = await serveOn(store, socket, ...args);
+    assert.match(served.ready, expected);
     if (args[1] === socket) assert.is(fs.statSync(socket).mode & 0o777, 0o600);
-    child.kill("SIGTERM");
-    const { code, stderr } = await ended;
+    const { code, stderr } = await served.signal("SIGTERM");
     assert.is(stderr, "");
     assert.is(code, 0);
   }
   assert.not(fs.existsSync(socket));
 });
 
-function hasLoopback6(): boolean {
-  const probe = "require('net').createServer().listen(0, '::1', () => process.exit(0))";
-  return (
-    spawnSync(process.execPath, ["-e", `${probe}.on('error', () => process.exit(1))`]).status === 0
-  );
-}
-
 test("rolling snapshots go on after a kill, and old ones go", async () => {
   const store = await newStore();
-  const args = [store, "--listen", "0", "--every", "1s", "--keep", "3x1s"];
-  const before = await serving(...args);
+  const args = ["--listen", "0", "--every", "1s", "--keep", "3x1s"];
+  await using before = await serveOn(store, "", ...args);
   await succeed("snapshot", store, "mine", "--quiet");
   await until("the first snapshots", async () => (await autos(store)).length >= 2);
-  before.child.kill("SIGKILL");
-  await before.ended;
+  await before.signal("SIGKILL");
   const [oldest] = await autos(store);
-  const after = await serving(...args);
+  await using after = await serveOn(store, "", ...args);
   await until("the oldest goes", async () => !(await autos(store)).includes(oldest ?? ""));
   const { server } = (await json("status", store)) as { server: { rolling: { taken: number } } };
   assert.ok(server.rolling.taken > 0);
@@ -139,8 +100,7 @@ test("rolling snapshots go on after a kill, and old ones go", async () => {
   const { snapshots } = dry as { snapshots: { name: string; keep: boolean; why: string[] }[] };
   assert.is(snapshots.filter(({ keep, name }) => keep && name !== "mine").length, 1);
   assert.equal(snapshots.find(({ name }) => name === "mine")?.why, ["not made by the schedule"]);
-  after.child.kill("SIGINT");
-  assert.is((await after.ended).code, 0);
+  assert.is((await after.signal("SIGINT")).code, 0);
   assert.is((await autos(store)).length, 3);
   await succeed("check", store, "--quiet");
 });

@@ -1,6 +1,7 @@
 /** Our server as a process of its own, as its clients meet it. */
 import type { ChildProcess } from "node:child_process";
 import fs from "node:fs";
+import net from "node:net";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { failed, finished, fresh, json, type Result, start, succeed } from "../cli/program.ts";
@@ -129,5 +130,14 @@ export function endsWell(served: Served): void {
     const report = await json("check", served.store);
     assert.equal(report.problems, []);
     assert.is(report.clean, true);
+  });
+}
+
+/** Whether this machine has that address. */
+export function listensOn(host: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = net.createServer();
+    probe.once("error", () => resolve(false));
+    probe.listen({ host, port: 0 }, () => probe.close(() => resolve(true)));
   });
 }

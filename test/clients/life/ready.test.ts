@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { failed, fresh, json, refused, run, succeed, succeedWith } from "../../cli/program.ts";
 import { runScript } from "../libnbd/nbdsh.ts";
 import { ask, testsWith } from "../programs.ts";
-import { refusedToServe, type Served, serve, serveOn } from "../served.ts";
+import { listensOn, refusedToServe, type Served, serve, serveOn } from "../served.ts";
 
 const nbdinfoTest = testsWith("nbdinfo");
 const nbdshTest = testsWith("nbdsh");
@@ -168,13 +168,5 @@ test("a store that is served has no other user than through the server", async (
   await refused("Busy", "create", store, "--size", "1M");
   await served.stop();
 });
-
-function listensOn(host: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = net.createServer();
-    probe.once("error", () => resolve(false));
-    probe.listen({ host, port: 0 }, () => probe.close(() => resolve(true)));
-  });
-}
 
 test.run();
