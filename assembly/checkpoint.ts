@@ -29,7 +29,7 @@ import {
 import { heldRelease, spaceClear, spaceNeed, spaceTake, spaceTouch } from "./space";
 import { journalRestart } from "./journal";
 import { storeViewCount } from "./timeline";
-import { PENDING_COPY } from "./conflict";
+import { unnamedCount, unnamedPlace } from "./conflict";
 import {
   nextWord,
   streamBegin,
@@ -109,8 +109,8 @@ function touchHeld(index: u32): i32 {
 }
 
 function touchCopy(slot: u32): i32 {
-  const count = copyCount(slot);
-  return count == 0 ? 0 : touchRun(copyPlace(slot), count);
+  const count = unnamedCount(slot);
+  return count == 0 ? 0 : touchRun(unnamedPlace(slot), count);
 }
 
 function touchRun(place: u64, count: u32): i32 {
@@ -132,18 +132,6 @@ function blocksFor(count: u32): i32 {
   return status < 0 && status != FAULT && load<u32>(m.META_FREE) >= least ? 0 : status;
 }
 
-/** Chunks of a copy in flight whose places no entry names yet, and the first of those places. */
-function copyCount(slot: u32): u32 {
-  const at = m.PENDING + slot * m.PENDING_BYTES;
-  if (load<u32>(at, 20) != PENDING_COPY || load<u64>(at, 24) == 0) return 0;
-  return load<u32>(at, 8) - <u32>(load<u64>(at, 24) >>> 48);
-}
-
-function copyPlace(slot: u32): u64 {
-  const word = load<u64>(m.PENDING + slot * m.PENDING_BYTES, 24);
-  return (word & 0xffffffffffff) + (word >>> 48);
-}
-
 function releaseHeld(): i32 {
   for (let which: u32 = 0; which < 2; which++) {
     while (load<u32>(m.HELD_COUNT + (which << 2)) > 0) {
@@ -163,9 +151,9 @@ function releaseHeld(): i32 {
  */
 function moveCopies(back: bool): i32 {
   for (let i = load<u32>(m.CHECKPOINT_SCAN); i < m.PENDING_SLOTS; i++) {
-    const count = copyCount(i);
+    const count = unnamedCount(i);
     if (count > 0) {
-      const place = copyPlace(i);
+      const place = unnamedPlace(i);
       if (spaceNeed(place) < 0 || spaceNeed(place + count - 1) < 0) return FAULT;
       if (back) spaceTake(place, count);
       else spaceClear(place, count);

@@ -16,6 +16,7 @@ import {
   ENTRY_SPAN,
   ENTRY_TO,
   FLAG_HOLE,
+  FLAG_SHARED,
   FLAGS,
   SUPER_ENTRIES,
 } from "./layout";
@@ -34,6 +35,7 @@ import {
   setPath,
 } from "./btree/path";
 import { fence } from "./btree/fence";
+import { entryKey, entryRank } from "./btree/order";
 import { insertEntry, removeEntry, shadowPath, splice } from "./btree/change";
 
 export const WIDE_ENTRIES: u32 = 320;
@@ -150,11 +152,30 @@ export function copyPart(n: u32, list: usize, first: u64, part: u32): void {
   }
 }
 
-/** First of `n` entries of a list at or above a rank. */
+/** First of `n` entries of a list at or above a rank; `n` where all are below. */
 export function searchList(list: usize, n: u32, rank: u64): u32 {
-  let i: u32 = 0;
-  while (i < n && rankOf(toId(listAt(list, i))) < rank) i++;
-  return i;
+  let low: u32 = 0;
+  while (low < n) {
+    const middle = (low + n) >>> 1;
+    if (rankOf(toId(listAt(list, middle))) < rank) low = middle + 1;
+    else n = middle;
+  }
+  return low;
+}
+
+/** Whether an entry names a place. */
+// @ts-ignore: decorator
+@inline
+export function names(entry: usize, place: u64): bool {
+  return placeOf(entry) == place && (flagsOf(entry) & FLAG_HOLE) == 0;
+}
+
+/** Marks all of the `n` entries of MIDDLE that name a place as sharing it. */
+export function shareAll(n: u32, place: u64): void {
+  for (let i: u32 = 0; i < n; i++) {
+    const e = listAt(MIDDLE, i);
+    if (names(e, place)) setFlags(e, flagsOf(e) | FLAG_SHARED);
+  }
 }
 
 /** Moves entries from `index` on (of n) up by `by`. */
@@ -231,7 +252,7 @@ export function replace(chunk: u64, rank: u64, old: u32, n: u32): i32 {
   for (let i: u32 = 0; i < old; i++) {
     const entry = listAt(OLD, i);
     if (!listHas(NEW, n, entry)) {
-      assertThat(descend(lastChunk(entry), rankOf(toId(entry))) == 1, 151);
+      assertThat(descend(lastChunk(entry), entryRank(entry)) == 1, 151);
       removeEntry();
     }
   }
@@ -241,16 +262,17 @@ export function replace(chunk: u64, rank: u64, old: u32, n: u32): i32 {
 function listHas(list: usize, n: u32, entry: usize): bool {
   for (let i: u32 = 0; i < n; i++) {
     const at = listAt(list, i);
-    if (lastChunk(at) == lastChunk(entry) && toId(at) == toId(entry)) return true;
+    if (lastChunk(at) == lastChunk(entry) && entryKey(at) == entryKey(entry)) return true;
   }
   return false;
 }
 
 /** Overwrites the entry of the same key, or inserts. */
 function putBack(entry: usize): void {
-  const status = descend(lastChunk(entry), rankOf(toId(entry)));
+  const status = descend(lastChunk(entry), entryRank(entry));
   assertThat(status != FAULT, 152);
-  if (status == 1 && lastChunk(here()) == lastChunk(entry) && toId(here()) == toId(entry)) {
+  const same = status == 1 && lastChunk(here()) == lastChunk(entry);
+  if (same && entryKey(here()) == entryKey(entry)) {
     shadowPath();
     memory.copy(here(), entry, ENTRY_BYTES);
   } else {
@@ -329,6 +351,23 @@ export function isNamed(last: u64, place: u64, but: u32, live: bool): i32 {
     const e = here();
     if (toId(e) != but && placeOf(e) == place && (flagsOf(e) & FLAG_HOLE) == 0) {
       if (!live || seen(e)) return 1;
+    }
+    status = pathNext();
+  }
+  return status == FAULT ? FAULT : 0;
+}
+
+/**
+ * Marks the entries of a wide column that name `place` as sharing it. 0, or FAULT. The path is
+ * spoilt.
+ */
+export function shareNamed(last: u64, place: u64): i32 {
+  let status = descend(last, 0);
+  while (status == 1 && lastChunk(here()) == last) {
+    const flags = flagsOf(here());
+    if (placeOf(here()) == place && (flags & (FLAG_HOLE | FLAG_SHARED)) == 0) {
+      shadowPath();
+      setFlags(here(), flags | FLAG_SHARED);
     }
     status = pathNext();
   }

@@ -4,7 +4,15 @@
  * the parts' entries name the same place.
  */
 import { BOTTOM, MIDDLE, NEW, OLD, RUNS_MAX } from "./memory";
-import { FLAG_FILLED, FLAG_HOLE, FLAG_SHARED, OP_AGAIN, OP_COPY_OUT, OP_PART } from "./layout";
+import {
+  FLAG_AROUND,
+  FLAG_FILLED,
+  FLAG_HOLE,
+  FLAG_SHARED,
+  OP_AGAIN,
+  OP_COPY_OUT,
+  OP_PART,
+} from "./layout";
 import { FAULT } from "./status";
 import { assertThat } from "./assert";
 import { anyLive, cellOf, cellRank, liveCell, ORIGIN, previousLive, rankOf } from "./timeline";
@@ -14,6 +22,7 @@ import { LEAVE_ALL, prepare } from "./prepare";
 import { journalAppend } from "./journal";
 import { spaceHold } from "./space";
 import { addRun, putJoined, someOr } from "./range";
+import { AROUND_ENTRIES, flatten, insideFrom } from "./around";
 import * as c from "./columns";
 
 /** Kinds of runs of a plan. */
@@ -56,11 +65,15 @@ export function planCopyOut(chunk: u64, count: u32): i32 {
   return n;
 }
 
-/** Whether a live view at or below `newest` has no entry in the column at the path. 1, 0, FAULT. */
+/**
+ * Whether a live view at or below `newest` has no entry in the column at the path. 1, 0, FAULT.
+ * The lowest gap so far is (from, end]; an entry around others closes what it spans.
+ */
 function hasGap(newest: u32): i32 {
   const last = c.lastChunk(c.here());
   let below = <u32>BOTTOM;
-  let open = false;
+  let from = <u32>BOTTOM;
+  let end = <u32>BOTTOM;
   for (let steps = 0; ; steps++) {
     if (steps == 8) {
       const status = c.columnTop(last);
@@ -70,15 +83,23 @@ function hasGap(newest: u32): i32 {
       if (descend(last, cellRank(below) + 1) == FAULT) return FAULT;
     }
     const e = c.here();
-    if (c.flagsOf(e) & FLAG_FILLED) open = false;
-    else if (cellRank(below) < rankOf(c.afterId(e)) && anyLive(below, cellOf(c.afterId(e))))
-      open = true;
+    const after = cellOf(c.afterId(e));
+    const flags = c.flagsOf(e);
+    if (flags & FLAG_FILLED) {
+      end = from;
+    } else if (flags & FLAG_AROUND && cellRank(after) < cellRank(end)) {
+      end = after;
+      if (cellRank(from) >= cellRank(end) || !anyLive(from, end)) end = from;
+    } else if (from == end && cellRank(below) < cellRank(after) && anyLive(below, after)) {
+      from = below;
+      end = after;
+    }
     below = cellOf(c.toId(e));
     const status = pathNext();
     if (status == FAULT) return FAULT;
     if (status == 0 || c.lastChunk(c.here()) != last) break;
   }
-  return open || anyLive(below, newest) ? 1 : 0;
+  return from != end || anyLive(below, newest) ? 1 : 0;
 }
 
 /**
@@ -117,9 +138,8 @@ function fillColumn(newest: u32, chunk: u64, count: u32, place: u64, kind: u32):
   const again = namedInOld(old, chunk, place);
   const room = again ? 1 : min<u32>(count, c.widthOf(2 * old + 1));
   const part = <u32>min<u64>(room, last + 1 - chunk);
-  const gaps = listGaps(old, newest, chunk, part, place, kind, again);
-  if (gaps == 0) return again ? part : unneeded(chunk, part, place, kind);
-  const middle = old + gaps;
+  const middle = fillGaps(old, newest, chunk, part, place, kind, again);
+  if (middle == 0) return again ? part : unneeded(chunk, part, place, kind);
   const n = c.assemble(old, middle, first, last, chunk, part);
   putJoined(first, 0, old, n, chunk > first ? old : 0);
   append(again ? kind | OP_AGAIN : kind, part, chunk, place);
@@ -133,15 +153,9 @@ function fillColumn(newest: u32, chunk: u64, count: u32, place: u64, kind: u32):
 function namedInOld(old: u32, chunk: u64, place: u64): bool {
   for (let i: u32 = 0; i < old; i++) {
     const e = c.listAt(OLD, i);
-    if (names(e, place - (chunk - c.firstChunk(e)))) return true;
+    if (c.names(e, place - (chunk - c.firstChunk(e)))) return true;
   }
   return false;
-}
-
-// @ts-ignore: decorator
-@inline
-function names(entry: usize, place: u64): bool {
-  return c.placeOf(entry) == place && (c.flagsOf(entry) & FLAG_HOLE) == 0;
 }
 
 /** While the copy was made, the views that needed it were written: nobody names the place. */
@@ -152,10 +166,10 @@ function unneeded(chunk: u64, part: u32, place: u64, kind: u32): i32 {
 }
 
 /**
- * MIDDLE becomes the `old` entries of OLD with an entry for `place` in every gap; answers how many
- * gaps there were.
+ * MIDDLE becomes the `old` entries of OLD with an entry for `place` around all gaps, or in a column
+ * of too many entries one in each. Answers the number of entries, 0 where there was no gap.
  */
-function listGaps(
+function fillGaps(
   old: u32,
   newest: u32,
   chunk: u64,
@@ -164,38 +178,51 @@ function listGaps(
   kind: u32,
   again: bool,
 ): u32 {
-  let below = <u32>BOTTOM;
-  let n: u32 = 0;
+  c.copyPart(old, MIDDLE, chunk, part);
+  const around = old < AROUND_ENTRIES;
+  let n = around ? old : flatten(old);
   let gaps: u32 = 0;
-  c.copyPart(old, NEW, chunk, part);
-  for (let i: u32 = 0; i <= old; i++) {
-    const e = c.listAt(NEW, i);
-    const above = i < old ? cellOf(c.afterId(e)) : newest;
+  let highest = newest;
+  let lowest = newest;
+  let above = newest;
+  for (let at = n; ; ) {
+    const below = at > 0 ? cellOf(c.toId(c.listAt(MIDDLE, at - 1))) : <u32>BOTTOM;
     if (cellRank(below) < cellRank(above) && anyLive(below, above)) {
-      const flags = FLAG_FILLED | kind;
-      c.putEntry(
-        c.listAt(MIDDLE, n++),
-        chunk,
-        part,
-        load<u32>(below),
-        load<u32>(above),
-        place,
-        flags,
-      );
-      gaps++;
+      if (gaps++ == 0) highest = above;
+      lowest = below;
+      if (!around) putGapAt(n++, at, chunk, part, below, above, place, kind);
     }
-    if (i == old) break;
-    memory.copy(c.listAt(MIDDLE, n++), e, 24);
-    below = cellOf(c.toId(e));
+    if (at == 0) break;
+    above = cellOf(c.afterId(c.listAt(MIDDLE, at - 1)));
+    at = insideFrom(MIDDLE, at - 1, cellRank(above));
   }
-  const shared = kind == 0 && (again || gaps > 1);
-  for (let i: u32 = 0; i < n && shared; i++) {
-    const e = c.listAt(MIDDLE, i);
-    if (names(e, place)) c.setFlags(e, c.flagsOf(e) | FLAG_SHARED);
+  if (gaps == 0) return 0;
+  if (around) {
+    const at = c.searchList(MIDDLE, n, cellRank(highest));
+    const flags = gaps > 1 ? kind | FLAG_AROUND : kind;
+    putGapAt(n++, at, chunk, part, lowest, highest, place, flags);
   }
-  const highest = c.listAt(MIDDLE, n - 1);
-  c.setFlags(highest, c.flagsOf(highest) | FLAG_FILLED);
-  return gaps;
+  if (kind == 0 && (again || (gaps > 1 && !around))) c.shareAll(n, place);
+  const last = c.listAt(MIDDLE, n - 1);
+  c.setFlags(last, c.flagsOf(last) | FLAG_FILLED);
+  return n;
+}
+
+/** Inserts an entry (below, above] at index `at` of MIDDLE, which has `n`. */
+function putGapAt(
+  n: u32,
+  at: u32,
+  chunk: u64,
+  part: u32,
+  below: u32,
+  above: u32,
+  place: u64,
+  flags: u32,
+): void {
+  c.openList(MIDDLE, n, at, 1);
+  const e = c.listAt(MIDDLE, at);
+  const kept = FLAG_FILLED | flags;
+  c.putEntry(e, chunk, part, load<u32>(below), load<u32>(above), place, kept);
 }
 
 /**
@@ -224,7 +251,7 @@ function fillLowest(newest: u32, last: u64, place: u64, kind: u32): i32 {
       }
     }
     if (!inside) break;
-    again = again || names(c.here(), place);
+    again = again || c.names(c.here(), place);
     below = cellOf(c.toId(c.here()));
     status = pathNext();
   }

@@ -5,6 +5,8 @@
 import * as m from "./memory";
 import * as engine from "./range";
 import * as out from "./copyout";
+import * as bitmap from "./bitmap";
+import { isMasked, maskOf } from "./mask";
 import * as pending from "./conflict";
 import * as space from "./space";
 import * as timeline from "./timeline";
@@ -103,8 +105,8 @@ export function lookup(view: u32, chunk: f64, count: u32, writing: bool): i32 {
 }
 
 /** See `range.mapStep`. */
-export function mapStep(view: u32, chunk: f64, count: u32, place: f64, hole: bool): i32 {
-  return engine.mapStep(view, <u64>chunk, count, <u64>place, hole);
+export function mapStep(view: u32, chunk: f64, count: u32, place: f64, how: u32): i32 {
+  return engine.mapStep(view, <u64>chunk, count, <u64>place, how);
 }
 
 /** See `copyout.planCopyOut`. */
@@ -115,6 +117,26 @@ export function planCopyOut(chunk: f64, count: u32): i32 {
 /** See `copyout.copyOutStep`. */
 export function copyOutStep(chunk: f64, count: u32, place: f64, hole: bool): i32 {
   return out.copyOutStep(<u64>chunk, count, <u64>place, hole);
+}
+
+/** See `bitmap.lookup`. */
+export function maskLookup(view: u32, chunk: f64, count: u32, writing: bool): i32 {
+  return bitmap.lookup(view, <u64>chunk, count, writing);
+}
+
+/** See `bitmap.mapStep`. */
+export function maskMapStep(view: u32, chunk: f64, count: u32, place: f64, how: u32): i32 {
+  return bitmap.mapStep(view, <u64>chunk, count, <u64>place, how);
+}
+
+/** See `bitmap.planCopyOut`. */
+export function maskPlanCopyOut(chunk: f64, count: u32): i32 {
+  return bitmap.planCopyOut(<u64>chunk, count);
+}
+
+/** See `bitmap.copyOutStep`. */
+export function maskCopyOutStep(chunk: f64, count: u32, place: f64, hole: bool): i32 {
+  return bitmap.copyOutStep(<u64>chunk, count, <u64>place, hole);
 }
 
 /** Takes up to `most` adjacent places: SPACE_RUN, and their number as the answer; or a status. */
@@ -157,17 +179,41 @@ export function releaseHeld(): i32 {
 
 /** A copy or a read in flight of one view; a slot, or -1. */
 export function pendingAdd(chunk: f64, count: u32, view: u32, kind: u32, place: f64): i32 {
-  const before = load<u32>(timeline.cellOf(view) + timeline.CELL_PREVIOUS);
-  return pending.pendingAdd(<u64>chunk, count, load<u32>(before), view, kind, <u64>place);
+  const cell = timeline.cellOf(view);
+  if (isMasked()) {
+    const own: u32 = view == timeline.ORIGIN ? kind | pending.PENDING_ORIGIN : kind;
+    return pending.pendingAdd(<u64>chunk, count, maskOf(cell), own, <u64>place);
+  }
+  const before = load<u32>(cell + timeline.CELL_PREVIOUS);
+  const views = load<u32>(before) | ((<u64>view) << 32);
+  return pending.pendingAdd(<u64>chunk, count, views, kind, <u64>place);
 }
 
 /** As `pendingAdd`, for all views. */
 export function pendingAddAll(chunk: f64, count: u32, kind: u32, place: f64): i32 {
-  return pending.pendingAdd(<u64>chunk, count, 0, timeline.ORIGIN, kind, <u64>place);
+  const all = isMasked() ? <u64>-1 : (<u64>timeline.ORIGIN) << 32;
+  const whose: u32 = isMasked() ? kind | pending.PENDING_ORIGIN : kind;
+  return pending.pendingAdd(<u64>chunk, count, all, whose, <u64>place);
+}
+
+/** For a store without a tree. Bit 0: the origin; the others: its snapshots. */
+export function pendingAddBits(chunk: f64, count: u32, bits: u32, kind: u32, place: f64): i32 {
+  const whose: u32 = bits & 1 ? kind | pending.PENDING_ORIGIN : kind;
+  return pending.pendingAdd(<u64>chunk, count, bits >>> 1, whose, <u64>place);
 }
 
 export function conflicts(chunk: f64, count: u32, view: u32, overwrites: bool): bool {
-  return pending.conflicts(<u64>chunk, count, view, overwrites);
+  if (!isMasked()) return pending.conflicts(<u64>chunk, count, view, overwrites);
+  if (load<u32>(m.PENDING_COUNT) == 0) return false;
+  const kind: u32 = view == timeline.ORIGIN ? pending.PENDING_ORIGIN : 0;
+  const mask = maskOf(timeline.cellOf(view));
+  return pending.maskConflicts(<u64>chunk, count, mask, kind, overwrites);
+}
+
+/** As `conflicts`, with bits as in `pendingAddBits`. */
+export function conflictsBits(chunk: f64, count: u32, bits: u32, overwrites: bool): bool {
+  const kind: u32 = bits & 1 ? pending.PENDING_ORIGIN : 0;
+  return pending.maskConflicts(<u64>chunk, count, bits >>> 1, kind, overwrites);
 }
 
 // views, for lists
@@ -223,6 +269,7 @@ export function groupFree(index: u32): u32 {
   return space.groupFree(index);
 }
 
+export { VIEW_BIT_SHIFT } from "./mask";
 export { isBlock, slabBase, slabCount } from "./meta";
 
 /** Block of a stream of the last checkpoint (0 tables, 1 views), 0 behind its end. */

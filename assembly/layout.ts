@@ -24,6 +24,8 @@ export const TYPE_VIEWS: u32 = 0x57454956; // "VIEW"
 export const ENTRY_SPAN: u32 = 0; // u64: last chunk << 16 | count
 export const ENTRY_AFTER: u32 = 8; // u32, view id
 export const ENTRY_TO: u32 = 12; // u32, view id
+/** Bitmap store: bits of snapshots, in the place of the two ids. u64 */
+export const ENTRY_MASK: u32 = 8;
 export const ENTRY_PLACE: u32 = 16; // u64: place << 16 | flags
 export const ENTRY_BYTES: u32 = 24;
 export const LEAF_MAX: u32 = 168; // (4096 - 64) / 24
@@ -32,13 +34,17 @@ export const FLAG_SHARED: u32 = 1; // another entry of the column can name the s
 export const FLAG_HOLE: u32 = 2; // reads as zeros; the place is 0
 // every live view below this entry has an entry (attached origin)
 export const FLAG_FILLED: u32 = 4;
+// range store: only for those views that no entry before it in its column has
+export const FLAG_AROUND: u32 = 8;
+// bitmap store, with HOLE: what lies under the store, not zeros
+export const FLAG_UNDER: u32 = 8;
 export const FLAGS: u32 = 15;
 // 12 bits: number of the record that last took views away from this entry, mod 4095, + 1
 export const EPOCH_SHIFT: u32 = 4;
 
 // ---- inner entry: 16 bytes
 export const INNER_LAST: u32 = 0; // u64: last chunk << 16 of the child's last entry
-export const INNER_TO: u32 = 8; // u32: its view id
+export const INNER_TO: u32 = 8; // u32: its view id; bitmap store: its lowest bit, 64 for mask 0
 export const INNER_CHILD: u32 = 12; // u32: block
 export const INNER_BYTES: u32 = 16;
 export const INNER_MAX: u32 = 252; // (4096 - 64) / 16
@@ -58,7 +64,7 @@ export const SUPER_SLOT: u32 = 28; // u32, 0 or 1: which of the two
 export const SUPER_UUID: u32 = 32; // 16 bytes
 export const SUPER_GENERATION: u32 = 48; // u64, counts checkpoints
 export const SUPER_CHUNK_SHIFT: u32 = 56; // u32, 12..20
-export const SUPER_KIND: u32 = 60; // u32, 1 range
+export const SUPER_KIND: u32 = 60; // u32, 1 range, 2 bitmap
 export const SUPER_SIZE: u32 = 64; // u64, bytes of the origin
 export const SUPER_LIMIT: u32 = 72; // u64, bytes of the store at most, 0 none
 export const SUPER_MODE: u32 = 80; // u32, 0 inline, 1 inline on a base, 2 attached
@@ -87,6 +93,8 @@ export const SUPER_BASE_PATH: u32 = 1536; // the same
 export const SUPER_PATH_BYTES: u32 = 1024;
 export const SUPER_BYTES: u32 = 4096;
 export const VERSION: u32 = 1;
+export const KIND_RANGE: u32 = 1;
+export const KIND_BITMAP: u32 = 2;
 
 // ---- journal record: header of 64 bytes, operations, zeros up to a block
 export const RECORD_CRC: u32 = 0; // u32, crc32c of bytes 4 .. length-1
@@ -113,7 +121,7 @@ export const OP_MAP: u32 = 1; // view's chunks -> place (or a hole)
 export const OP_COPY_OUT: u32 = 2; // attached origin's old chunks -> place, for all who need them
 /** OP_COPY_OUT: for the lowest gap of the chunk only; more operations follow. */
 export const OP_PART: u32 = 4;
-/** OP_COPY_OUT: an operation before it has named the place, which is in use. */
+/** An operation before it has named the place, which is in use. */
 export const OP_AGAIN: u32 = 8;
 export const OP_CREATE: u32 = 3; // view = new id, chunk = parent's id, place = created (f64)
 export const OP_DELETE: u32 = 4; // view

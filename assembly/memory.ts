@@ -132,7 +132,10 @@ export const TRANSFER_SIZE: usize = TRANSFER + 4;
 export const PENDING_COUNT: usize = TRANSFER_SIZE + 4;
 /** 1 where chunk numbers have more than 32 bits. */
 export const WIDE: usize = PENDING_COUNT + 4;
-export const STATE_END: usize = WIDE + 4;
+/** Bitmap store: bits of live snapshots, and of those that are not reclaimed yet as well. */
+export const LIVE_MASK: usize = (WIDE + 4 + 7) & ~7;
+export const KNOWN_MASK: usize = LIVE_MASK + 8;
+export const STATE_END: usize = KNOWN_MASK + 8;
 
 // ---- regions of fixed size
 export const SUPER: usize = 8192;

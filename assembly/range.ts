@@ -10,15 +10,28 @@ import {
   JOURNAL_SEQUENCE,
   MIDDLE,
   NEW,
+  OLD,
   RUNS,
   RUNS_MAX,
   SHARED_DROPPED,
   ZERO_DEFAULT,
 } from "./memory";
-import { FLAG_FILLED, FLAG_HOLE, FLAGS, FLAG_SHARED, OP_MAP } from "./layout";
+import {
+  ENTRY_AFTER,
+  ENTRY_BYTES,
+  ENTRY_TO,
+  FLAG_AROUND,
+  FLAG_FILLED,
+  FLAG_HOLE,
+  FLAGS,
+  FLAG_SHARED,
+  OP_AGAIN,
+  OP_MAP,
+} from "./layout";
 import { FAULT, NOT_FOUND } from "./status";
 import { assertThat } from "./assert";
-import { anyLive, anyLiveBut, cellOf, cellRank, liveCell, previousLive, rankOf } from "./timeline";
+import { anyLiveBut, cellOf, cellRank, liveCell, previousLive, rankOf } from "./timeline";
+import { AROUND_ENTRIES, aroundFlag, coverer, flatten, highestOwn, lowestOwn } from "./around";
 import { descend, pathIndex, pathNext } from "./btree/path";
 import { LEAVE_ALL, LEAVE_HALF, noteSparse, prepare } from "./prepare";
 import { epoch, isUnsettled, journalAppend } from "./journal";
@@ -54,18 +67,23 @@ export function addRun(n: u32, kind: u32, count: u64, place: u64): u32 {
 }
 
 /**
- * Moves the path from the front of a column to its entry that covers `rank`. 1: it covers; 0: none
- * does (the path stands where such an entry would be inserted); FAULT.
+ * Moves the path from the front of a column to the entry that the view of this rank belongs to. 1;
+ * 0: to none (the path is spoilt); FAULT.
  */
 function cover(rank: u64, view: u32): i32 {
   const last = c.lastChunk(c.here());
   let status = 1;
+  let passed: u32 = 0;
   for (let steps = 0; status == 1 && c.lastChunk(c.here()) == last; steps++) {
     const e = c.here();
     const to = c.toId(e);
     if (to == view) return 1;
-    if (rankOf(to) >= rank) return rankOf(c.afterId(e)) < rank ? 1 : 0;
-    status = steps == 8 ? descend(last, rank) : pathNext();
+    if (rankOf(to) >= rank) {
+      if (rankOf(c.afterId(e)) < rank) return 1;
+      // No entry around it stands behind so many.
+      if (++passed == AROUND_ENTRIES) return 0;
+    }
+    status = steps == 8 && passed == 0 ? descend(last, rank) : pathNext();
   }
   return status == FAULT ? FAULT : 0;
 }
@@ -82,13 +100,13 @@ export function lookupAt(entry: u32, view: u32, chunk: u64, writing: bool): i32 
   const rank = cellRank(cell);
   if (c.toId(e) != view) {
     if (rankOf(c.toId(e)) < rank) return 0;
-    if (rankOf(c.afterId(e)) >= rank) return oneRun(RUN_UNMAPPED, 0);
+    if (rankOf(c.afterId(e)) >= rank) return 0;
   }
   const flags = c.flagsOf(e);
   const place = c.placeOf(e) + (chunk - c.firstChunk(e));
   if (flags & FLAG_HOLE) return oneRun(RUN_HOLE, 0);
   if (!writing) return oneRun(RUN_SHARED, place);
-  if (flags & FLAG_SHARED) return 0;
+  if (flags & (FLAG_SHARED | FLAG_AROUND)) return 0;
   const others = anyLiveBut(cellOf(c.afterId(e)), cellOf(c.toId(e)), cell);
   return oneRun(others || isUnsettled(flags) ? RUN_SHARED : RUN_PRIVATE, place);
 }
@@ -162,23 +180,42 @@ function runKind(cell: u32, last: u64, writing: bool): u32 {
 
 /**
  * Whether no other live view sees the place of the entry at the path, now and after a crash. 1, 0,
- * FAULT; the path is spoilt where the entry is shared.
+ * FAULT; the path may be spoilt.
  */
 function isPrivate(entry: usize, cell: u32, last: u64): i32 {
-  if (anyLiveBut(cellOf(c.afterId(entry)), cellOf(c.toId(entry)), cell)) return 0;
-  if (isUnsettled(c.flagsOf(entry))) return 0;
-  if ((c.flagsOf(entry) & FLAG_SHARED) == 0) return 1;
+  const flags = c.flagsOf(entry);
+  if (isUnsettled(flags)) return 0;
+  const to = c.toId(entry);
+  const place = c.placeOf(entry);
+  const others =
+    flags & FLAG_AROUND
+      ? anyOther(last, to, cell)
+      : <i32>anyLiveBut(cellOf(c.afterId(entry)), cellOf(to), cell);
+  if (others != 0) return others == FAULT ? FAULT : 0;
+  if ((flags & FLAG_SHARED) == 0) return 1;
   if (load<u64>(SHARED_DROPPED) > load<u64>(JOURNAL_DURABLE)) return 0;
-  const named = c.isNamed(last, c.placeOf(entry), c.toId(entry), true);
+  const named = c.isNamed(last, place, to, true);
   return named == FAULT ? FAULT : 1 - named;
 }
 
 /**
- * One step of a view's own write: its chunks from `chunk` lie at `place` from now on (or are a
- * hole). Answers how many of `count` chunks are done, at least one, or a status with nothing
- * changed.
+ * Whether the entry that ends at view `to`, with others inside, is for a live view other than the
+ * one of `cell`. 1, 0, FAULT. The path is spoilt.
  */
-export function mapStep(view: u32, chunk: u64, count: u32, place: u64, hole: bool): i32 {
+function anyOther(last: u64, to: u32, cell: u32): i32 {
+  if (descend(last, 0) == FAULT) return FAULT;
+  const n = c.gather();
+  if (n == FAULT) return FAULT;
+  return highestOwn(OLD, c.searchList(OLD, n, rankOf(to)), cell) == 0 ? 0 : 1;
+}
+
+/**
+ * One step of a view's own write: its chunks from `chunk` lie at `place` from now on, or are a hole
+ * (`how` FLAG_HOLE), or lie where another entry says already (OP_AGAIN). Answers how many of
+ * `count` chunks are done, at least one, or a status with nothing changed.
+ */
+export function mapStep(view: u32, chunk: u64, count: u32, place: u64, how: u32): i32 {
+  const hole = (how & FLAG_HOLE) != 0;
   const ready = prepare(4, hole ? LEAVE_HALF : LEAVE_ALL);
   if (ready < 0) return ready;
   const cell = liveCell(view);
@@ -188,6 +225,7 @@ export function mapStep(view: u32, chunk: u64, count: u32, place: u64, hole: boo
   const start = status == 1 ? c.firstChunk(c.here()) : <u64>-1;
   let done: i32;
   if (start > chunk) {
+    assertThat((how & OP_AGAIN) == 0, 6);
     done = mapGap(
       cell,
       chunk,
@@ -196,9 +234,9 @@ export function mapStep(view: u32, chunk: u64, count: u32, place: u64, hole: boo
       hole,
     );
   } else {
-    done = mapColumn(cell, chunk, count, place, hole);
+    done = mapColumn(cell, chunk, count, place, how);
   }
-  if (done > 0) journalAppend(OP_MAP, hole ? FLAG_HOLE : 0, done, view, chunk, hole ? 0 : place);
+  if (done > 0) journalAppend(OP_MAP, how, done, view, chunk, hole ? 0 : place);
   return done;
 }
 
@@ -223,7 +261,8 @@ export function putJoined(chunk: u64, rank: u64, old: u32, n: u32, from: u32): v
   noteSparse(chunk);
 }
 
-function mapColumn(cell: u32, chunk: u64, count: u32, place: u64, hole: bool): i32 {
+function mapColumn(cell: u32, chunk: u64, count: u32, place: u64, how: u32): i32 {
+  const hole = (how & FLAG_HOLE) != 0;
   const last = c.lastChunk(c.here());
   const first = c.firstChunk(c.here());
   const view = load<u32>(cell);
@@ -235,79 +274,102 @@ function mapColumn(cell: u32, chunk: u64, count: u32, place: u64, hole: bool): i
   if (old == FAULT) return FAULT;
   const part = <u32>min<u64>(min<u32>(count, c.widthOf(wide ? 0 : old + 2)), last + 1 - chunk);
   c.copyPart(old, MIDDLE, chunk, part);
-  const index: u32 = wide ? 0 : c.searchList(MIDDLE, old, rank);
+  const inside = !wide && old < <i32>AROUND_ENTRIES;
+  let n = wide || inside ? <u32>old : flatten(old);
+  const index = coverer(MIDDLE, n, rank);
+  const covered = index < n;
   const e = c.listAt(MIDDLE, index);
-  const covered = index < <u32>old && (c.toId(e) == view || rankOf(c.afterId(e)) < rank);
   const drop = hole && load<u32>(ZERO_DEFAULT) != 0;
   if (!covered && drop) return part;
-  let middle: u32;
+  if (how & OP_AGAIN) {
+    if (covered && c.names(e, place)) return part;
+    if (wide && c.shareNamed(last, place) == FAULT) return FAULT;
+  }
+  let low = previousLive(cell);
+  let flags: u32 = hole ? FLAG_HOLE : 0;
   let freed: u64 = 0;
   if (covered) {
-    freed = c.placeOf(e);
-    if (c.flagsOf(e) & FLAG_SHARED) {
-      const named = c.isNamed(last, freed - (chunk - first), c.toId(e), false);
+    const source = c.placeOf(e);
+    const isShared = (c.flagsOf(e) & FLAG_SHARED) != 0;
+    if (isShared) {
+      const named = c.isNamed(last, source - (chunk - first), c.toId(e), false);
       if (named == FAULT) return FAULT;
-      if (named == 1) freed = 0;
+      if (named == 0) freed = source;
       store<u64>(SHARED_DROPPED, load<u64>(JOURNAL_SEQUENCE));
+    } else {
+      freed = source;
     }
-    middle = divide(index, old, cell, place, hole, drop);
-    if (middle + (drop ? 1 : 0) != <u32>old) freed = 0;
-  } else {
-    const below = wide ? load<u32>(BELOW) : index > 0 ? c.toId(e - 24) : 0;
-    c.openList(MIDDLE, old, index, 1);
-    c.putEntry(
-      e,
-      chunk,
-      part,
-      higher(previousLive(cell), cellOf(below)),
-      view,
-      place,
-      hole ? FLAG_HOLE : 0,
-    );
-    middle = old + 1;
+    flags |= c.flagsOf(e) & FLAG_FILLED;
+    low = later(low, cellOf(c.afterId(e)));
+    const before = n;
+    n = release(index, n, cell, inside);
+    if (n >= before) freed = 0;
+  } else if (wide) {
+    low = later(low, cellOf(load<u32>(BELOW)));
   }
-  const n = c.assemble(old, middle, first, last, chunk, part);
-  putJoined(first, wide ? rank : 0, old, n, chunk > first ? old : 0);
+  if (!drop || coverer(MIDDLE, n, rank) < n) {
+    const at = c.searchList(MIDDLE, n, rank);
+    if (at > 0) low = later(low, cellOf(c.toId(c.listAt(MIDDLE, at - 1))));
+    c.openList(MIDDLE, n++, at, 1);
+    c.putEntry(c.listAt(MIDDLE, at), chunk, part, load<u32>(low), view, place, flags);
+  }
+  if (how & OP_AGAIN) c.shareAll(n, place);
+  const all = c.assemble(old, n, first, last, chunk, part);
+  putJoined(first, wide ? rank : 0, old, all, chunk > first ? old : 0);
   if (freed != 0) spaceHold(freed, part);
   return part;
 }
 
-/** Id of the later of two views. */
-function higher(a: u32, b: u32): u32 {
-  return load<u32>(cellRank(a) >= cellRank(b) ? a : b);
+/** The later of two views (cells). */
+function later(a: u32, b: u32): u32 {
+  return cellRank(a) >= cellRank(b) ? a : b;
 }
 
 /**
- * Entry `index` of MIDDLE (of `n`) covers the view: it becomes its lower side, the view's own
- * entry, its upper side; a side that no live view sees is dropped, and so is the own one where it
- * is a hole over zeros (`drop`). Answers the number of entries.
+ * Entry `index` of MIDDLE (of `n`) is no longer for the view of `cell`: it goes where it is for no
+ * other live view, ends below or begins above it where it can, and else lies around it (`inside`)
+ * or becomes two. Answers the number of entries.
  */
-function divide(index: u32, n: u32, cell: u32, place: u64, hole: bool, drop: bool): u32 {
+function release(index: u32, n: u32, cell: u32, inside: bool): u32 {
   const e = c.listAt(MIDDLE, index);
-  const first = c.firstChunk(e);
-  const count = c.chunkCount(e);
-  const after = cellOf(c.afterId(e));
-  const to = cellOf(c.toId(e));
-  const source = c.placeOf(e);
-  const flags = c.flagsOf(e) & FLAGS;
-  const low = higher(previousLive(cell), after);
-  const lower = low != load<u32>(after) && anyLive(after, cellOf(low));
-  const upper = to != cell && anyLive(cell, to);
-  const own: u32 = drop ? 0 : 1;
-  const size = own + (lower ? 1 : 0) + (upper ? 1 : 0);
-  const both: u32 = lower && upper && (flags & FLAG_HOLE) == 0 ? FLAG_SHARED : 0;
-  const sides = flags | both | epoch();
-  c.openList(MIDDLE, n, index + 1, <i32>size - 1);
-  let at = e;
-  if (lower) {
-    c.putEntry(at, first, count, load<u32>(after), low, source, sides);
-    at += 24;
+  const highest = highestOwn(MIDDLE, index, cell);
+  if (highest == 0) {
+    c.openList(MIDDLE, n, index + 1, -1);
+    return n - 1;
   }
-  if (own) {
-    const kept = flags & FLAG_FILLED;
-    c.putEntry(at, first, count, low, load<u32>(cell), place, hole ? kept | FLAG_HOLE : kept);
-    at += 24;
+  c.setFlags(e, (c.flagsOf(e) & FLAGS) | epoch());
+  if (cellRank(highest) < cellRank(cell)) {
+    endAt(index, highest);
+  } else if (cellRank(lowestOwn(MIDDLE, index, cell)) > cellRank(cell)) {
+    store<u32>(e, load<u32>(cell), ENTRY_AFTER);
+    setAround(index);
+  } else if (inside) {
+    c.setFlags(e, c.flagsOf(e) | FLAG_AROUND);
+  } else {
+    if ((c.flagsOf(e) & FLAG_HOLE) == 0) c.setFlags(e, c.flagsOf(e) | FLAG_SHARED);
+    c.openList(MIDDLE, n++, index, 1);
+    memory.copy(e, c.listAt(MIDDLE, index + 1), ENTRY_BYTES);
+    const low = later(previousLive(cell), cellOf(c.afterId(e)));
+    store<u32>(e, load<u32>(low), ENTRY_TO);
+    store<u32>(c.listAt(MIDDLE, index + 1), load<u32>(cell), ENTRY_AFTER);
   }
-  if (upper) c.putEntry(at, first, count, load<u32>(cell), load<u32>(to), source, sides);
-  return n + size - 1;
+  return n;
+}
+
+/** Entry `index` of MIDDLE ends at a lower view: it moves before those that are above that. */
+function endAt(index: u32, highest: u32): void {
+  const e = c.listAt(MIDDLE, index);
+  store<u32>(e, load<u32>(highest), ENTRY_TO);
+  const at = c.searchList(MIDDLE, index, cellRank(highest));
+  if (at < index) {
+    memory.copy(NEW, e, ENTRY_BYTES);
+    c.openList(MIDDLE, index, at, 1);
+    memory.copy(c.listAt(MIDDLE, at), NEW, ENTRY_BYTES);
+  }
+  setAround(at);
+}
+
+function setAround(index: u32): void {
+  const e = c.listAt(MIDDLE, index);
+  c.setFlags(e, (c.flagsOf(e) & ~FLAG_AROUND) | aroundFlag(MIDDLE, index));
 }

@@ -18,7 +18,10 @@ import {
   REPLAYING,
 } from "./memory";
 import {
+  ENTRY_AFTER,
   ENTRY_BYTES,
+  ENTRY_TO,
+  FLAG_AROUND,
   FLAG_HOLE,
   FLAG_SHARED,
   OP_RECLAIM,
@@ -26,21 +29,15 @@ import {
   OP_RECLAIM_END,
 } from "./layout";
 import { FAULT } from "./status";
-import {
-  cellOf,
-  cellRank,
-  liveAtOrBefore,
-  markDying,
-  nextLive,
-  previousLive,
-  rankOf,
-  removeDying,
-} from "./timeline";
+import { cellOf, cellRank, markDying, previousLive, rankOf, removeDying } from "./timeline";
 import { descend, pathNext, pathPrevious } from "./btree/path";
 import { LEAVE_NOTHING, prepare } from "./prepare";
 import { isUnsettled, journalAppend, journalReclaim } from "./journal";
 import { spaceHold } from "./space";
 import { putJoined } from "./range";
+import { tidyMasks } from "./bitmap";
+import { isMasked } from "./mask";
+import { aroundFlag, highestOwn, lowestOwn } from "./around";
 import * as c from "./columns";
 
 /** Entries of a wide column that one step looks at. */
@@ -86,8 +83,8 @@ export function reclaimStep(): i32 {
     const n = c.gather();
     if (n == FAULT) return FAULT;
     if (n != c.TOO_MANY) {
-      const done = tidyColumn(n, last);
-      if (done < 0) return done;
+      if (isMasked()) tidyMasks(n);
+      else tidyColumn(n);
       journalReclaim(first, last + 1);
       store<u64>(RECLAIM_CHUNK, last + 1);
       return 1;
@@ -97,10 +94,10 @@ export function reclaimStep(): i32 {
   return tidyWindow(last, from);
 }
 
-/** The `n` entries of OLD are a whole column. 0, or FAULT. */
-function tidyColumn(n: u32, last: u64): i32 {
+/** The `n` entries of OLD are a whole column. */
+function tidyColumn(n: u32): void {
   const kept = tidy(n, <u32>BOTTOM);
-  if (!changed(n, kept)) return 0;
+  if (!changed(n, kept)) return;
   const part = c.chunkCount(OLD);
   const first = c.firstChunk(OLD);
   for (let i: u32 = 0; i < n; i++) {
@@ -119,7 +116,6 @@ function tidyColumn(n: u32, last: u64): i32 {
       c.setFlags(e, c.flagsOf(e) & ~FLAG_SHARED);
   }
   putJoined(first, 0, n, kept, 0);
-  return 0;
 }
 
 /** Whether one of the first `n` entries of a list names a place. */
@@ -155,30 +151,25 @@ function tidy(n: u32, below: u32): u32 {
   let kept: u32 = 0;
   for (let i: u32 = 0; i < n; i++) {
     const e = c.listAt(OLD, i);
-    const to = cellOf(c.toId(e));
-    const lowest = nextLive(cellOf(c.afterId(e)));
-    if (lowest == 0 || cellRank(lowest) > cellRank(to)) continue;
-    const highest = liveAtOrBefore(to);
-    let after = previousLive(lowest);
+    const highest = highestOwn(OLD, i, 0);
+    if (highest == 0) continue;
+    let after = previousLive(lowestOwn(OLD, i, 0));
     if (cellRank(below) > cellRank(after)) after = below;
-    const before = c.listAt(NEW, kept - 1);
-    if (kept > 0 && c.toId(before) == load<u32>(after) && samePlace(before, e)) {
-      store<u32>(before, load<u32>(highest), 12);
-      if (isUnsettled(c.flagsOf(e))) c.setFlags(before, c.flagsOf(e));
+    const at = c.searchList(NEW, kept, cellRank(highest));
+    const before = c.listAt(NEW, at - 1);
+    if (at > 0 && c.toId(before) == load<u32>(after) && samePlace(before, e)) {
+      store<u32>(before, load<u32>(highest), ENTRY_TO);
+      if (isUnsettled(c.flagsOf(e))) c.setFlags(before, c.flagsOf(e) & ~FLAG_AROUND);
     } else {
-      const place = c.placeOf(e);
-      const at = c.listAt(NEW, kept++);
-      c.putEntry(
-        at,
-        c.firstChunk(e),
-        c.chunkCount(e),
-        load<u32>(after),
-        load<u32>(highest),
-        place,
-        c.flagsOf(e),
-      );
+      c.openList(NEW, kept++, at, 1);
+      memory.copy(c.listAt(NEW, at), e, ENTRY_BYTES);
+      store<u32>(c.listAt(NEW, at), load<u32>(after), ENTRY_AFTER);
+      store<u32>(c.listAt(NEW, at), load<u32>(highest), ENTRY_TO);
     }
-    below = highest;
+  }
+  for (let i: u32 = 0; i < kept; i++) {
+    const e = c.listAt(NEW, i);
+    c.setFlags(e, (c.flagsOf(e) & ~FLAG_AROUND) | aroundFlag(NEW, i));
   }
   return kept;
 }

@@ -7,6 +7,7 @@ import { OP_CREATE, OP_DELETE, OP_RENAME, SUPER_NEXT_ID } from "./layout";
 import { EXISTS, INVALID, NOT_FOUND, UNSUPPORTED } from "./status";
 import { LEAVE_ALL, LEAVE_NOTHING, prepare } from "./prepare";
 import { journalAppend, journalAppendName } from "./journal";
+import { freeBit, isMasked, NO_BIT, VIEW_BIT_SHIFT } from "./mask";
 import * as t from "./timeline";
 
 /**
@@ -22,8 +23,10 @@ export function createSnapshot(source: u32, flags: u32, created: f64, name: u32)
   if (t.findName(name) != 0) return EXISTS;
   const id = load<u32>(SUPER + SUPER_NEXT_ID);
   if (id == 0xffffffff) return UNSUPPORTED;
+  const bit = isMasked() ? freeBit() : 0;
+  if (bit == NO_BIT || (isMasked() && source != t.ORIGIN)) return UNSUPPORTED;
   store<u32>(SUPER + SUPER_NEXT_ID, id + 1);
-  t.insertView(id, cell, flags, created, name);
+  t.insertView(id, cell, flags | (bit << VIEW_BIT_SHIFT), created, name);
   journalAppendName(OP_CREATE, flags, name, id, source, reinterpret<u64>(created));
   return 1;
 }

@@ -37,6 +37,7 @@ import {
   VIEW_DYING,
   VIEW_LIVE_FLAG,
 } from "./cells";
+import { countBits } from "./mask";
 import { addWords, dropName, putName, viewWords } from "./names";
 export * from "./cells";
 export { findName, getName, isNameLength, viewWords } from "./names";
@@ -120,6 +121,7 @@ export function insertView(id: u32, source: u32, flags: u32, created: f64, name:
   putName(cell, name);
   addWords(viewWords(cell));
   store<u32>(m.VIEW_LIVE, load<u32>(m.VIEW_LIVE) + 1);
+  countBits();
   return cell;
 }
 
@@ -172,6 +174,7 @@ export function loadDone(): bool {
       joinRun(cell);
     }
   }
+  countBits();
   return true;
 }
 
@@ -219,6 +222,7 @@ export function killView(cell: u32): void {
   store<u32>(m.VIEW_LIVE, load<u32>(m.VIEW_LIVE) - 1);
   store<u32>(m.VIEW_DEAD, load<u32>(m.VIEW_DEAD) + 1);
   joinRun(cell);
+  countBits();
 }
 
 export function renameView(cell: u32, length: u32): void {
@@ -303,6 +307,7 @@ export function removeDying(): void {
     cell = next;
   }
   rebuildRuns();
+  countBits();
 }
 
 function bridge(previous: u32, next: u32): void {

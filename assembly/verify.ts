@@ -7,6 +7,8 @@ import * as l from "./layout";
 import { crc32c } from "./crc32c";
 import { isBlock } from "./meta";
 import { cellOf, rankOf } from "./timeline";
+import { keyRank, lowestBit } from "./btree/order";
+import { isMasked } from "./mask";
 import { entryAt, innerAt } from "./btree/node";
 import * as c from "./columns";
 
@@ -38,8 +40,7 @@ function verifyLeaf(page: u32, n: u32): bool {
     const e = entryAt(page, i) as usize;
     const count = c.chunkCount(e);
     if (count == 0 || c.lastChunk(e) + 1 < count) return false;
-    if (cellOf(c.toId(e)) == 0 || cellOf(c.afterId(e)) == 0) return false;
-    if (rankOf(c.afterId(e)) >= rankOf(c.toId(e))) return false;
+    if (isMasked() ? !hasKnownBits(e) : !isRange(e)) return false;
     const hole = (c.flagsOf(e) & l.FLAG_HOLE) != 0;
     if (!hole && (c.placeOf(e) == 0 || c.placeOf(e) + count > limit)) return false;
     if (i > 0 && !inOrder(entryAt(page, i - 1), e)) return false;
@@ -47,27 +48,52 @@ function verifyLeaf(page: u32, n: u32): bool {
   return true;
 }
 
+function isRange(e: usize): bool {
+  if (cellOf(c.toId(e)) == 0 || cellOf(c.afterId(e)) == 0) return false;
+  return rankOf(c.afterId(e)) < rankOf(c.toId(e));
+}
+
+function hasKnownBits(e: usize): bool {
+  return (load<u64>(e, l.ENTRY_MASK) & ~load<u64>(m.KNOWN_MASK)) == 0;
+}
+
+/** Whether two entries of a column have a bit in common, or are in the wrong order. */
+function masksMeet(before: usize, e: usize): bool {
+  const common = load<u64>(before, l.ENTRY_MASK) & load<u64>(e, l.ENTRY_MASK);
+  return common != 0 || lowestBit(before) >= lowestBit(e);
+}
+
+/** Whether an entry begins above the one before it, or lies around it and is marked so. */
+function isApart(before: usize, e: usize): bool {
+  if (rankOf(c.toId(before)) <= rankOf(c.afterId(e))) return true;
+  if ((c.flagsOf(e) & l.FLAG_AROUND) == 0) return false;
+  const begins = rankOf(c.afterId(e)) <= rankOf(c.afterId(before));
+  return begins && rankOf(c.toId(before)) < rankOf(c.toId(e));
+}
+
 /** I1 between two neighbours. */
 function inOrder(before: usize, e: usize): bool {
   if (c.lastChunk(before) == c.lastChunk(e)) {
-    return (
-      c.chunkCount(before) == c.chunkCount(e) && rankOf(c.toId(before)) <= rankOf(c.afterId(e))
-    );
+    if (c.chunkCount(before) != c.chunkCount(e)) return false;
+    return isMasked() ? !masksMeet(before, e) : isApart(before, e);
   }
   return c.lastChunk(before) < c.firstChunk(e);
+}
+
+function isKey(key: u32): bool {
+  return isMasked() ? key <= 64 : cellOf(key) != 0;
 }
 
 function verifyInner(page: u32, n: u32): bool {
   for (let i: u32 = 0; i < n; i++) {
     const at = innerAt(page, i);
-    if (!isBlock(load<u32>(at, l.INNER_CHILD)) || cellOf(load<u32>(at, l.INNER_TO)) == 0)
-      return false;
+    if (!isBlock(load<u32>(at, l.INNER_CHILD)) || !isKey(load<u32>(at, l.INNER_TO))) return false;
     if (i == 0) continue;
     const before = load<u64>(innerAt(page, i - 1));
     if (before > load<u64>(at)) return false;
     if (
       before == load<u64>(at) &&
-      rankOf(load<u32>(innerAt(page, i - 1), l.INNER_TO)) >= rankOf(load<u32>(at, l.INNER_TO))
+      keyRank(load<u32>(innerAt(page, i - 1), l.INNER_TO)) >= keyRank(load<u32>(at, l.INNER_TO))
     ) {
       return false;
     }

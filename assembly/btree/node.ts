@@ -1,6 +1,6 @@
 /**
  * Nodes: fields, entries, binary search. Nothing here knows what an entry means beyond its order:
- * (last chunk, rank of `to`).
+ * (last chunk, rank in its column).
  */
 import {
   BLOCK_COUNT,
@@ -9,7 +9,6 @@ import {
   BLOCK_LEVEL,
   BLOCK_TYPE,
   ENTRY_BYTES,
-  ENTRY_TO,
   INNER_BYTES,
   INNER_CHILD,
   INNER_TO,
@@ -20,7 +19,7 @@ import { GENERATION } from "../memory";
 import { newPage } from "../cache";
 import { allocBlock } from "../meta";
 import { fenced, fencedEnd } from "./fence";
-import { rankOf } from "../timeline";
+import { entryKey, entryRank, keyRank } from "./order";
 
 // @ts-ignore: decorator
 @inline
@@ -81,7 +80,7 @@ export function searchInner(page: u32, chunk: u64, rank: u64): u32 {
     const middle = (low + high) >>> 1;
     const at = innerAt(page, middle);
     const last = load<u64>(at);
-    if (last > key || (last == key && (rank == 0 || rankOf(load<u32>(at, INNER_TO)) >= rank))) {
+    if (last > key || (last == key && (rank == 0 || keyRank(load<u32>(at, INNER_TO)) >= rank))) {
       high = middle;
     } else {
       low = middle + 1;
@@ -102,10 +101,7 @@ export function searchLeaf(page: u32, chunk: u64, rank: u64): u32 {
     const middle = (low + high) >>> 1;
     const at = entryAt(page, middle);
     const span = load<u64>(at);
-    if (
-      span >= key &&
-      (rank == 0 || span >>> 16 > chunk || rankOf(load<u32>(at, ENTRY_TO)) >= rank)
-    ) {
+    if (span >= key && (rank == 0 || span >>> 16 > chunk || entryRank(at) >= rank)) {
       high = middle;
     } else {
       low = middle + 1;
@@ -120,7 +116,7 @@ export function copyKey(inner: u32, page: u32): void {
   if (level(page) == 0) {
     const entry = entryAt(page, last);
     store<u64>(inner, (load<u64>(entry) >>> 16) << 16);
-    store<u32>(inner, load<u32>(entry, ENTRY_TO), INNER_TO);
+    store<u32>(inner, entryKey(entry), INNER_TO);
   } else {
     const entry = innerAt(page, last);
     store<u64>(inner, load<u64>(entry));

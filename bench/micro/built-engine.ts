@@ -6,8 +6,10 @@ import { memoryDevice } from "../../src/devices/memory.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { engineModule } from "../../src/engine/module.ts";
 import { seededEnv } from "../../src/env.ts";
-import type { RangeStore } from "../../src/stores/range.ts";
-import { createRange } from "../../src/stores/range-open.ts";
+import { RangeStore } from "../../src/stores/range.ts";
+import { KIND_RANGE } from "../../src/stores/tree/layout.ts";
+import { createTree } from "../../src/stores/tree/open.ts";
+import type { TreeStore } from "../../src/stores/tree/tree-store.ts";
 import { run } from "../../src/task.ts";
 import { shuffled } from "../order.ts";
 
@@ -21,7 +23,7 @@ const CACHE_BYTES_AN_EXCEPTION = 64;
 const CACHE_BYTES_LEAST = 64 << 20;
 
 /** Maps the chunk to a new place; answers the status of what must be served first, or 0. */
-function mapChunk(store: RangeStore, chunk: number): number {
+function mapChunk(store: TreeStore, chunk: number): number {
   const taken = store.allocate(1);
   if (taken < 0) return taken;
   const mapped = store.map(VIEW, chunk, 1, store.allocated(), false);
@@ -37,12 +39,14 @@ export async function builtEngine(count: number, seed: number): Promise<Engine> 
     originPath: null,
     basePath: null,
   };
-  const options = {
+  const setup = {
     module: await engineModule(),
     cacheBytes: Math.max(CACHE_BYTES_LEAST, count * CACHE_BYTES_AN_EXCEPTION),
     copyBytes: () => 0,
+    env: seededEnv(seed),
   };
-  const store = await run(createRange(memoryDevice(), format, options, seededEnv(seed)));
+  const kind = { number: KIND_RANGE, over: (engine: Engine) => new RangeStore(engine) };
+  const store = await run(createTree(kind, memoryDevice(), format, setup));
   for (const chunk of shuffled(count, seed)) {
     let status: number;
     while ((status = mapChunk(store, chunk)) < 0) await run(store.serve(status, null));

@@ -26,9 +26,13 @@ export interface EngineExports {
 
   lookup(view: number, chunk: number, count: number, writing: boolean): number;
   lookupBatch(count: number): number;
-  mapStep(view: number, chunk: number, count: number, place: number, hole: boolean): number;
+  mapStep(view: number, chunk: number, count: number, place: number, how: number): number;
   planCopyOut(chunk: number, count: number): number;
   copyOutStep(chunk: number, count: number, place: number, hole: boolean): number;
+  maskLookup(view: number, chunk: number, count: number, writing: boolean): number;
+  maskMapStep(view: number, chunk: number, count: number, place: number, how: number): number;
+  maskPlanCopyOut(chunk: number, count: number): number;
+  maskCopyOutStep(chunk: number, count: number, place: number, hole: boolean): number;
   allocate(most: number): number;
   allocated(): number;
   giveBack(place: number, count: number): number;
@@ -37,6 +41,9 @@ export interface EngineExports {
 
   pendingAdd(chunk: number, count: number, view: number, kind: number, place: number): number;
   pendingAddAll(chunk: number, count: number, kind: number, place: number): number;
+  /** For a store without a tree: bit 0 is the origin, the others are its snapshots. */
+  pendingAddBits(chunk: number, count: number, bits: number, kind: number, place: number): number;
+  conflictsBits(chunk: number, count: number, bits: number, overwrites: boolean): number;
   pendingNamed(slot: number, done: number): void;
   pendingRemove(slot: number): void;
   conflicts(chunk: number, count: number, view: number, overwrites: boolean): number;

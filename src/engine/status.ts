@@ -24,3 +24,8 @@ export const RUN_COPY = 1;
 /** Kinds of entries of the pending table. */
 export const PENDING_COPY = 1;
 export const PENDING_READ = 2;
+
+/** What a map step does with its place: takes it, ignores it, or finds it named already. */
+export const MAP_NEW = 0;
+export const MAP_HOLE = 2;
+export const MAP_SHARED = 8;

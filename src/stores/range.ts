@@ -1,165 +1,33 @@
 /**
- * The range store (Mikulas): columns and timeline ranges in the engine's tree. The method table
- * over the engine's exports.
+ * The range store (Mikulas): an entry is for the views in (after, to] of the timeline. The number
+ * of snapshots is limited by ids only, and a snapshot has snapshots to any depth.
  */
-import type { Device } from "../devices/device.ts";
-import type { Engine } from "../engine/engine.ts";
-import {
-  CHECKPOINT,
-  COMMIT,
-  CORRUPT,
-  EXISTS,
-  FAULT,
-  GROW,
-  INVALID,
-  NO_SPACE,
-  NOT_FOUND,
-  WRITE_BACK,
-} from "../engine/status.ts";
-import { MultisnapError } from "../errors.ts";
-import { settle, type Task } from "../task.ts";
-import { MODES, Superblock } from "./layout.ts";
-import { Log } from "./log.ts";
-import { RangeFacts } from "./range-facts.ts";
-import type {
-  ExceptionStore,
-  OriginMode,
-  StoreFacts,
-  StoreUsage,
-  ViewRecord,
-  Visit,
-} from "./store.ts";
+import { MAP_HOLE, MAP_NEW, MAP_SHARED } from "../engine/status.ts";
+import type { Capabilities, CheckProblem, ViewCost } from "./store.ts";
+import type { Tally } from "./tree/accounting.ts";
+import type { EntryRules } from "./tree/check.ts";
+import { TreeStore } from "./tree/tree-store.ts";
+import { AROUND, type Entry, HOLE, SHARED } from "./tree/walk.ts";
 
 const ORIGIN = 1;
-const READ_ONLY_FLAG = 2;
-const LIVE_FLAG = 1;
-const encoder = new TextEncoder();
-/** Failed asserts from this number on come from what is on disk (`assembly/assert.ts`). */
-const DAMAGED = 200;
 
-export class RangeStore implements ExceptionStore {
-  readonly device: Device;
-  readonly chunkShift: number;
-  readonly mode: OriginMode;
-  readonly uuid: string;
-  readonly originPath: string | null;
-  readonly basePath: string | null;
-  readonly engine: Engine;
-  readonly log: Log;
-  readonly facts: StoreFacts;
-  readonly #super: Superblock;
-  readonly #runs: number;
-  readonly #held: number;
-  readonly #cell: { created: number; flags: number; parent: number; size: number };
+export const RANGE: Capabilities = {
+  origins: ["inline", "base", "attached"],
+  snapshots: 2 ** 32 - 3,
+  fixed: false,
+  writable: true,
+  ofSnapshots: true,
+  delete: true,
+  merge: false,
+  trim: true,
+  crash: "consistent",
+  whenFull: "NoSpace",
+  chunk: [4096, 2 ** 20],
+};
 
-  constructor(engine: Engine) {
-    this.engine = engine;
-    this.device = engine.device;
-    this.log = new Log(engine);
-    this.facts = new RangeFacts(engine, this.log);
-    this.#super = new Superblock(engine, engine.at.super);
-    this.chunkShift = this.#super.u32("SUPER_CHUNK_SHIFT");
-    this.mode = MODES[this.#super.u32("SUPER_MODE")]!;
-    this.uuid = this.#super.uuid();
-    this.originPath = this.#super.path("SUPER_ORIGIN_PATH");
-    this.basePath = this.#super.path("SUPER_BASE_PATH");
-    this.#runs = engine.at.runs;
-    this.#held = engine.constant("HELD_CHUNKS");
-    this.#cell = {
-      created: engine.constant("CELL_CREATED"),
-      flags: engine.constant("CELL_FLAGS"),
-      parent: engine.constant("CELL_PARENT"),
-      size: engine.constant("CELL_SIZE"),
-    };
-  }
-
-  get memory(): Uint8Array {
-    return this.engine.u8;
-  }
-  get copies(): number {
-    return this.engine.copies;
-  }
-  get failure(): Error | null {
-    return this.log.failure;
-  }
-  get commits(): number {
-    return this.log.commits;
-  }
-  get checkpoints(): number {
-    return this.log.checkpoints;
-  }
-  get flushes(): number {
-    return this.log.flushes;
-  }
-  get paused(): boolean {
-    return this.log.paused;
-  }
-  get uncommitted(): boolean {
-    return this.engine.x.journalPending() !== 0;
-  }
-
-  touched(): void {
-    this.log.dirty = true;
-  }
-
-  enter(): Visit {
-    return this.log.visits.enter();
-  }
-
-  leave(visit: Visit): void {
-    this.log.visits.leave(visit);
-  }
-
-  gate(visit: Visit | null): Task<void> {
-    return this.log.gate(visit);
-  }
-
-  *serve(status: number, visit: Visit | null): Task<boolean> {
-    switch (status) {
-      case FAULT:
-      case WRITE_BACK:
-      case GROW:
-        yield* settle(this.engine.serve(status));
-        return false;
-      case COMMIT:
-        yield* this.log.commit(visit);
-        return true;
-      case CHECKPOINT:
-        yield* this.log.checkpoint(visit, false);
-        return true;
-      case NO_SPACE:
-        yield* this.#makeRoom(visit);
-        return true;
-      case NOT_FOUND:
-        throw new MultisnapError("NotFound", "the snapshot has been deleted");
-      case CORRUPT:
-        throw new MultisnapError("Corrupt", `${this.device.name} is damaged: run check`);
-      default:
-        throw new MultisnapError("Internal", `status ${status} of the engine is not known`);
-    }
-  }
-
-  /**
-   * Places that wait for a commit, then slabs that metadata no longer needs, come back; else the
-   * store is full.
-   */
-  *#makeRoom(visit: Visit | null): Task<void> {
-    if (this.engine.u64At(this.#held) > 0) {
-      yield* this.log.commit(visit);
-      yield* this.log.released(visit);
-      return;
-    }
-    const spare = this.engine.state("META_FREE") + this.engine.state("META_PENDING");
-    if (spare >= this.engine.x.trimFloor()) {
-      const used = this.#super.u64("SUPER_USED");
-      yield* this.log.checkpoint(visit, true);
-      if (this.#super.u64("SUPER_USED") < used) return;
-    }
-    throw new MultisnapError(
-      "NoSpace",
-      `${this.device.name} is full; every snapshot is intact: delete snapshots or raise its limit`,
-    );
-  }
+export class RangeStore extends TreeStore {
+  readonly kind = "range";
+  readonly capabilities = RANGE;
 
   lookup(view: number, chunk: number, count: number, writing: boolean): number {
     return this.engine.x.lookup(view, chunk, count, writing);
@@ -167,200 +35,141 @@ export class RangeStore implements ExceptionStore {
   planCopyOut(chunk: number, count: number): number {
     return this.engine.x.planCopyOut(chunk, count);
   }
-  runKind(index: number): number {
-    return this.engine.u32[(this.#runs >>> 2) + index * 4]!;
-  }
-  runCount(index: number): number {
-    return this.engine.u32[(this.#runs >>> 2) + index * 4 + 1]!;
-  }
-  runPlace(index: number): number {
-    return this.engine.f64[(this.#runs >>> 3) + index * 2 + 1]!;
-  }
-  allocate(most: number): number {
-    return this.engine.x.allocate(most);
-  }
-  allocated(): number {
-    return this.engine.x.allocated();
-  }
-  giveBack(place: number, count: number): number {
-    return this.engine.x.giveBack(place, count);
-  }
   map(view: number, chunk: number, count: number, place: number, hole: boolean): number {
-    return this.engine.x.mapStep(view, chunk, count, place, hole);
+    return this.engine.x.mapStep(view, chunk, count, place, hole ? MAP_HOLE : MAP_NEW);
+  }
+  mapShared(view: number, chunk: number, count: number, place: number): number {
+    return this.engine.x.mapStep(view, chunk, count, place, MAP_SHARED);
   }
   copyOut(chunk: number, count: number, place: number, hole: boolean): number {
     return this.engine.x.copyOutStep(chunk, count, place, hole);
   }
-  isZero(address: number, length: number): boolean {
-    return this.engine.x.isZero(address, length) !== 0;
-  }
 
-  pendingAdd(chunk: number, count: number, view: number, kind: number, place: number): number {
-    return this.engine.x.pendingAdd(chunk, count, view, kind, place);
+  protected rules(): EntryRules {
+    return new RangeRules(this.facts.timeline());
   }
-  pendingAddAll(chunk: number, count: number, kind: number, place: number): number {
-    return this.engine.x.pendingAddAll(chunk, count, kind, place);
-  }
-  pendingNamed(slot: number, done: number): void {
-    this.engine.x.pendingNamed(slot, done);
-  }
-  pendingRemove(slot: number): void {
-    this.engine.x.pendingRemove(slot);
-  }
-  conflicts(chunk: number, count: number, view: number, overwrites: boolean): boolean {
-    return this.engine.x.conflicts(chunk, count, view, overwrites) !== 0;
-  }
-
-  createSnapshot(of: number, name: string, readOnly: boolean, created: number): number {
-    const length = this.#putName(name);
-    const flags = readOnly ? READ_ONLY_FLAG : 0;
-    return this.#answer(this.engine.x.createSnapshot(of, flags, created, length), name);
-  }
-
-  lastId(): number {
-    return this.#super.u32("SUPER_NEXT_ID") - 1;
-  }
-
-  deleteSnapshot(id: number): number {
-    return this.engine.x.deleteSnapshot(id);
-  }
-
-  renameSnapshot(id: number, name: string): number {
-    const length = this.#putName(name);
-    return this.#answer(this.engine.x.renameSnapshot(id, length), name);
-  }
-
-  #answer(status: number, name: string): number {
-    if (status === EXISTS) {
-      throw new MultisnapError("Exists", `a snapshot is called ${JSON.stringify(name)} already`);
-    }
-    if (status === INVALID) {
-      throw new MultisnapError("Invalid", "a name has 1 to 255 bytes of UTF-8");
-    }
-    return status;
-  }
-
-  #putName(name: string): number {
-    const bytes = encoder.encode(name);
-    if (bytes.length === 0 || bytes.length > 255) return bytes.length === 0 ? 0 : 256;
-    return this.engine.putName(bytes);
-  }
-
-  view(id: number): ViewRecord | null {
-    const cell = this.engine.x.viewCell(id);
-    return cell === 0 ? null : this.#record(cell);
-  }
-
-  named(name: string): ViewRecord | null {
-    const length = this.#putName(name);
-    if (length === 0 || length > 255) return null;
-    const cell = this.engine.x.viewNamed(length);
-    return cell === 0 ? null : this.#record(cell);
-  }
-
-  views(): ViewRecord[] {
-    const found: ViewRecord[] = [];
-    for (let cell = this.engine.x.viewNext(0); cell !== 0; cell = this.engine.x.viewNext(cell)) {
-      if (this.engine.u32[(cell + this.#cell.flags) >>> 2]! & LIVE_FLAG) {
-        found.push(this.#record(cell));
-      }
-    }
-    return found;
-  }
-
-  #record(cell: number): ViewRecord {
-    const { u32, f64 } = this.engine;
-    const id = u32[cell >>> 2]!;
-    const name = id === ORIGIN ? null : this.engine.takeName(this.engine.x.viewName(cell));
-    return {
-      id,
-      name,
-      parent: u32[(cell + this.#cell.parent) >>> 2]!,
-      created: f64At(f64, cell + this.#cell.created),
-      size: this.engine.u64At(cell + this.#cell.size),
-      readOnly: (u32[(cell + this.#cell.flags) >>> 2]! & READ_ONLY_FLAG) !== 0,
-    };
-  }
-
-  reclaimBegin(): number {
-    return this.engine.x.reclaimBegin();
-  }
-  reclaimStep(): number {
-    return this.engine.x.reclaimStep();
-  }
-
-  commit(visit: Visit | null): Task<void> {
-    return this.log.commit(visit);
-  }
-
-  still<T>(work: Task<T>): Task<T> {
-    return this.log.still(work);
-  }
-
-  checkpoint(trim: boolean): Task<void> {
-    return this.log.checkpoint(null, trim);
-  }
-
-  usage(): StoreUsage {
-    const chunk = 2 ** this.chunkShift;
-    const top = this.#super.u64("SUPER_TOP");
-    const limit = this.#super.u64("SUPER_LIMIT");
-    const held = this.engine.u64At(this.#held);
-    const views = this.engine.state("VIEW_LIVE");
-    const metadataBytes = this.#super.u32("SUPER_META") * 4096;
-    const spare = this.engine.state("META_FREE") + this.engine.state("META_PENDING");
-    return {
-      storeBytes: top * chunk,
-      maxBytes: limit === 0 ? null : limit,
-      dataBytes: this.#super.u64("SUPER_DATA") * chunk,
-      metadataBytes,
-      fixedBytes: (2 + 2 * this.#super.u32("SUPER_AREA_BLOCKS")) * 4096,
-      freeBytes: (top - this.#super.u64("SUPER_USED") + held) * chunk + spare * 4096,
-      memoryBytes: this.engine.memory.buffer.byteLength,
-      snapshots: views - 1,
-      exceptions: this.#super.u64("SUPER_ENTRIES"),
-      reclaiming: this.engine.state("VIEW_DEAD"),
-    };
-  }
-
-  fail(error: unknown): void {
-    this.log.fail(error);
-  }
-
-  poison(error: unknown): MultisnapError {
-    const number = this.engine.state("POISON");
-    const message = error instanceof Error ? error.message : String(error);
-    const damaged = number >= DAMAGED || this.engine.state("REPLAYING") !== 0;
-    const failure = damaged
-      ? new MultisnapError("Corrupt", `${this.device.name} is damaged (${number}): run check`, {
-          cause: error,
-        })
-      : new MultisnapError("Internal", `${message} (invariant ${number}); reopen the volume`, {
-          cause: error,
-        });
-    this.log.fail(failure);
-    return failure;
-  }
-
-  /**
-   * A last checkpoint, where anything changed since the one before; then the device is given back.
-   */
-  *close(): Task<void> {
-    try {
-      if (this.device.readOnly || this.failure) return;
-      if (this.changed) yield* this.log.checkpoint(null, true);
-      else yield* this.log.commit(null);
-    } finally {
-      yield* settle(this.device.close());
-    }
-  }
-
-  /** Whether the last checkpoint is not all there is. */
-  get changed(): boolean {
-    return this.uncommitted || this.engine.u64At(this.engine.constant("JOURNAL_HEAD")) > 0;
+  protected tally(): Tally {
+    // An attached origin has no entries, so nothing is its own or shared with it.
+    const isCounted = (id: number) => id !== ORIGIN || this.mode !== "attached";
+    const timeline = this.facts.timeline().filter(({ id, isLive }) => !isLive || isCounted(id));
+    return new RangeTally(timeline, 2 ** this.chunkShift);
   }
 }
 
-function f64At(f64: Float64Array, address: number): number {
-  return f64[address >>> 3]!;
+type Timeline = { id: number; isLive: boolean }[];
+
+/** I1 and I3. */
+class RangeRules implements EntryRules {
+  readonly #position = new Map<number, number>([[0, 0]]);
+  /** Of the column so far: (after, to] of the entries that lie inside no other yet. */
+  #apart: [after: number, to: number][] = [];
+
+  constructor(timeline: Timeline) {
+    timeline.forEach(({ id }, index) => {
+      this.#position.set(id, index + 1);
+    });
+  }
+
+  problem(entry: Entry, before: Entry | undefined): CheckProblem | null {
+    const after = this.#position.get(entry.after);
+    const to = this.#position.get(entry.to);
+    if (after === undefined || to === undefined) {
+      return { where: "I3", message: "names a view that is not in the timeline" };
+    }
+    if (after >= to) return { where: "I1", message: "covers no view" };
+    if (!before) this.#apart = [];
+    const apart = this.#apart;
+    while (apart.length > 0 && apart[apart.length - 1]![1] > after) {
+      const [from, end] = apart.pop()!;
+      if (from >= after && end < to && entry.flags & AROUND) continue;
+      return { where: "I1", message: "overlaps an entry below it in the timeline" };
+    }
+    apart.push([after, to]);
+    return null;
+  }
+
+  key(entry: Entry): number {
+    return entry.to;
+  }
+
+  mayShare(a: Entry, b: Entry): boolean {
+    return (a.flags & b.flags & SHARED) !== 0;
+  }
+}
+
+/** O(entries + views), whatever the number of views that an entry is seen by. */
+class RangeTally implements Tally {
+  readonly #chunk: number;
+  readonly #ids: number[] = [];
+  /** For every id, how many live views stand at or before it. */
+  readonly #upTo = new Map<number, number>([[0, 0]]);
+  readonly #exclusive: Float64Array;
+  /** Bytes seen by the live view `i`, as differences to what the one before it sees. */
+  readonly #seen: Float64Array;
+
+  constructor(timeline: Timeline, chunk: number) {
+    this.#chunk = chunk;
+    for (const { id, isLive } of timeline) {
+      if (isLive) this.#ids.push(id);
+      this.#upTo.set(id, this.#ids.length);
+    }
+    this.#exclusive = new Float64Array(this.#ids.length + 1);
+    this.#seen = new Float64Array(this.#ids.length + 1);
+  }
+
+  add(column: readonly Entry[]): void {
+    const bytes = column[0]!.count * this.#chunk;
+    const sharers = new Map<number, { low: number; count: number }>();
+    /** Live views [low, high) of the entries so far that lie inside no other yet. */
+    const apart: [low: number, high: number][] = [];
+    for (const entry of column) {
+      const low = this.#upTo.get(entry.after) ?? this.#ids.length;
+      const high = this.#upTo.get(entry.to) ?? this.#ids.length;
+      const own = this.#own(apart, low, high, entry.flags & HOLE ? 0 : bytes);
+      if (entry.flags & HOLE || own.count === 0) continue;
+      if (entry.flags & SHARED) {
+        const count = (sharers.get(entry.place)?.count ?? 0) + own.count;
+        sharers.set(entry.place, { low: own.low, count });
+      } else if (own.count === 1) {
+        this.#exclusive[own.low]! += bytes;
+      }
+    }
+    for (const { low, count } of sharers.values()) {
+      if (count === 1) this.#exclusive[low]! += bytes;
+    }
+  }
+
+  /**
+   * Adds `bytes` to what the live views [low, high) see, but for those of the entries inside, which
+   * leave `apart` for this one. Answers how many they are, and one of them.
+   */
+  #own(apart: [number, number][], low: number, high: number, bytes: number) {
+    const own = { count: 0, low: 0 };
+    const add = (from: number, to: number) => {
+      if (from >= to) return;
+      this.#seen[from]! += bytes;
+      this.#seen[to]! -= bytes;
+      own.count += to - from;
+      own.low = from;
+    };
+    let top = high;
+    while (apart.length > 0 && apart[apart.length - 1]![1] > low) {
+      const [from, end] = apart.pop()!;
+      add(end, top);
+      top = Math.min(top, from);
+    }
+    add(low, top);
+    apart.push([low, high]);
+    return own;
+  }
+
+  costs(): ViewCost[] {
+    let bytes = 0;
+    const costs = this.#ids.map((id, index) => {
+      bytes += this.#seen[index]!;
+      const exclusive = this.#exclusive[index]!;
+      return { id, exclusive, shared: bytes - exclusive };
+    });
+    return costs.filter(({ id }) => id !== ORIGIN);
+  }
 }

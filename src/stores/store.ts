@@ -1,6 +1,6 @@
 /**
  * The method table of an exception store (the 2009 one as a batch interface). The generic layer in
- * `volume/` knows nothing else of a store.
+ * `volume/` knows nothing else of a store; `kinds.ts` lists the stores that there are.
  *
  * Methods that answer a number answer a count, or a status below zero that `serve` takes care of;
  * then they are called again. Tasks may wait.
@@ -8,6 +8,41 @@
 import type { Device } from "../devices/device.ts";
 import type { MultisnapError } from "../errors.ts";
 import type { Task } from "../task.ts";
+
+export type StoreKind = "range" | "bitmap" | "persistent" | "transient";
+
+/**
+ * Where an origin's data is: in the store, in the store over a read-only base, on a device of its
+ * own.
+ */
+export type OriginMode = "inline" | "base" | "attached";
+
+/** What a kind of store can do, and what it promises. */
+export interface Capabilities {
+  origins: readonly OriginMode[];
+  /** Snapshots at a time, at most. */
+  snapshots: number;
+  /** The snapshot is there from the beginning, and none can be made, renamed or deleted. */
+  fixed: boolean;
+  /** Snapshots can be written. */
+  writable: boolean;
+  /** Snapshots have snapshots themselves, to any depth. */
+  ofSnapshots: boolean;
+  delete: boolean;
+  /** A snapshot can be merged back into its origin. */
+  merge: boolean;
+  /** A trim gives space back. */
+  trim: boolean;
+  /** Whether what is durable survives a crash, or nothing of the store does. */
+  crash: "consistent" | "lost";
+  /**
+   * What an origin write that finds no room does: it fails and every snapshot stays, or it goes on
+   * and the snapshot is invalid for good.
+   */
+  whenFull: "NoSpace" | "invalid";
+  /** Bytes of a chunk, least and most; powers of two. */
+  chunk: readonly [least: number, most: number];
+}
 
 /**
  * A request that may hold places in its hands: none of them is given out again before it leaves.
@@ -52,45 +87,40 @@ export interface StoreUsage {
   reclaiming: number;
 }
 
-/** Chunks `first` .. `first + count - 1` of the store, and which of them are in use. */
-export interface SpaceGroup {
-  first: number;
-  count: number;
-  /** Block of the bitmap, 0 where all are used or all are free. */
-  block: number;
-  isUsed(index: number): boolean;
+/** Bytes in the store that a snapshot sees. */
+export interface ViewCost {
+  id: number;
+  /** Freed if it alone were deleted. */
+  exclusive: number;
+  /** Seen by other views as well. */
+  shared: number;
 }
 
-/**
- * Where an origin's data is: in the store, in the store over a read-only base, on a device of its
- * own.
- */
-export type OriginMode = "inline" | "base" | "attached";
+export interface CheckProblem {
+  /** What is wrong, in one sentence. */
+  message: string;
+  /** Invariant (`I1` ...) or structure (`superblock`, `journal`, `tree`, `space`, `views`). */
+  where: string;
+}
 
-/** What check and accounting need to know. Nothing is changed. */
-export interface StoreFacts {
-  /** All views in the order of the timeline, deleted ones that are not reclaimed yet included. */
-  timeline(): { id: number; isLive: boolean }[];
-  /** Block of the tree's root, 0 for an empty tree. */
-  root(): number;
-  treeHeight(): number;
-  /** What is wrong with the two superblocks, one sentence each. */
-  readSupers(): Task<string[]>;
-  /** A copy of a metadata block, verified. */
-  readBlock(block: number): Task<Uint8Array>;
-  isBlock(block: number): boolean;
-  streamBlocks(): number[];
-  /** Chunks up to the highest in use. */
-  spaceTop(): number;
-  /** Freed places that wait for a commit. */
-  heldChunks(): number;
-  /** Runs of chunks that superblocks, journal and metadata take. */
-  ownPlaces(): { place: number; count: number }[];
-  /** The space map around a place. */
-  readGroup(place: number): Task<SpaceGroup>;
+export interface CheckReport {
+  clean: boolean;
+  problems: CheckProblem[];
+  /** What was looked at. */
+  blocks: number;
+  exceptions: number;
+  chunks: number;
+}
+
+export interface ProgressOptions {
+  signal?: AbortSignal;
+  /** Called now and then with work done and work in all, same unit. */
+  progress?: (done: number, total: number) => void;
 }
 
 export interface ExceptionStore {
+  readonly kind: StoreKind;
+  readonly capabilities: Capabilities;
   readonly device: Device;
   readonly chunkShift: number;
   readonly mode: OriginMode;
@@ -133,6 +163,11 @@ export interface ExceptionStore {
   /** A view's chunks lie at `place` from now on; or are a hole. Answers how many are done. */
   map(view: number, chunk: number, count: number, place: number, hole: boolean): number;
   /**
+   * A view's chunks lie where another view's entries for the same chunks say already, so the places
+   * are in use. As `map`; `Unsupported` where a store has nothing to share.
+   */
+  mapShared(view: number, chunk: number, count: number, place: number): number;
+  /**
    * The origin's old chunks lie at `place` (or are zeros), for every view that needs them. How many
    * are done; 0: call again.
    */
@@ -150,9 +185,12 @@ export interface ExceptionStore {
   conflicts(chunk: number, count: number, view: number, overwrites: boolean): boolean;
 
   // views
+  /** The new view's id is `nextId()`. */
   createSnapshot(of: number, name: string, readOnly: boolean, created: number): number;
-  /** Id of the view made last. */
-  lastId(): number;
+  /** Id that the next view gets. */
+  nextId(): number;
+  /** Leaves ids out: the next view gets `id`, which is not below `nextId()`. */
+  skipIds(id: number): void;
   deleteSnapshot(id: number): number;
   renameSnapshot(id: number, name: string): number;
   view(id: number): ViewRecord | null;
@@ -184,7 +222,11 @@ export interface ExceptionStore {
    */
   poison(error: unknown): MultisnapError;
   usage(): StoreUsage;
-  /** For check and accounting. */
-  readonly facts: StoreFacts;
+  /** Status line of the device-mapper target that the kind comes from, without its ids. */
+  dmStatus(): string;
+  /** What each live snapshot costs: one walk over the metadata, which stays as it is meanwhile. */
+  costs(options: ProgressOptions): Task<ViewCost[]>;
+  /** Verifies every structure. Changes nothing. */
+  check(options: ProgressOptions): Task<CheckReport>;
   close(): Task<void>;
 }

@@ -1,29 +1,37 @@
 /**
- * Writes to an attached origin: the old contents of a chunk are copied out, and that is durable,
- * before the chunk is overwritten (I5). Adjacent chunks are one transfer; up to `copySlots`
- * transfers run at a time; one commit serves all copies that have ended.
+ * Writes to an attached origin: the old contents of a chunk are copied out to every store that is
+ * attached, and that is durable, before the chunk is overwritten (I5). Adjacent chunks are one
+ * transfer; up to `copySlots` transfers run at a time for each store; one commit serves all copies
+ * that have ended.
  */
-import { PENDING_COPY, RUN_COPY } from "../engine/status.ts";
+import { PENDING_COPY, PENDING_READ, RUN_COPY, RUN_PRIVATE } from "../engine/status.ts";
+import { MultisnapError } from "../errors.ts";
 import type { Visit } from "../stores/store.ts";
 import { run, settle, type Task } from "../task.ts";
-import { type Core, ORIGIN, PENDS_MAX } from "./core.ts";
-import { giveUp, setNamed, type Target } from "./write.ts";
+import { type Core, ORIGIN } from "./core.ts";
+import { SPANS_MAX, type Span, transferSpans } from "./transfer.ts";
 
 const PLAN_CHUNKS = 65536;
-/** Spans that one pass copies; the next pass finds the rest (I7). */
-const SPANS_MAX = PENDS_MAX / 2;
+/** A request or copy in flight is in the way; below every status of a store. */
+export const BUSY = -1000;
 
-/** Adjacent chunks of the origin. */
-interface Span {
-  chunk: number;
-  count: number;
+/** What a store needs before bytes of the origin may be overwritten. */
+export interface Need {
+  core: Core;
+  /** To copy out; none: only a commit is missing. */
+  spans: Span[];
 }
 
 export class OriginWriter {
-  readonly #core: Core;
+  readonly #cores: readonly Core[];
 
-  constructor(core: Core) {
-    this.#core = core;
+  /** All stores that are attached to the origin; the volume's own first. */
+  constructor(cores: readonly Core[]) {
+    this.#cores = cores;
+  }
+
+  get #core(): Core {
+    return this.#cores[0]!;
   }
 
   /**
@@ -44,21 +52,48 @@ export class OriginWriter {
     visit: Visit,
     mayWait: boolean,
   ): Task<number> {
-    const core = this.#core;
+    const { origin, traffic } = this.#core;
+    const needs: Need[] = [];
+    let length = bytes.length - start;
+    for (const core of this.#cores) {
+      const ready = this.look(core, at, length, needs);
+      if (ready < 0) {
+        yield* this.wait(core, ready, visit);
+        return 0;
+      }
+      length = Math.min(length, ready);
+    }
+    if (this.#core.merging) {
+      const unmerged = this.#unmerged(at, length);
+      if (unmerged.place >= 0) return yield* this.#writeUnmerged(unmerged, bytes, start);
+      length = unmerged.length;
+    }
+    if (needs.length > 0) {
+      yield* this.copyOut(needs, visit, mayWait);
+      return 0;
+    }
+    try {
+      yield* settle(origin!.write(bytes, start, length, at));
+    } catch (error) {
+      traffic.originFailures.add(error as object);
+      throw error;
+    }
+    traffic.originDirty = true;
+    return length;
+  }
+
+  /**
+   * How many bytes of the origin from `at` on `core` looked at; what it needs before they may be
+   * overwritten is added to `needs`. BUSY or a status: `wait`, then look again.
+   */
+  look(core: Core, at: number, length: number, needs: Need[]): number {
     const { store, chunk } = core;
-    const left = bytes.length - start;
     const first = Math.floor(at / chunk);
     const within = at - first * chunk;
-    const count = Math.min(PLAN_CHUNKS, Math.ceil((within + left) / chunk));
-    if (store.conflicts(first, count, ORIGIN, true)) {
-      yield* core.conflict(visit);
-      return 0;
-    }
+    const count = Math.min(PLAN_CHUNKS, Math.ceil((within + length) / chunk));
+    if (store.conflicts(first, count, ORIGIN, true)) return BUSY;
     const runs = store.planCopyOut(first, count);
-    if (runs < 0) {
-      yield* store.serve(runs, visit);
-      return 0;
-    }
+    if (runs < 0) return runs;
     const spans: Span[] = [];
     let planned = 0;
     for (let i = 0; i < runs && spans.length < SPANS_MAX; i++) {
@@ -66,132 +101,89 @@ export class OriginWriter {
       if (store.runKind(i) === RUN_COPY) spans.push(run);
       planned += run.count;
     }
-    if (spans.length > 0 || core.changes > core.settled) {
-      yield* this.#copyOut(spans, visit, mayWait);
-      return 0;
-    }
-    const length = Math.min(left, planned * chunk - within);
-    yield* settle(core.origin!.write(bytes, start, length, at));
-    core.originDirty = true;
-    return length;
+    if (spans.length > 0 || core.changes > core.settled) needs.push({ core, spans });
+    return Math.min(length, planned * chunk - within);
   }
 
-  /** Copies spans out and makes that durable. Until then everybody else stays away from them. */
-  *#copyOut(spans: Span[], visit: Visit, mayWait: boolean): Task<void> {
-    const core = this.#core;
-    const slots: number[] = [];
-    try {
-      for (const span of spans) {
-        slots.push(core.pend(span.chunk, span.count, ORIGIN, PENDING_COPY, 0));
-      }
-      yield* this.#transfers(spans, visit);
-      if (mayWait) yield Promise.resolve();
-      const { changes } = core;
-      yield* core.store.commit(visit);
-      core.settled = Math.max(core.settled, changes);
-    } finally {
-      for (const slot of slots) core.unpend(slot);
-    }
-  }
-
-  *#transfers(spans: Span[], visit: Visit): Task<void> {
-    const { chunk, slotBytes, copySlots, synchronous } = this.#core;
-    const spanChunks = Math.floor(slotBytes / chunk);
-    const queue: Span[] = [];
-    for (const span of spans) {
-      for (let done = 0; done < span.count; done += spanChunks) {
-        queue.push({ chunk: span.chunk + done, count: Math.min(spanChunks, span.count - done) });
-      }
-    }
-    const worker = (own: Visit) => this.#worker(queue, own);
-    if (synchronous || queue.length === 1) {
-      yield* worker(visit);
-      return;
-    }
-    const { store } = this.#core;
-    const most = Math.min(copySlots, PENDS_MAX - SPANS_MAX, queue.length);
-    const workers = Array.from({ length: most }, () => {
-      const own = store.enter();
-      return run(worker(own)).finally(() => store.leave(own));
-    });
-    yield Promise.allSettled(workers);
-    yield Promise.all(workers);
-  }
-
-  *#worker(queue: Span[], visit: Visit): Task<void> {
-    for (let span = queue.shift(); span; span = queue.shift()) {
-      const slot = yield* this.#core.takeSlot(visit);
-      try {
-        yield* this.#transfer(span, slot, visit);
-      } finally {
-        this.#core.giveSlot(slot);
-      }
-    }
-  }
-
-  /** One read; then, for each run of chunks that are zeros or not, no write or one. */
-  *#transfer(span: Span, slot: number, visit: Visit): Task<void> {
-    const core = this.#core;
-    const { store, chunk } = core;
-    const length = span.count * chunk;
-    yield* settle(core.origin!.read(store.memory, slot, length, span.chunk * chunk));
-    core.counters.copies++;
-    core.counters.bytesCopied += length;
-    let done = 0;
-    while (done < span.count) {
-      const zero = store.isZero(slot + done * chunk, chunk);
-      let end = done + 1;
-      while (end < span.count && store.isZero(slot + end * chunk, chunk) === zero) end++;
-      if (zero) yield* this.#enter(span.chunk + done, end - done, null, visit);
-      else
-        end = done + (yield* this.#save(span.chunk + done, end - done, slot + done * chunk, visit));
-      done = end;
-    }
+  /** Waits for what `look` answered. */
+  wait(core: Core, status: number, visit: Visit): Task<unknown> {
+    return status === BUSY ? core.conflict(visit) : core.store.serve(status, visit);
   }
 
   /**
-   * Writes chunks that lie at `address` to new places; answers how many it had room for in one run.
+   * Copies out and makes that durable. Until then everybody else stays away from those chunks.
+   * Stores beside the first are COW devices, which free no places: the visit need not be theirs.
    */
-  *#save(first: number, wanted: number, address: number, visit: Visit): Task<number> {
-    const core = this.#core;
-    const { store, chunk } = core;
-    yield* store.gate(visit);
-    let count: number;
-    while ((count = store.allocate(wanted)) < 0) {
-      yield* store.serve(count, visit);
-      yield* store.gate(visit);
-    }
-    const place = store.allocated();
-    const slot = core.pend(first, count, ORIGIN, PENDING_COPY, place);
-    const target = { place, count, slot, named: 0 };
+  *copyOut(needs: readonly Need[], visit: Visit, mayWait: boolean): Task<void> {
+    const pends = needs.map(({ core, spans }) =>
+      spans.map(({ chunk, count }) => core.pend(chunk, count, ORIGIN, PENDING_COPY, 0)),
+    );
     try {
-      yield* settle(store.device.write(store.memory, address, count * chunk, place * chunk));
-      store.touched();
-      yield* this.#enter(first, count, target, visit);
+      yield* this.#all(needs, ({ core, spans }) => transferSpans(core, spans, visit));
+      if (mayWait) yield Promise.resolve();
+      yield* this.#all(needs, ({ core }) => this.#commit(core, visit));
+    } finally {
+      needs.forEach(({ core }, i) => {
+        for (const slot of pends[i]!) core.unpend(slot);
+      });
+    }
+  }
+
+  *#all(needs: readonly Need[], work: (need: Need) => Task<void>): Task<void> {
+    const parts = needs.map((need) => this.#orLose(need.core, work(need)));
+    if (parts.length === 1 || this.#core.synchronous) {
+      for (const part of parts) yield* part;
+      return;
+    }
+    const running = parts.map((part) => run(part));
+    yield Promise.allSettled(running);
+    yield Promise.all(running);
+  }
+
+  /** Where a full store loses its snapshot, the origin goes on without it. */
+  *#orLose(core: Core, work: Task<void>): Task<void> {
+    try {
+      yield* work;
     } catch (error) {
-      yield* giveUp(store, target, error, visit);
+      const isFull = error instanceof MultisnapError && error.code === "NoSpace";
+      if (!isFull || !core.cow || core.store.failure) throw error;
+      yield* core.cow.invalidate(error.message);
+    }
+  }
+
+  *#commit(core: Core, visit: Visit): Task<void> {
+    const { changes } = core;
+    yield* core.store.commit(visit);
+    core.settled = Math.max(core.settled, changes);
+  }
+
+  // ---- while a snapshot is merged
+
+  /** Where bytes lie whose chunk is not merged yet (-1: in the origin), and how many of them. */
+  #unmerged(at: number, length: number): { chunk: number; place: number; length: number } {
+    const { store, chunk: bytes } = this.#core;
+    const chunk = Math.floor(at / bytes);
+    const within = at - chunk * bytes;
+    store.lookup(ORIGIN, chunk, Math.ceil((within + length) / bytes), true);
+    const place = store.runKind(0) === RUN_PRIVATE ? store.runPlace(0) * bytes + within : -1;
+    return { chunk, place, length: Math.min(length, store.runCount(0) * bytes - within) };
+  }
+
+  /** In place, in the store. The merge of these chunks waits for it. */
+  *#writeUnmerged(
+    { chunk, place, length }: { chunk: number; place: number; length: number },
+    bytes: Uint8Array,
+    start: number,
+  ): Task<number> {
+    const core = this.#core;
+    const count = Math.ceil(((place % core.chunk) + length) / core.chunk);
+    const slot = core.pend(chunk, count, ORIGIN, PENDING_READ, 0);
+    try {
+      yield* settle(core.store.device.write(bytes, start, length, place));
+      core.store.touched();
     } finally {
       core.unpend(slot);
     }
-    return count;
-  }
-
-  *#enter(first: number, count: number, target: Target | null, visit: Visit): Task<void> {
-    const core = this.#core;
-    const { store } = core;
-    const place = target?.place ?? 0;
-    let done = 0;
-    while (done < count) {
-      yield* store.gate(visit);
-      const step = store.copyOut(first + done, count - done, place + done, target === null);
-      if (step < 0) {
-        yield* store.serve(step, visit);
-        continue;
-      }
-      done += step;
-      core.changes++;
-      // A step that answers 0 has named the first place that is left, but not for all its views.
-      if (target) setNamed(store, target, step === 0 ? done + 1 : done);
-    }
+    return length;
   }
 }

@@ -1,16 +1,19 @@
 /**
- * What all requests of a volume share: its store and devices, copy slots, the bounded queue, the
- * barrier that a snapshot is taken behind, and who waits for whom.
+ * What all requests to one store of a volume share: the store and the devices that it stands on,
+ * copy slots, the table of copies in flight, what is durable of it. A volume has several where
+ * several stores are attached to its origin; they share the traffic.
  *
- * Invariants: at most `queueDepth` requests are in flight; a snapshot is taken when no write is (so
- * it is a point between two writes); I7: who waited begins anew.
+ * Invariants: a snapshot is taken when no write is in flight (so it is a point between two writes);
+ * I7: who waited begins anew.
  */
 import type { Device } from "../devices/device.ts";
 import type { Env } from "../env.ts";
 import { MultisnapError } from "../errors.ts";
-import { refusal } from "../stores/log.ts";
+import { CowStore } from "../stores/cow/cow-store.ts";
+import { refusal } from "../stores/failure.ts";
 import type { ExceptionStore, Visit } from "../stores/store.ts";
-import { Signal, type Task } from "../task.ts";
+import type { Task } from "../task.ts";
+import type { Traffic } from "./traffic.ts";
 import type { Counters } from "./types.ts";
 
 export const ORIGIN = 1;
@@ -25,12 +28,16 @@ export interface CoreOptions {
   readOnly: boolean;
   copySlots: number;
   slotBytes: number;
-  queueDepth: number;
+  traffic: Traffic;
+  synchronous: boolean;
   env: Env;
 }
 
 export class Core {
-  readonly store: ExceptionStore;
+  /** Another one once its snapshots are given up. */
+  store: ExceptionStore;
+  /** The store, where it is one of the old dm-snapshot target's. */
+  readonly cow: CowStore | null;
   /** Attached origin. */
   readonly origin: Device | null;
   readonly base: Device | null;
@@ -38,131 +45,81 @@ export class Core {
   readonly env: Env;
   /** Bytes. */
   readonly chunk: number;
-  /** All devices answer at once. */
+  /** All devices of the volume answer at once. */
   readonly synchronous: boolean;
   readonly copySlots: number;
   readonly slotBytes: number;
-  closed = false;
-  /** The attached origin has bytes that no flush has reached. */
-  originDirty = false;
+  readonly traffic: Traffic;
+  readonly counters: Counters;
   /**
    * Counts changes of snapshots (writes, deletes); those up to `settled` are durable. An attached
    * origin is overwritten only when all are (I5).
    */
   changes = 0;
   settled = 0;
-  readonly counters: Counters = {
-    reads: 0,
-    writes: 0,
-    bytesRead: 0,
-    bytesWritten: 0,
-    copies: 0,
-    bytesCopied: 0,
-    commits: 0,
-    checkpoints: 0,
-    flushes: 0,
-    waits: 0,
-  };
-  readonly #queueDepth: number;
-  #inFlight = 0;
-  #active = 0;
-  readonly #room: (() => void)[] = [];
-  #writers = 0;
-  #barrier = false;
-  readonly #moved = new Signal();
   readonly #freeSlots: number[];
 
   constructor(options: CoreOptions) {
     this.store = options.store;
+    this.cow = options.store instanceof CowStore ? options.store : null;
     this.origin = options.origin;
     this.base = options.base;
     this.readOnly = options.readOnly;
     this.env = options.env;
     this.chunk = 2 ** options.store.chunkShift;
-    this.synchronous = [options.store.device, options.origin, options.base].every(
-      (device) => device === null || device.synchronous,
-    );
+    this.synchronous = options.synchronous;
     this.copySlots = options.copySlots;
     this.slotBytes = options.slotBytes;
-    this.#queueDepth = options.queueDepth;
+    this.traffic = options.traffic;
+    this.counters = options.traffic.counters;
     this.#freeSlots = Array.from({ length: options.copySlots }, (_, i) => i);
   }
 
   /** Whether a request can run to its end at once: nothing is in its way and nothing can come. */
   get quiet(): boolean {
-    return this.synchronous && this.#active === 0;
+    return this.synchronous && this.traffic.active === 0;
   }
 
-  /** Counts a task as long as it runs. */
-  *tracked<T>(work: Task<T>): Task<T> {
-    this.#active++;
-    try {
-      return yield* work;
-    } finally {
-      this.#active--;
-    }
+  /** The snapshot is being merged: some of the origin's chunks are in the store. */
+  get merging(): boolean {
+    return this.cow?.merging ?? false;
   }
 
   assertOpen(): void {
-    if (this.closed) throw new MultisnapError("Closed", "the volume has been closed");
+    if (this.traffic.closed) throw new MultisnapError("Closed", "the volume has been closed");
   }
 
   assertWritable(): void {
-    this.assertOpen();
-    if (this.readOnly) {
-      throw new MultisnapError("ReadOnly", "the volume was opened for reading only");
-    }
+    this.assertTakesWrites();
     if (this.store.failure) throw refusal(this.store.failure);
   }
 
-  /** A request in the queue: waits for room, then runs. */
-  *queued<T>(work: Task<T>): Task<T> {
-    while (this.#inFlight >= this.#queueDepth) {
-      this.counters.waits++;
-      yield new Promise<void>((resolve) => this.#room.push(resolve));
-    }
-    this.#inFlight++;
-    try {
-      return yield* work;
-    } finally {
-      this.#inFlight--;
-      this.#room.shift()?.();
-    }
+  /** The same, whatever became of the store. */
+  assertTakesWrites(): void {
+    this.assertOpen();
+    if (!this.readOnly) return;
+    throw new MultisnapError("ReadOnly", "the volume was opened for reading only");
   }
 
   /** A request that changes a view: kept out while a snapshot is taken. */
   *writing<T>(work: Task<T>): Task<T> {
-    while (this.#barrier) yield this.#moved.wait();
+    const { traffic } = this;
+    while (traffic.barrier) yield traffic.moved();
     this.assertWritable();
-    this.#writers++;
+    traffic.beginWrite();
     try {
       return yield* work;
     } finally {
-      this.#writers--;
-      this.#moved.wake();
-    }
-  }
-
-  /** Ends when no request is in flight. */
-  *drained(): Task<void> {
-    while (this.#inFlight > 0 || this.#writers > 0 || this.#barrier) {
-      const room = new Promise<void>((resolve) => this.#room.push(resolve));
-      yield Promise.race([room, this.#moved.wait()]);
+      traffic.endWrite();
     }
   }
 
   /** Work between two writes: those before have ended, none begins. `reads`: it changes nothing. */
-  *between<T>(work: () => Task<T>, reads = false): Task<T> {
-    while (this.#barrier) yield this.#moved.wait();
-    this.#barrier = true;
-    try {
-      while (this.#writers > 0) yield this.#moved.wait();
+  between<T>(work: () => Task<T>, reads = false): Task<T> {
+    return this.traffic.between(() => {
       if (!reads) this.assertWritable();
-      return yield* work();
-    } finally {
-      this.#barrier = false;
-      this.#moved.wake();
-    }
+      return work();
+    });
   }
 
   /**
@@ -187,15 +144,10 @@ export class Core {
     this.counters.waits++;
     this.store.leave(visit);
     try {
-      yield this.#moved.wait();
+      yield this.traffic.moved();
     } finally {
       visit.epoch = this.store.enter().epoch;
     }
-  }
-
-  /** Some copy or request has ended: who waits may look again. */
-  moved(): void {
-    this.#moved.wake();
   }
 
   /**
@@ -209,7 +161,7 @@ export class Core {
 
   giveSlot(address: number): void {
     this.#freeSlots.push((address - this.store.copies) / this.slotBytes);
-    this.#moved.wake();
+    this.traffic.wake();
   }
 
   /** Registers a copy or read in flight. There is room for `PENDS_MAX` of every request. */
@@ -224,6 +176,6 @@ export class Core {
 
   unpend(slot: number): void {
     this.store.pendingRemove(slot);
-    this.#moved.wake();
+    this.traffic.wake();
   }
 }

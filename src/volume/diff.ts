@@ -1,28 +1,29 @@
 /**
- * What differs between two views: a walk over the tree along both, not over the data. Chunks at the
- * same place are the same.
+ * What differs between two views: a walk over the metadata along both, not over the data. Chunks at
+ * the same place are the same.
  */
 import { RUN_SHARED } from "../engine/status.ts";
 import { run, type Task } from "../task.ts";
 import type { Core } from "./core.ts";
-import { runsOf } from "./runs.ts";
+import { type Run, runsOf } from "./runs.ts";
 import type { ByteRange } from "./types.ts";
 import type { DiskView } from "./view.ts";
+
+type Guard = <T>(work: Task<T>) => Task<T>;
 
 /**
  * Changed ranges in order; ranges that touch are one. Bytes past the end of the shorter view are
  * changed.
  */
 export async function* diffViews(
-  core: Core,
   from: DiskView,
   to: DiskView,
   within: ByteRange,
-  guard: <T>(work: Task<T>) => Task<T>,
+  guard: Guard,
 ): AsyncGenerator<ByteRange> {
   const end = within.offset + within.length;
   let open: ByteRange | null = null;
-  for await (const { offset, length } of changes(core, from, to, within, guard)) {
+  for await (const { offset, length } of changes(from, to, within, guard)) {
     const first = Math.max(offset, within.offset);
     const last = Math.min(offset + length, end);
     if (last <= first) continue;
@@ -38,18 +39,19 @@ export async function* diffViews(
 
 /** Whole chunks, and what only the longer view has. */
 async function* changes(
-  core: Core,
   from: DiskView,
   to: DiskView,
   within: ByteRange,
-  guard: <T>(work: Task<T>) => Task<T>,
+  guard: Guard,
 ): AsyncGenerator<ByteRange> {
   const common = Math.min(from.size, to.size);
   const end = within.offset + within.length;
-  const last = Math.ceil(Math.min(common, end) / core.chunk);
-  let at = Math.floor(within.offset / core.chunk);
+  const last = Math.min(common, end);
+  const [a, b] = sides(from, to);
+  const chunk = Math.max(a.core.chunk, b.core.chunk);
+  let at = within.offset - (within.offset % chunk);
   while (at < last) {
-    const piece = await run(guard(compare(core, from.id, to.id, at, last)));
+    const piece = await run(guard(compare(a, b, at, last)));
     for (const { offset, length } of piece.ranges) {
       yield { offset, length: Math.min(offset + length, common) - offset };
     }
@@ -59,40 +61,64 @@ async function* changes(
   if (rest < end) yield { offset: rest, length: end - rest };
 }
 
+/** A view, and the store that it is looked up in. */
+interface Side {
+  id: number;
+  core: Core;
+}
+
+/** An attached origin is seen from every store; beside a snapshot it is looked up in that one's. */
+function sides(from: DiskView, to: DiskView): [Side, Side] {
+  const core = (view: DiskView, other: DiskView) =>
+    view.isOrigin && !view.core.merging ? other.core : view.core;
+  return [
+    { id: from.id, core: core(from, to) },
+    { id: to.id, core: core(to, from) },
+  ];
+}
+
+/** Bytes up to `end` that are of one run. */
+interface Stretch {
+  end: number;
+  kind: number;
+  /** Position in the store of the byte `end`. */
+  target: number;
+}
+
 function* compare(
-  core: Core,
-  a: number,
-  b: number,
+  a: Side,
+  b: Side,
   at: number,
   end: number,
 ): Task<{ ranges: ByteRange[]; next: number }> {
   const ranges: ByteRange[] = [];
-  const left = yield* runsOf(core, a, at, end);
-  const right = yield* runsOf(core, b, at, end);
-  let i = 0;
-  let j = 0;
-  let skipA = 0;
-  let skipB = 0;
+  const left = yield* stretches(a, at, end);
+  const right = yield* stretches(b, at, end);
+  let [i, j] = [0, 0];
   while (i < left.length && j < right.length) {
-    const x = left[i]!;
-    const y = right[j]!;
-    const count = Math.min(x.count - skipA, y.count - skipB);
-    const same =
-      x.kind >= RUN_SHARED || y.kind >= RUN_SHARED
-        ? x.kind === y.kind && x.place + skipA === y.place + skipB
-        : x.kind === y.kind || (!core.origin && !core.base);
-    if (!same) ranges.push({ offset: at * core.chunk, length: count * core.chunk });
-    at += count;
-    skipA += count;
-    skipB += count;
-    if (skipA === x.count) {
-      i++;
-      skipA = 0;
-    }
-    if (skipB === y.count) {
-      j++;
-      skipB = 0;
-    }
+    const [x, y] = [left[i]!, right[j]!];
+    const next = Math.min(x.end, y.end);
+    if (!isSame(a.core, x, b.core, y)) ranges.push({ offset: at, length: next - at });
+    at = next;
+    if (x.end === next) i++;
+    if (y.end === next) j++;
   }
   return { ranges, next: at };
+}
+
+function* stretches({ id, core }: Side, at: number, end: number): Task<Stretch[]> {
+  const { chunk } = core;
+  let next = Math.floor(at / chunk);
+  const runs: Run[] = yield* runsOf(core, id, next, Math.ceil(end / chunk));
+  return runs.map(({ kind, count, place }) => {
+    next += count;
+    return { kind, end: next * chunk, target: (place + count) * chunk };
+  });
+}
+
+function isSame(a: Core, x: Stretch, b: Core, y: Stretch): boolean {
+  if (x.kind >= RUN_SHARED || y.kind >= RUN_SHARED) {
+    return a === b && x.kind === y.kind && x.end - x.target === y.end - y.target;
+  }
+  return x.kind === y.kind || (!a.origin && !a.base);
 }

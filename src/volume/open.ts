@@ -3,12 +3,12 @@ import type { Device } from "../devices/device.ts";
 import { engineModule } from "../engine/module.ts";
 import { systemEnv } from "../env.ts";
 import { MultisnapError } from "../errors.ts";
-import { KIND_RANGE } from "../stores/layout.ts";
-import type { RangeStore } from "../stores/range.ts";
-import { createRange, openRange, peekRange, type RangeOpen } from "../stores/range-open.ts";
-import type { OriginMode } from "../stores/store.ts";
+import { CAPABILITIES, createStore, findStore, openStore, type Setup } from "../stores/kinds.ts";
+import type { ExceptionStore, OriginMode, StoreKind } from "../stores/store.ts";
 import { run } from "../task.ts";
 import { Core, QUEUE_MAX } from "./core.ts";
+import { planSync } from "./sync.ts";
+import { Traffic } from "./traffic.ts";
 import type { CreateOptions, OpenOptions, Volume } from "./types.ts";
 import { DiskVolume } from "./volume.ts";
 
@@ -18,18 +18,25 @@ const CACHE_MAX = 3 * 2 ** 30;
 const CHUNK_DEFAULT = 4096;
 const COPY_SLOTS = 8;
 const SLOT_BYTES_MIN = 256 * 1024;
+/** The largest chunk of a store that is made here, and copies at a time of a larger one. */
+const CHUNK_MAX = 2 ** 20;
+const COPY_SLOTS_LARGE = 4;
+/** Stores on one origin. Each has a memory of its own. */
+const STORES_MAX = 64;
 /** The largest disk: chunk numbers have 47 bits, byte offsets stay exact in a double. */
 const SIZE_MAX = 2 ** 52;
 
 /** What a store says of itself before it is opened. */
 export interface StorePeek {
+  kind: StoreKind;
   originMode: OriginMode;
   /** Where its attached origin, or its base, was when it was made. */
   originPath: string | null;
   basePath: string | null;
   /** Bytes. */
   chunk: number;
-  size: number;
+  /** null: the store does not say, its origin does. */
+  size: number | null;
 }
 
 /**
@@ -37,14 +44,8 @@ export interface StorePeek {
  * `Io`.
  */
 export async function peekStore(device: Device): Promise<StorePeek> {
-  const facts = await run(peekRange(device, await engineModule()));
-  return {
-    originMode: facts.mode,
-    originPath: facts.originPath,
-    basePath: facts.basePath,
-    chunk: facts.chunk,
-    size: facts.size,
-  };
+  const { mode, ...found } = await run(findStore(device, await engineModule()));
+  return { ...found, originMode: mode };
 }
 
 /**
@@ -56,69 +57,118 @@ export async function peekStore(device: Device): Promise<StorePeek> {
  */
 export async function openVolume(options: OpenOptions): Promise<Volume> {
   const bounds = checkOptions(options);
-  const module = await engineModule();
-  const slotBytes = (chunk: number) => Math.max(2 * chunk, SLOT_BYTES_MIN);
-  const range: RangeOpen = {
-    module,
+  const env = options.env ?? systemEnv;
+  const setup: Setup = {
+    module: await engineModule(),
     cacheBytes: bounds.cacheBytes,
-    copyBytes: (chunk) => bounds.copySlots * slotBytes(chunk),
+    copyBytes: (chunk) => slotsOf(bounds.copySlots, chunk) * slotBytes(chunk),
+    env,
   };
-  const store = await (options.create
-    ? make(options, options.create, range)
-    : open(options, module, range));
-  const core = new Core({
-    store,
-    origin: options.origin ?? null,
-    base: options.base ?? null,
+  const { origin = null, base = null, others = [] } = options;
+  const devices = [options.store, origin, base, ...others];
+  const shared = {
+    origin,
+    base,
     readOnly: options.readOnly ?? false,
-    copySlots: bounds.copySlots,
-    slotBytes: slotBytes(2 ** store.chunkShift),
-    queueDepth: bounds.queueDepth,
-    env: options.env ?? systemEnv,
+    traffic: new Traffic(bounds.queueDepth),
+    synchronous: devices.every((device) => device === null || device.synchronous),
+    env,
+  };
+  const cores = (await openStores(options, setup)).map((store) => {
+    const chunk = 2 ** store.chunkShift;
+    const copySlots = slotsOf(bounds.copySlots, chunk);
+    return new Core({ ...shared, store, copySlots, slotBytes: slotBytes(chunk) });
   });
-  return new DiskVolume(core, "range");
+  const preserves = options.preserveOnError ?? true;
+  return synchronized(new DiskVolume(cores, preserves || !options.origin ? null : setup), options);
+}
+
+function slotBytes(chunk: number): number {
+  return chunk > CHUNK_MAX ? chunk : Math.max(2 * chunk, SLOT_BYTES_MIN);
+}
+
+/** Larger chunks than any that are made here come with the stores of others. */
+function slotsOf(wanted: number, chunk: number): number {
+  return chunk > CHUNK_MAX ? Math.min(wanted, COPY_SLOTS_LARGE) : wanted;
+}
+
+/** The volume's own store, and those that are attached to its origin beside it. */
+async function openStores(options: OpenOptions, setup: Setup): Promise<ExceptionStore[]> {
+  const { create, others = [] } = options;
+  const stores = [await (create ? make(options, create, setup) : open(options, setup))];
+  for (const device of others) {
+    if (stores[0]!.kind !== "persistent") {
+      const kind = `the store is of kind ${stores[0]!.kind}`;
+      throw new MultisnapError("Unsupported", `${kind}: others stand only beside a persistent one`);
+    }
+    const store = await open({ ...options, store: device }, setup, stores.length);
+    if (store.kind !== "persistent") {
+      throw invalid(`${device.name} is a store of kind ${store.kind}: only persistent ones join`);
+    }
+    stores.push(store);
+  }
+  return stores;
+}
+
+/** The volume with the snapshots that the options list. */
+async function synchronized(volume: DiskVolume, options: OpenOptions): Promise<Volume> {
+  if (options.syncSnapshots === undefined) return volume;
+  try {
+    await volume.sync(planSync(volume.core.store, options.syncSnapshots));
+    return volume;
+  } catch (error) {
+    await volume.abandon();
+    throw error;
+  }
 }
 
 async function make(
   options: OpenOptions,
   create: CreateOptions,
-  range: RangeOpen,
-): Promise<RangeStore> {
+  setup: Setup,
+): Promise<ExceptionStore> {
   const { store: device } = options;
   if (options.readOnly) throw invalid("a volume is not made read-only");
   const kind = create.kind ?? "range";
-  if (kind !== "range") {
-    if (!["bitmap", "persistent", "transient"].includes(kind)) {
-      throw invalid(`${JSON.stringify(kind)} is not a kind of store`);
-    }
-    throw new MultisnapError("Unsupported", `stores of kind ${kind} are not built yet: use range`);
+  if (!Object.hasOwn(CAPABILITIES, kind)) {
+    throw invalid(`${JSON.stringify(kind)} is not a kind of store`);
+  }
+  const { origins, chunk: bounds, fixed } = CAPABILITIES[kind];
+  const mode = modeOf(options);
+  if (!origins.includes(mode)) {
+    throw invalid(`a store of kind ${kind} has an origin that is ${origins.join(" or ")}: ${mode}`);
   }
   const chunk = create.chunk ?? CHUNK_DEFAULT;
-  if (!Number.isInteger(chunk) || chunk < 4096 || chunk > 2 ** 20 || Math.log2(chunk) % 1 !== 0) {
-    throw invalid(`chunk ${chunk}: it must be a power of two from 4096 to 1048576`);
+  const [least, most] = bounds;
+  if (!Number.isInteger(chunk) || chunk < least || chunk > most || Math.log2(chunk) % 1 !== 0) {
+    throw invalid(`chunk ${chunk}: it must be a power of two from ${least} to ${most}`);
   }
-  const size = create.size ?? options.origin?.size() ?? options.base?.size();
+  const size = checkSize(create.size ?? options.origin?.size() ?? options.base?.size(), options);
+  if (fixed && size !== options.origin?.size()) {
+    throw invalid(`size ${size}: a store of kind ${kind} does not remember it, its origin has one`);
+  }
+  const maxSize = checkMaxSize(create.maxSize ?? options.maxSize);
+  await refuseUsed(device);
+  const paths = { originPath: create.originPath ?? null, basePath: create.basePath ?? null };
+  return await run(createStore(kind, device, { size, chunk, mode, maxSize, ...paths }, setup));
+}
+
+function checkSize(size: number | undefined, { origin }: OpenOptions): number {
   if (size === undefined) throw invalid("a size is needed, or an origin or base that has one");
   if (!Number.isSafeInteger(size) || size <= 0 || size > SIZE_MAX || size % 512 !== 0) {
     throw invalid(`size ${size}: it must be a positive multiple of 512, at most ${SIZE_MAX}`);
   }
-  if (options.origin && size > options.origin.size()) {
-    throw invalid(`size ${size}: the attached origin has only ${options.origin.size()} bytes`);
+  if (origin && size > origin.size()) {
+    throw invalid(`size ${size}: the attached origin has only ${origin.size()} bytes`);
   }
-  const { maxSize } = create;
-  if (maxSize !== undefined && (!Number.isSafeInteger(maxSize) || maxSize <= 0)) {
-    throw invalid(`maxSize ${maxSize}: it must be a positive number of bytes`);
+  return size;
+}
+
+function checkMaxSize(maxSize: number | undefined): number | null {
+  if (maxSize === undefined || (Number.isSafeInteger(maxSize) && maxSize > 0)) {
+    return maxSize ?? null;
   }
-  await refuseUsed(device);
-  const format = {
-    size,
-    chunk,
-    mode: modeOf(options),
-    maxSize: maxSize ?? null,
-    originPath: create.originPath ?? null,
-    basePath: create.basePath ?? null,
-  };
-  return await run(createRange(device, format, range, options.env ?? systemEnv));
+  throw invalid(`maxSize ${maxSize}: it must be a positive number of bytes`);
 }
 
 function modeOf(options: OpenOptions): OriginMode {
@@ -141,33 +191,27 @@ async function refuseUsed(device: Device): Promise<void> {
   );
 }
 
-async function open(
-  options: OpenOptions,
-  module: WebAssembly.Module,
-  range: RangeOpen,
-): Promise<RangeStore> {
+/** `index`: of the store among those on one origin. */
+async function open(options: OpenOptions, setup: Setup, index = 0): Promise<ExceptionStore> {
   const { store: device } = options;
   if (device.size() === 0) {
     throw new MultisnapError("NotFound", `${device.name} is empty: there is no store in it yet`);
   }
-  const facts = await run(peekRange(device, module));
-  if (facts.kind !== KIND_RANGE) {
-    throw new MultisnapError(
-      "Unsupported",
-      `${device.name}: store kind ${facts.kind} is not known`,
-    );
-  }
+  const found = await run(findStore(device, setup.module));
   const given = modeOf(options);
-  if (given !== facts.mode) throw wrongMode(device, facts.mode, given);
-  if (options.origin && options.origin.size() < facts.size) {
-    const found = `${options.origin.name} has ${options.origin.size()} bytes`;
-    throw invalid(`${found}, the volume ${facts.size}: it is not its origin`);
+  if (given !== found.mode) throw wrongMode(device, found.mode, given);
+  if (options.origin && options.origin.size() < (found.size ?? 0)) {
+    const has = `${options.origin.name} has ${options.origin.size()} bytes`;
+    throw invalid(`${has}, the volume ${found.size}: it is not its origin`);
   }
   const writable = !(options.readOnly ?? false);
   if (writable && device.readOnly) {
     throw new MultisnapError("ReadOnly", `${device.name} is read-only: open the volume readOnly`);
   }
-  return await run(openRange(device, facts.chunk, range, writable));
+  const maxSize = checkMaxSize(options.maxSize);
+  const originBytes = found.size ?? checkSize(options.origin?.size(), options);
+  const attached = { originBytes, index, maxSize };
+  return await run(openStore(device, found, setup, writable, attached));
 }
 
 function wrongMode(device: Device, mode: OriginMode, given: OriginMode): MultisnapError {
@@ -189,6 +233,18 @@ function checkOptions(options: OpenOptions): {
   }
   for (const device of [options.origin, options.base]) {
     if (device && !isDevice(device)) throw invalid("origin and base must be devices");
+  }
+  const others = options.others ?? [];
+  if (!Array.isArray(others) || !others.every(isDevice)) throw invalid("others must be devices");
+  if (others.length >= STORES_MAX) {
+    throw invalid(`${1 + others.length} stores on one origin: at most ${STORES_MAX} are supported`);
+  }
+  if (new Set([options.store, ...others]).size <= others.length) {
+    throw invalid("a device is given twice");
+  }
+  if (others.length > 0 && options.preserveOnError === false) {
+    const why = "with several stores each gives its own snapshot up when it is full";
+    throw new MultisnapError("Unsupported", `preserveOnError false: ${why}`);
   }
   if (options.origin && options.base) throw invalid("an attached origin has no base: give one");
   if (options.origin?.readOnly && !options.readOnly) {

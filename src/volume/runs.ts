@@ -18,7 +18,8 @@ export interface Run {
 /** The next runs of a view from chunk `at` on, none of them past `end`; at least one. */
 export function* runsOf(core: Core, view: number, at: number, end: number): Task<Run[]> {
   const { store } = core;
-  if (core.origin && view === ORIGIN) return [{ kind: RUN_UNMAPPED, count: end - at, place: 0 }];
+  if (core.origin && view === ORIGIN && !core.merging)
+    return [{ kind: RUN_UNMAPPED, count: end - at, place: 0 }];
   const visit = store.enter();
   try {
     for (;;) {
@@ -37,4 +38,27 @@ export function* runsOf(core: Core, view: number, at: number, end: number): Task
   } finally {
     store.leave(visit);
   }
+}
+
+/** Chunks whose run is `a` in one view and `b` in another, as many as both runs have there. */
+export interface RunPair {
+  count: number;
+  a: Run;
+  b: Run;
+}
+
+/** The runs of two views side by side, from the same chunk on, as far as both go. */
+export function* pairs(left: readonly Run[], right: readonly Run[]): Generator<RunPair> {
+  let [i, j] = [0, 0];
+  let [a, b] = [left[0], right[0]];
+  while (a && b) {
+    const count = Math.min(a.count, b.count);
+    yield { count, a, b };
+    a = a.count > count ? behind(a, count) : left[++i];
+    b = b.count > count ? behind(b, count) : right[++j];
+  }
+}
+
+function behind({ kind, count, place }: Run, skip: number): Run {
+  return { kind, count: count - skip, place: place + skip };
 }

@@ -1,9 +1,9 @@
 /** What the library's callers see: options, views, reports. */
 import type { Device, Later } from "../devices/device.ts";
 import type { Env } from "../env.ts";
-import type { StoreUsage } from "../stores/store.ts";
+import type { CheckReport, ProgressOptions, StoreKind, StoreUsage } from "../stores/store.ts";
 
-export type StoreKind = "range" | "bitmap" | "persistent" | "transient";
+export type { CheckProblem, CheckReport, ProgressOptions, StoreKind } from "../stores/store.ts";
 
 export interface CreateOptions {
   /**
@@ -11,7 +11,10 @@ export interface CreateOptions {
    * base.
    */
   size?: number;
-  /** Bytes of a chunk: a power of two from 4096 (the default) to 1048576. */
+  /**
+   * Bytes of a chunk: a power of two to 1048576, from 4096 (the default), or 512 where the kind is
+   * persistent or transient.
+   */
   chunk?: number;
   /** The default is `range`. */
   kind?: StoreKind;
@@ -19,7 +22,7 @@ export interface CreateOptions {
   maxSize?: number;
   /**
    * Remembered in the store: where its attached origin or its base is found (at most 1023 bytes of
-   * UTF-8).
+   * UTF-8). Persistent and transient stores remember nothing.
    */
   originPath?: string;
   basePath?: string;
@@ -35,6 +38,17 @@ export interface OpenOptions {
   origin?: Device;
   /** Read-only image under an inline origin. Needed exactly when the store was made with one. */
   base?: Device;
+  /**
+   * Further persistent stores that are attached to the origin: their snapshots are `cow2`, `cow3`
+   * and so on, in this order, and a write to the origin serves them all. Only beside a persistent
+   * store.
+   */
+  others?: readonly Device[];
+  /**
+   * Bytes that a persistent store may have that is a file: it does not remember a limit. Without
+   * it, it grows as long as its device does.
+   */
+  maxSize?: number;
   /** Makes a new store on an empty device. */
   create?: CreateOptions;
   readOnly?: boolean;
@@ -44,6 +58,17 @@ export interface OpenOptions {
   copySlots?: number;
   /** Requests in flight before further ones wait; the default is 256. */
   queueDepth?: number;
+  /**
+   * What an origin write does that finds the store of an attached origin full or broken. True (the
+   * default): it fails, and every snapshot stays. False: all snapshots are given up, and it goes
+   * on.
+   */
+  preserveOnError?: boolean;
+  /**
+   * Ids of the snapshots that shall be there when the volume has been opened: others are deleted,
+   * missing ones are made as snapshots of the origin, named after their ids.
+   */
+  syncSnapshots?: readonly number[];
   env?: Env;
 }
 
@@ -78,6 +103,11 @@ export interface View {
    * data.
    */
   extents(offset: number, length: number): AsyncIterable<Extent>;
+  /**
+   * The range becomes what `source`, a view of the same volume, has there; chunks that are in the
+   * store are shared, not copied. Whole chunks; the last of a view may be short.
+   */
+  cloneFrom(source: View, offset: number, length: number): Promise<void>;
   /** A new snapshot of this view. */
   snapshot(name: string, options?: SnapshotOptions): Promise<View>;
   /** As `read`, for volumes whose devices are all synchronous (`Unsupported` otherwise). */
@@ -112,7 +142,19 @@ export interface Status extends StoreUsage {
   readOnly: boolean;
   /** Why the volume went read-only, or null. */
   error: string | null;
+  /**
+   * Status line of the device-mapper target that the kind of store comes from; one for each store
+   * where several are attached.
+   */
+  dmStatus: string;
+  /** Why and how many snapshots were given up since the volume was opened (`preserveOnError`). */
+  givenUp: GivenUp | null;
   counters: Counters;
+}
+
+export interface GivenUp {
+  reason: string;
+  snapshots: number;
 }
 
 /** Since the volume was opened. */
@@ -156,28 +198,6 @@ export interface SnapshotUsage {
   shared: number;
 }
 
-export interface CheckProblem {
-  /** What is wrong, in one sentence. */
-  message: string;
-  /** Invariant (`I1` ...) or structure (`superblock`, `journal`, `tree`, `space`, `views`). */
-  where: string;
-}
-
-export interface CheckReport {
-  clean: boolean;
-  problems: CheckProblem[];
-  /** What was looked at. */
-  blocks: number;
-  exceptions: number;
-  chunks: number;
-}
-
-export interface ProgressOptions {
-  signal?: AbortSignal;
-  /** Called now and then with work done and work in all, same unit. */
-  progress?: (done: number, total: number) => void;
-}
-
 /** One virtual disk: an origin and its snapshots. */
 export interface Volume {
   readonly origin: View;
@@ -199,6 +219,18 @@ export interface Volume {
    */
   delete(...snapshots: (View | string)[]): Promise<void>;
   rename(snapshot: View | string, name: string): Promise<void>;
+  /**
+   * A message of the 2009 target: `create`, `create_subsnap ID` or `delete ID`. A new snapshot is
+   * called after its id. Answers the id of what was made or deleted; durable when it answers.
+   */
+  message(text: string): Promise<number>;
+  /**
+   * The origin becomes what the snapshot of its persistent store is; then there is no snapshot any
+   * more. Meanwhile the origin reads as the snapshot, and that answers no more. Ended by its signal
+   * or an error it can be called again. A volume that is closed in between has its snapshot when it
+   * is opened again, whole, while its origin is a mixture of both.
+   */
+  merge(options?: ProgressOptions): Promise<void>;
   /** Answers when the space of everything deleted so far is free. */
   reclaimed(options?: ProgressOptions): Promise<void>;
   flush(): Promise<void>;

@@ -8,11 +8,13 @@ import { MultisnapError } from "../errors.ts";
 import type { ViewRecord } from "../stores/store.ts";
 import { inFlight, run, runNow, runSync, type Task } from "../task.ts";
 import { checkInside } from "./bounds.ts";
-import { ORIGIN } from "./core.ts";
+import { cloneRange } from "./clone.ts";
+import { type Core, ORIGIN } from "./core.ts";
 import { extentsOf } from "./extents.ts";
+import { Reader } from "./read.ts";
 import type { Extent, SnapshotOptions, View } from "./types.ts";
 import type { DiskVolume } from "./volume.ts";
-import { giveBack } from "./write.ts";
+import { giveBack, Writer } from "./write.ts";
 
 const DONE: Promise<void> = Promise.resolve();
 /** Zeros for what is zeroed in part, and for attached origins. */
@@ -27,22 +29,33 @@ export class DiskView implements View {
   readonly volume: DiskVolume;
   /** The attached origin, where this view is it: its bytes are not in the store. */
   readonly #plain: Device | null;
+  /** Of the store that the view is in. */
+  readonly core: Core;
+  readonly #reader: Reader;
+  readonly #writer: Writer;
   readonly #chunk: number;
 
-  constructor(volume: DiskVolume, record: ViewRecord) {
+  constructor(volume: DiskVolume, record: ViewRecord, core: Core) {
     this.volume = volume;
+    this.core = core;
+    this.#reader = new Reader(core);
+    this.#writer = new Writer(core);
     this.id = record.id;
     this.parent = record.id === ORIGIN ? null : record.parent;
     this.created = record.created;
     this.size = record.size;
     this.readOnly = record.readOnly || volume.readOnly;
-    this.#plain = record.id === ORIGIN ? volume.core.origin : null;
-    this.#chunk = volume.core.chunk;
+    this.#plain = record.id === ORIGIN ? core.origin : null;
+    this.#chunk = core.chunk;
+  }
+
+  get isOrigin(): boolean {
+    return this.id === ORIGIN;
   }
 
   get name(): string | null {
-    if (this.id === ORIGIN) return null;
-    const record = this.volume.core.store.view(this.id);
+    if (this.isOrigin) return null;
+    const record = this.core.store.view(this.id);
     if (!record) throw new MultisnapError("NotFound", "the snapshot has been deleted");
     return record.name;
   }
@@ -59,7 +72,7 @@ export class DiskView implements View {
     try {
       this.#checkRead(offset, target);
       if (this.#readNow(offset, target)) return;
-      return runNow(this.volume.core.queued(this.#readTask(offset, target))) ?? undefined;
+      return runNow(this.core.traffic.queued(this.#readTask(offset, target))) ?? undefined;
     } catch (error) {
       throw this.volume.explain(error);
     }
@@ -87,7 +100,7 @@ export class DiskView implements View {
     try {
       this.#checkWrite(offset, source);
       if (this.#writeNow(offset, source)) return;
-      return runNow(this.volume.core.queued(this.#writeTask(offset, source, true))) ?? undefined;
+      return runNow(this.core.traffic.queued(this.#writeTask(offset, source, true))) ?? undefined;
     } catch (error) {
       throw this.volume.explain(error);
     }
@@ -97,7 +110,7 @@ export class DiskView implements View {
     this.#assertSynchronous();
     try {
       this.#checkWrite(offset, source);
-      if (!this.volume.core.quiet) throw inFlight("writeSync");
+      if (!this.core.quiet) throw inFlight("writeSync");
       if (this.#writeNow(offset, source)) return;
       runSync(this.#writeTask(offset, source, false), "writeSync");
     } catch (error) {
@@ -115,7 +128,12 @@ export class DiskView implements View {
 
   extents(offset: number, length: number): AsyncIterable<Extent> {
     this.#checkRange(offset, length);
-    return extentsOf(this.volume.core, this, { offset, length }, (work) => this.volume.guard(work));
+    return extentsOf(this.core, this, { offset, length }, (work) => this.volume.guard(work));
+  }
+
+  async cloneFrom(source: View, offset: number, length: number): Promise<void> {
+    this.#checkWritable();
+    await cloneRange(this, this.volume.own(source), offset, length);
   }
 
   flush(): Promise<void> {
@@ -130,7 +148,7 @@ export class DiskView implements View {
 
   /** Reads within one chunk that lies in the store. False: take the long way. */
   #readNow(offset: number, target: Uint8Array): boolean {
-    const { core } = this.volume;
+    const core = this.core;
     const { length } = target;
     if (!core.quiet || this.#plain) return false;
     const chunk = Math.floor(offset / this.#chunk);
@@ -148,7 +166,7 @@ export class DiskView implements View {
    * way.
    */
   #writeNow(offset: number, source: Uint8Array): boolean {
-    const { core } = this.volume;
+    const core = this.core;
     const { length } = source;
     if (!core.quiet || core.origin || length === 0) return false;
     const chunk = Math.floor(offset / this.#chunk);
@@ -171,7 +189,7 @@ export class DiskView implements View {
 
   /** One chunk to a new place; what `source` leaves of it is at the `old` one, or zeros (-1). */
   #writePlace(chunk: number, within: number, source: Uint8Array, place: number, old: number): void {
-    const { store } = this.volume.core;
+    const { store } = this.core;
     try {
       if (source.length === this.#chunk) {
         store.device.write(source, 0, source.length, place * this.#chunk);
@@ -194,7 +212,7 @@ export class DiskView implements View {
    * the first copy slot is free.
    */
   #patched(within: number, source: Uint8Array, old: number): number {
-    const { store, counters } = this.volume.core;
+    const { store, counters } = this.core;
     const { memory, copies: slot } = store;
     const end = within + source.length;
     const from = old * this.#chunk;
@@ -210,23 +228,28 @@ export class DiskView implements View {
   // ---- the long way
 
   *#readTask(offset: number, target: Uint8Array): Task<void> {
-    const { core } = this.volume;
+    const core = this.core;
     core.assertOpen();
-    if (this.#plain) {
+    if (this.#plain && !core.merging) {
       const later = this.#plain.read(target, 0, target.length, offset);
       if (later) yield later;
     } else {
-      yield* this.volume.guard(this.volume.reader.read(this.id, offset, target));
+      yield* this.volume.guard(this.#reader.read(this.id, offset, target));
     }
     this.#countRead(target.length);
   }
 
   *#writeTask(offset: number, source: Uint8Array, mayWait: boolean): Task<void> {
     const { volume } = this;
-    const work = this.#plain
-      ? volume.originWriter.write(offset, source, mayWait)
-      : volume.writer.write(this.id, offset, source);
-    yield* volume.guard(volume.core.writing(work));
+    if (this.#plain && volume.giveUp) {
+      const write = () => volume.originWriter.write(offset, source, mayWait);
+      yield* volume.giveUp.insist(() => volume.guard(this.core.writing(write())));
+    } else {
+      const work = this.#plain
+        ? volume.originWriter.write(offset, source, mayWait)
+        : this.#writer.write(this.id, offset, source);
+      yield* volume.guard(this.core.writing(work));
+    }
     this.#countWrite(source.length);
   }
 
@@ -234,9 +257,11 @@ export class DiskView implements View {
     try {
       this.#checkRange(offset, length);
       this.#checkWritable();
-      const { core } = this.volume;
-      const work = core.writing(this.#zeroTask(offset, length, exact));
-      return run(core.queued(this.volume.guard(work)));
+      const { giveUp } = this.volume;
+      const core = this.core;
+      const zero = () => this.volume.guard(core.writing(this.#zeroTask(offset, length, exact)));
+      const work = this.#plain && giveUp ? giveUp.insist(zero) : zero();
+      return run(core.traffic.queued(work));
     } catch (error) {
       return Promise.reject(this.volume.explain(error));
     }
@@ -255,7 +280,11 @@ export class DiskView implements View {
       return;
     }
     if (exact) yield* this.#writeZeros(offset, first * this.#chunk);
-    yield* this.volume.writer.punch(this.id, first, last - first);
+    if (this.core.store.capabilities.trim) {
+      yield* this.#writer.punch(this.id, first, last - first);
+    } else {
+      yield* this.#writeZeros(first * this.#chunk, Math.min(this.size, last * this.#chunk));
+    }
     if (exact && last * this.#chunk < end) yield* this.#writeZeros(last * this.#chunk, end);
   }
 
@@ -267,14 +296,14 @@ export class DiskView implements View {
       const piece = ZEROS.subarray(0, end - at);
       yield* this.#plain
         ? volume.originWriter.write(at, piece, true)
-        : volume.writer.write(this.id, at, piece);
+        : this.#writer.write(this.id, at, piece);
     }
   }
 
   // ---- checks
 
   #checkRange(offset: number, length: number): void {
-    this.volume.core.assertOpen();
+    this.core.assertOpen();
     checkInside(offset, length, this.size);
   }
 
@@ -295,13 +324,15 @@ export class DiskView implements View {
   }
 
   #checkWritable(): void {
-    this.volume.core.assertWritable();
+    const { giveUp } = this.volume;
+    if (this.#plain && giveUp) giveUp.assertWritable();
+    else this.core.assertWritable();
     if (!this.readOnly) return;
     throw new MultisnapError("ReadOnly", `snapshot ${JSON.stringify(this.name)} is read-only`);
   }
 
   #assertSynchronous(): void {
-    if (this.volume.core.synchronous) return;
+    if (this.core.synchronous) return;
     throw new MultisnapError(
       "Unsupported",
       "a device of this volume answers later: use the asynchronous call",
@@ -309,13 +340,13 @@ export class DiskView implements View {
   }
 
   #countRead(length: number): void {
-    const { counters } = this.volume.core;
+    const { counters } = this.core;
     counters.reads++;
     counters.bytesRead += length;
   }
 
   #countWrite(length: number): void {
-    const { counters } = this.volume.core;
+    const { counters } = this.core;
     counters.writes++;
     counters.bytesWritten += length;
   }

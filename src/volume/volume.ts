@@ -4,16 +4,21 @@
  */
 import { PENDING_COPY } from "../engine/status.ts";
 import { MultisnapError } from "../errors.ts";
-import type { Visit } from "../stores/store.ts";
-import { Lock, run, settle, type Task } from "../task.ts";
-import { snapshotUsage } from "./accounting.ts";
+import type { Setup } from "../stores/kinds.ts";
+import type { ExceptionStore, ViewRecord, Visit } from "../stores/store.ts";
+import { run, settle, type Task } from "../task.ts";
 import { checkInside } from "./bounds.ts";
-import { checkStore } from "./check.ts";
 import { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import { diffViews } from "./diff.ts";
-import { Reader } from "./read.ts";
+import { Flusher } from "./flush.ts";
+import { GiveUp } from "./give-up.ts";
+import { Merger } from "./merge.ts";
+import { parseMessage } from "./message.ts";
 import { Reclaimer } from "./reclaim.ts";
+import { checkStores, countersOf, usageOf, usageOfSnapshots } from "./reports.ts";
+import type { SyncPlan } from "./sync.ts";
+import { checkName, Timeline } from "./timeline.ts";
 import type {
   ByteRange,
   CheckReport,
@@ -21,36 +26,51 @@ import type {
   SnapshotOptions,
   SnapshotUsage,
   Status,
-  StoreKind,
   Usage,
   View,
   Volume,
 } from "./types.ts";
 import { DiskView } from "./view.ts";
-import { giveUp, mapAll, Writer } from "./write.ts";
+import { giveUp, mapAll } from "./write.ts";
 
 export class DiskVolume implements Volume {
+  /** Of the volume's own store. */
   readonly core: Core;
   readonly origin: DiskView;
-  readonly kind: StoreKind;
-  readonly writer: Writer;
-  readonly reader: Reader;
   readonly originWriter: OriginWriter;
+  /** Null where every snapshot is kept, whatever it costs the origin. */
+  readonly giveUp: GiveUp | null;
+  readonly #timeline: Timeline;
   readonly #reclaimer: Reclaimer;
-  readonly #originFlush = new Lock();
+  readonly #flusher: Flusher;
+  readonly #merger: Merger;
+  /** All stores that are attached to the origin. */
+  readonly #cores: readonly Core[];
   #closing: Promise<void> | null = null;
 
-  constructor(core: Core, kind: StoreKind) {
+  /** `setup`: where snapshots may be given up. */
+  constructor(cores: readonly Core[], setup: Setup | null) {
+    const core = cores[0]!;
     this.core = core;
-    this.kind = kind;
-    this.writer = new Writer(core);
-    this.reader = new Reader(core);
-    this.originWriter = new OriginWriter(core);
+    this.#cores = cores;
+    this.originWriter = new OriginWriter(cores);
+    this.#flusher = new Flusher(cores);
+    const reclaim = () => this.#reclaimer.forRoom();
+    this.#timeline = new Timeline(core, () => this.#flusher.all(), reclaim);
     this.#reclaimer = new Reclaimer(core, (work) => this.guard(work));
+    this.#merger = new Merger(cores, this.originWriter, this.#flusher, (work) => this.guard(work));
+    this.giveUp = setup && this.#mayGiveUp(core, setup);
     const record = core.store.view(ORIGIN);
     if (!record) throw new MultisnapError("Corrupt", "the store has no origin");
-    this.origin = new DiskView(this, record);
+    this.origin = new DiskView(this, record, core);
     if (!core.readOnly && core.store.usage().reclaiming > 0) this.#reclaimer.start();
+  }
+
+  #mayGiveUp(core: Core, setup: Setup): GiveUp {
+    return new GiveUp(core, setup, {
+      makeRoom: () => this.#reclaimer.forRoom(),
+      delete: (ids) => this.#timeline.deleteNow(ids),
+    });
   }
 
   get chunk(): number {
@@ -65,98 +85,83 @@ export class DiskVolume implements Volume {
   get readOnly(): boolean {
     return this.core.readOnly || this.core.store.failure !== null;
   }
+  get #stores(): ExceptionStore[] {
+    return this.#cores.map(({ store }) => store);
+  }
 
   get snapshots(): View[] {
     this.core.assertOpen();
-    const records = this.core.store.views().filter((record) => record.id !== ORIGIN);
-    return records.sort((a, b) => a.id - b.id).map((record) => new DiskView(this, record));
+    const views = this.#cores.flatMap((core) =>
+      core.store.views().map((record) => new DiskView(this, record, core)),
+    );
+    return views.filter(({ id }) => id !== ORIGIN).sort((a, b) => a.id - b.id);
   }
 
   get(name: string): DiskView {
     this.core.assertOpen();
-    const record = typeof name === "string" ? this.core.store.named(name) : null;
-    if (record) return new DiskView(this, record);
+    const found = this.#find((store) => (typeof name === "string" ? store.named(name) : null));
+    if (found) return found;
     throw new MultisnapError("NotFound", `there is no snapshot ${JSON.stringify(name)}`);
   }
 
   has(name: string): boolean {
     this.core.assertOpen();
-    return this.core.store.named(name) !== null;
+    return this.#find((store) => store.named(name)) !== null;
+  }
+
+  /** The snapshot that one of the stores answers. */
+  #find(record: (store: ExceptionStore) => ViewRecord | null): DiskView | null {
+    for (const core of this.#cores) {
+      const found = record(core.store);
+      if (found) return new DiskView(this, found, core);
+    }
+    return null;
   }
 
   // ---- changes of the timeline
 
   async snapshot(name: string, options: SnapshotOptions & { of?: View } = {}): Promise<View> {
-    const source = this.#own(options.of ?? this.origin);
+    const source = this.own(options.of ?? this.origin);
     checkName(name);
-    this.core.assertWritable();
-    return run(this.guard(this.#snapshotTask(source.id, name, options.readOnly ?? false)));
+    const taking = this.#timeline.snapshot(source.id, name, options.readOnly ?? false);
+    return this.#numbered(await run(this.guard(taking)));
   }
 
-  *#snapshotTask(source: number, name: string, readOnly: boolean): Task<View> {
-    const { core } = this;
-    const { store } = core;
-    const id = yield* core.between(() => this.#create(source, name, readOnly));
-    yield* this.#flushTask();
-    return new DiskView(this, store.view(id)!);
-  }
-
-  *#create(source: number, name: string, readOnly: boolean): Task<number> {
-    const { store, env } = this.core;
-    const created = env.now();
-    yield* this.#change(() => store.createSnapshot(source, name, readOnly, created));
-    return store.lastId();
-  }
-
-  /** A change of the timeline, called again after what it asks for is done. */
-  *#change(call: () => number): Task<void> {
-    const { store } = this.core;
-    yield* store.gate(null);
-    let status: number;
-    while ((status = call()) < 0) {
-      yield* store.serve(status, null);
-      yield* store.gate(null);
+  async message(text: string): Promise<number> {
+    this.core.assertOpen();
+    const message = parseMessage(text);
+    const view = message.verb === "create" ? this.origin : this.#numbered(message.id);
+    if (message.verb !== "delete") {
+      return run(this.guard(this.#timeline.snapshot(view.id, null, false)));
     }
+    await this.delete(view);
+    return view.id;
   }
 
   async delete(...snapshots: (View | string)[]): Promise<void> {
     this.core.assertWritable();
     const ids = new Set(snapshots.map((snapshot) => this.#idOf(snapshot)));
     if (ids.size === 0) return;
-    await run(this.guard(this.core.between(() => this.#deleteTask([...ids]))));
+    await run(this.guard(this.#timeline.delete([...ids])));
     this.#reclaimer.start();
-  }
-
-  *#deleteTask(ids: number[]): Task<void> {
-    const { core } = this;
-    const { store } = core;
-    for (const id of ids) {
-      if (!store.view(id)) throw new MultisnapError("NotFound", "the snapshot has been deleted");
-    }
-    try {
-      for (const id of ids) {
-        yield* this.#change(() => store.deleteSnapshot(id));
-        core.changes++;
-      }
-    } catch (error) {
-      // Some may be deleted already: no write may run before that is durable.
-      if (error instanceof MultisnapError && !store.failure) yield* this.#flushTask();
-      throw error;
-    }
-    yield* this.#flushTask();
   }
 
   async rename(snapshot: View | string, name: string): Promise<void> {
     this.core.assertWritable();
     const id = this.#idOf(snapshot);
     checkName(name);
-    await run(this.guard(this.#renameTask(id, name)));
+    await run(this.guard(this.#timeline.rename(id, name)));
   }
 
-  *#renameTask(id: number, name: string): Task<void> {
-    const { store } = this.core;
-    yield* this.#change(() => store.renameSnapshot(id, name));
-    yield* this.#flushTask();
+  /** Of `planSync`; nothing has changed since. */
+  async sync(plan: SyncPlan): Promise<void> {
+    if (plan.doomed.length + plan.missing.length === 0) return;
+    await run(this.guard(this.#timeline.sync(plan)));
+    if (plan.doomed.length > 0) this.#reclaimer.start();
+  }
+
+  merge(options: ProgressOptions = {}): Promise<void> {
+    return this.#merger.run(options);
   }
 
   reclaimed(options: ProgressOptions = {}): Promise<void> {
@@ -165,13 +170,19 @@ export class DiskVolume implements Volume {
   }
 
   /** The view of this volume that a caller names. */
-  #own(view: View): DiskView {
+  own(view: View): DiskView {
     if (view instanceof DiskView && view.volume === this) return view;
     throw new MultisnapError("Invalid", "the view is not of this volume");
   }
 
+  #numbered(id: number): DiskView {
+    const found = this.#find((store) => store.view(id));
+    if (found) return found;
+    throw new MultisnapError("NotFound", `there is no snapshot with the id ${id}`);
+  }
+
   #idOf(snapshot: View | string): number {
-    const view = typeof snapshot === "string" ? this.get(snapshot) : this.#own(snapshot);
+    const view = typeof snapshot === "string" ? this.get(snapshot) : this.own(snapshot);
     if (view.id === ORIGIN) {
       throw new MultisnapError("Invalid", "the origin is not a snapshot: it has no name and stays");
     }
@@ -184,36 +195,19 @@ export class DiskVolume implements Volume {
     try {
       this.core.assertOpen();
       if (this.core.readOnly) return Promise.resolve();
+      const { giveUp } = this;
+      if (giveUp) return run(giveUp.insist(() => this.guard(this.#flusher.all())));
       this.core.assertWritable();
-      return run(this.guard(this.#flushTask()));
+      return run(this.guard(this.#flusher.all()));
     } catch (error) {
       return Promise.reject(this.explain(error));
     }
   }
 
-  /** The attached origin first: what a snapshot sees of it is durable before the snapshot is. */
-  *#flushTask(): Task<void> {
-    yield* this.#flushOrigin();
-    const { changes } = this.core;
-    yield* this.core.store.commit(null);
-    this.core.settled = Math.max(this.core.settled, changes);
-  }
-
-  *#flushOrigin(): Task<void> {
-    const { core } = this;
-    if (!core.origin) return;
-    // Who comes while a flush is under way waits for it: what made it needed may be his.
-    yield* this.#originFlush.acquire();
-    try {
-      if (!core.originDirty) return;
-      core.originDirty = false;
-      yield* settle(core.origin.flush());
-    } catch (error) {
-      core.store.fail(error);
-      throw error;
-    } finally {
-      this.#originFlush.release();
-    }
+  /** Ends all work without touching the devices: they stay the caller's. */
+  async abandon(): Promise<void> {
+    this.core.traffic.closed = true;
+    await run(this.#reclaimer.stop());
   }
 
   close(): Promise<void> {
@@ -224,14 +218,25 @@ export class DiskVolume implements Volume {
   *#closeTask(): Task<void> {
     const { core } = this;
     yield* this.#reclaimer.stop();
-    core.closed = true;
-    yield* core.drained();
+    core.traffic.closed = true;
+    yield* core.traffic.drained();
     try {
-      if (!core.store.failure && !core.readOnly) yield* this.#flushOrigin();
-      yield* this.guard(core.store.close());
+      if (!core.store.failure && !core.readOnly) yield* this.#flusher.origin();
+      yield* this.#closeStores([...this.#stores]);
     } finally {
       if (core.origin) yield* settle(core.origin.close());
       if (core.base) yield* settle(core.base.close());
+    }
+  }
+
+  /** All of them, whatever becomes of one. */
+  *#closeStores(stores: ExceptionStore[]): Task<void> {
+    const store = stores.shift();
+    if (!store) return;
+    try {
+      yield* this.guard(store.close());
+    } finally {
+      yield* this.#closeStores(stores);
     }
   }
 
@@ -243,24 +248,26 @@ export class DiskVolume implements Volume {
 
   diff(from: View, to: View, within?: ByteRange): AsyncIterable<ByteRange> {
     this.core.assertOpen();
-    const size = Math.max(this.#own(from).size, this.#own(to).size);
+    const size = Math.max(this.own(from).size, this.own(to).size);
     const range = within ?? { offset: 0, length: size };
     checkInside(range.offset, range.length, size);
-    return diffViews(this.core, this.#own(from), this.#own(to), range, (work) => this.guard(work));
+    return diffViews(this.own(from), this.own(to), range, (work) => this.guard(work));
   }
 
   usage(): Usage {
     this.core.assertOpen();
-    const { reclaiming: _, ...usage } = this.core.store.usage();
+    const { reclaiming: _, ...usage } = usageOf(this.#stores);
     return usage;
   }
 
   status(): Status {
     const { store, counters } = this.core;
-    const { commits, checkpoints, flushes } = store;
+    const { commits, checkpoints, flushes } = countersOf(this.#stores);
+    const failed = this.#stores.map(({ failure }) => failure).find((failure) => failure !== null);
+    const lines = this.#stores.map((one) => one.dmStatus()).join("\n");
     return {
-      ...store.usage(),
-      kind: this.kind,
+      ...usageOf(this.#stores),
+      kind: store.kind,
       uuid: store.uuid,
       chunk: this.chunk,
       size: this.origin.size,
@@ -268,25 +275,27 @@ export class DiskVolume implements Volume {
       originPath: store.originPath,
       basePath: store.basePath,
       readOnly: this.readOnly,
-      error: store.failure?.message ?? null,
+      error: failed?.message ?? this.giveUp?.error ?? null,
+      dmStatus: this.giveUp?.dmStatus(lines) ?? lines,
+      givenUp: this.giveUp?.state ?? null,
       counters: { ...counters, commits, checkpoints, flushes },
     };
   }
 
   snapshotUsage(options: ProgressOptions = {}): Promise<SnapshotUsage[]> {
     this.core.assertOpen();
-    return this.#atRest(() => snapshotUsage(this.core, options));
+    return this.#atRest(() => usageOfSnapshots(this.#stores, options));
   }
 
   check(options: ProgressOptions = {}): Promise<CheckReport> {
     this.core.assertOpen();
-    return this.#atRest(() => checkStore(this.core, options));
+    return this.#atRest(() => checkStores(this.#stores, options));
   }
 
   /** Work that reads the tree and lets others in: reads go on, changes and commits wait. */
   #atRest<T>(work: () => Task<T>): Promise<T> {
     const { core } = this;
-    return run(this.guard(core.between(() => core.store.still(work()), true)));
+    return run(this.guard(core.between(work, true)));
   }
 
   // ---- for views
@@ -297,7 +306,7 @@ export class DiskVolume implements Volume {
    */
   *guard<T>(work: Task<T>): Task<T> {
     try {
-      return yield* this.core.tracked(work);
+      return yield* this.core.traffic.tracked(work);
     } catch (error) {
       throw this.explain(error);
     }
@@ -305,7 +314,8 @@ export class DiskVolume implements Volume {
 
   explain(error: unknown): unknown {
     if (error instanceof MultisnapError) return error;
-    return this.core.store.poison(error);
+    const [first] = this.#stores.map((store) => store.poison(error));
+    return first;
   }
 
   /** Enters a chunk whose data is written, after the engine asked for something first. */
@@ -323,16 +333,4 @@ export class DiskVolume implements Volume {
       core.store.leave(visit);
     }
   }
-}
-
-function checkName(name: unknown): asserts name is string {
-  if (typeof name === "string") {
-    const bytes = new TextEncoder().encode(name);
-    const whole = new TextDecoder().decode(bytes) === name;
-    const fits = bytes.length > 0 && bytes.length <= 255;
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-    if (whole && fits && !/[\u0000-\u001f\u007f@]/.test(name)) return;
-  }
-  const wanted = '1 to 255 bytes of UTF-8 without control characters and "@"';
-  throw new MultisnapError("Invalid", `${JSON.stringify(name)} is not a name: ${wanted}`);
 }

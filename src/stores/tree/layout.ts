@@ -2,12 +2,13 @@
  * Superblock fields that the host reads and writes; the offsets are the engine's
  * (`assembly/layout.ts`).
  */
-import type { Engine } from "../engine/engine.ts";
-import type { OriginMode } from "./store.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { OriginMode } from "../store.ts";
 
 export const SUPER_BYTES = 4096;
 export const MODES: OriginMode[] = ["inline", "base", "attached"];
 export const KIND_RANGE = 1;
+export const KIND_BITMAP = 2;
 
 /** One superblock image in engine memory. */
 export class Superblock {

@@ -8,12 +8,13 @@
  * Invariants: I4, I6; one commit or checkpoint at a time; a commit serves all who asked before it
  * began.
  */
-import type { Engine } from "../engine/engine.ts";
-import { CHECKPOINT } from "../engine/status.ts";
-import { MultisnapError } from "../errors.ts";
-import { Lock, runNow, Signal, settle, type Task } from "../task.ts";
-import type { Visit } from "./store.ts";
-import { Visits } from "./visits.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { CHECKPOINT } from "../../engine/status.ts";
+import { MultisnapError } from "../../errors.ts";
+import { Lock, runNow, Signal, settle, type Task } from "../../task.ts";
+import { refusal } from "../failure.ts";
+import type { Visit } from "../store.ts";
+import { Visits } from "../visits.ts";
 
 /** Kinds of work that others wait for; each does what the ones before it do. */
 const COMMITS = 0;
@@ -213,15 +214,6 @@ export class Log {
       }
     }
   }
-}
-
-/** What every change is answered after a failure. */
-export function refusal(failure: Error): MultisnapError {
-  if (failure instanceof MultisnapError && failure.code === "Internal") return failure;
-  const why = `the volume takes no more writes, because: ${failure.message}`;
-  return new MultisnapError("ReadOnly", `${why}; mend the cause and open it again`, {
-    cause: failure,
-  });
 }
 
 /**

@@ -1,24 +1,34 @@
 /**
- * What check and accounting need to know of a range store: its blocks, its space map, its timeline.
- * Nothing is changed.
+ * What check and accounting need to know of a store in the tree: its blocks, its space map, its
+ * timeline. Nothing is changed.
  */
-import type { Engine } from "../engine/engine.ts";
-import { settle, type Task } from "../task.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { settle, type Task } from "../../task.ts";
 import { Superblock } from "./layout.ts";
 import type { Log } from "./log.ts";
-import type { SpaceGroup, StoreFacts } from "./store.ts";
 
 const BLOCK = 4096;
 const BLOCK_HEADER = 64;
 const GROUP_CHUNKS = 32256;
 const LIVE_FLAG = 1;
+const ORIGIN = 1;
 
-export class RangeFacts implements StoreFacts {
+/** Chunks `first` .. `first + count - 1` of the store, and which of them are in use. */
+export interface SpaceGroup {
+  first: number;
+  count: number;
+  /** Block of the bitmap, 0 where all are used or all are free. */
+  block: number;
+  isUsed(index: number): boolean;
+}
+
+export class TreeFacts {
   readonly #engine: Engine;
   readonly #log: Log;
   readonly #super: Superblock;
   readonly #held: number;
   readonly #flags: number;
+  readonly #bitShift: number;
 
   constructor(engine: Engine, log: Log) {
     this.#engine = engine;
@@ -26,17 +36,25 @@ export class RangeFacts implements StoreFacts {
     this.#super = new Superblock(engine, engine.at.super);
     this.#held = engine.constant("HELD_CHUNKS");
     this.#flags = engine.constant("CELL_FLAGS");
+    this.#bitShift = engine.constant("VIEW_BIT_SHIFT");
   }
 
-  timeline(): { id: number; isLive: boolean }[] {
-    const found: { id: number; isLive: boolean }[] = [];
+  /**
+   * All views in the order of the timeline, deleted ones that are not reclaimed yet included.
+   * `bit`: a snapshot's in the masks of a bitmap store.
+   */
+  timeline(): { id: number; isLive: boolean; bit: number | null }[] {
+    const found: { id: number; isLive: boolean; bit: number | null }[] = [];
     for (let cell = this.#engine.x.viewNext(0); cell !== 0; cell = this.#engine.x.viewNext(cell)) {
+      const id = this.#engine.u32[cell >>> 2]!;
       const flags = this.#engine.u32[(cell + this.#flags) >>> 2]!;
-      found.push({ id: this.#engine.u32[cell >>> 2]!, isLive: (flags & LIVE_FLAG) !== 0 });
+      const bit = id === ORIGIN ? null : (flags >>> this.#bitShift) & 63;
+      found.push({ id, isLive: (flags & LIVE_FLAG) !== 0, bit });
     }
     return found;
   }
 
+  /** Block of the tree's root, 0 for an empty tree. */
   root(): number {
     return this.#super.u32("SUPER_ROOT");
   }
@@ -44,6 +62,7 @@ export class RangeFacts implements StoreFacts {
     return this.#super.u32("SUPER_HEIGHT");
   }
 
+  /** What is wrong with the two superblocks, one sentence each. */
   *readSupers(): Task<string[]> {
     const engine = this.#engine;
     const problems: string[] = [];
@@ -60,6 +79,7 @@ export class RangeFacts implements StoreFacts {
     return problems;
   }
 
+  /** A copy of a metadata block, verified. */
   *readBlock(block: number): Task<Uint8Array> {
     for (;;) {
       yield* this.#log.gate(null);
@@ -87,13 +107,16 @@ export class RangeFacts implements StoreFacts {
     return found;
   }
 
+  /** Chunks up to the highest in use. */
   spaceTop(): number {
     return this.#super.u64("SUPER_TOP");
   }
+  /** Freed places that wait for a commit. */
   heldChunks(): number {
     return this.#engine.u64At(this.#held);
   }
 
+  /** Runs of chunks that superblocks, journal and metadata take. */
   ownPlaces(): { place: number; count: number }[] {
     const perChunk = 2 ** this.#super.u32("SUPER_CHUNK_SHIFT") / BLOCK;
     const fixed = Math.ceil((2 + 2 * this.#super.u32("SUPER_AREA_BLOCKS")) / perChunk);
@@ -106,6 +129,7 @@ export class RangeFacts implements StoreFacts {
     return places;
   }
 
+  /** The space map around a place. */
   *readGroup(place: number): Task<SpaceGroup> {
     const index = Math.floor(place / GROUP_CHUNKS);
     const block = this.#engine.x.groupBlock(index);

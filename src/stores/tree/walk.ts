@@ -3,12 +3,12 @@
  * and one node at a time.
  */
 
-import type { StoreFacts } from "../stores/store.ts";
-import { type Task, turn } from "../task.ts";
+import { type Task, turn } from "../../task.ts";
+import type { TreeFacts } from "./facts.ts";
 
 /**
- * A column's share of one entry: chunks `first` .. `first + count - 1` of the views in (after, to]
- * at `place`.
+ * A column's share of one entry: chunks `first` .. `first + count - 1` lie at `place` for the views
+ * in (after, to]; in a bitmap store the two are the halves of the mask, low and high.
  */
 export interface Entry {
   first: number;
@@ -32,6 +32,8 @@ export interface Node {
 
 export const SHARED = 1;
 export const HOLE = 2;
+/** Range store: only for those views of (after, to] that no entry before it in the column has. */
+export const AROUND = 8;
 
 const HEADER = 64;
 /** Nodes that are visited before others may come: some milliseconds. */
@@ -83,7 +85,7 @@ function u48(view: DataView, at: number): number {
  * then, which must not change the tree. Answers when all have been visited.
  */
 export function* walkTree(
-  facts: StoreFacts,
+  facts: TreeFacts,
   visit: (node: Node, depth: number, key: { last: number; to: number } | null) => void,
 ): Task<void> {
   const root = facts.root();

@@ -1,15 +1,15 @@
 /**
- * Makes a range store on an empty device, or opens one: superblock, streams, journal (design 5).
+ * Makes a store in the tree on an empty device, or opens one: superblock, streams, journal (design 5).
  */
-import type { Device } from "../devices/device.ts";
-import { Engine, type EngineSizes } from "../engine/engine.ts";
-import { CORRUPT, INVALID, UNSUPPORTED } from "../engine/status.ts";
-import type { Env } from "../env.ts";
-import { MultisnapError } from "../errors.ts";
-import { settle, type Task } from "../task.ts";
-import { KIND_RANGE, MODES, SUPER_BYTES, Superblock } from "./layout.ts";
-import { RangeStore } from "./range.ts";
-import type { OriginMode } from "./store.ts";
+import type { Device } from "../../devices/device.ts";
+import { Engine, type EngineSizes } from "../../engine/engine.ts";
+import { CORRUPT, INVALID, UNSUPPORTED } from "../../engine/status.ts";
+import type { Env } from "../../env.ts";
+import { MultisnapError } from "../../errors.ts";
+import { settle, type Task } from "../../task.ts";
+import type { OriginMode } from "../store.ts";
+import { MODES, SUPER_BYTES, Superblock } from "./layout.ts";
+import type { TreeStore } from "./tree-store.ts";
 
 const BLOCK = 4096;
 /** The most chunks that the space map can hold: 2,097,152 groups of 32,256. */
@@ -23,8 +23,11 @@ const AREA_MIN = 64;
 const AREA_MAX = 8192;
 const JOURNAL_BYTES = 256 * 1024;
 
-export interface RangeFormat {
+/** What a new store shall be. */
+export interface Format {
+  /** Bytes of the origin. */
   size: number;
+  /** Bytes. */
   chunk: number;
   mode: OriginMode;
   maxSize: number | null;
@@ -32,11 +35,18 @@ export interface RangeFormat {
   basePath: string | null;
 }
 
-export interface RangeOpen {
+export interface Setup {
   module: WebAssembly.Module;
   cacheBytes: number;
   /** Bytes of the region for copies of data, for a chunk of so many bytes. */
   copyBytes: (chunk: number) => number;
+  env: Env;
+}
+
+/** A kind of store: its number in the superblock, and its store over an engine. */
+export interface TreeKind {
+  number: number;
+  over: (engine: Engine) => TreeStore;
 }
 
 /** Facts of a store that are known before it is opened. */
@@ -49,35 +59,35 @@ export interface SuperFacts {
   basePath: string | null;
 }
 
-function sizes(options: RangeOpen, chunk: number): EngineSizes {
+function sizes(setup: Setup, chunk: number): EngineSizes {
   return {
-    cache: options.cacheBytes,
+    cache: setup.cacheBytes,
     journal: JOURNAL_BYTES,
     transfer: 256 * 1024,
-    copies: options.copyBytes(chunk),
+    copies: setup.copyBytes(chunk),
   };
 }
 
-export function* createRange(
+export function* createTree(
+  kind: TreeKind,
   device: Device,
-  format: RangeFormat,
-  options: RangeOpen,
-  env: Env,
-): Task<RangeStore> {
-  const engine = new Engine(options.module, sizes(options, format.chunk));
+  format: Format,
+  setup: Setup,
+): Task<TreeStore> {
+  const engine = new Engine(setup.module, sizes(setup, format.chunk));
   engine.attach(device);
   const fields = new Superblock(engine, engine.at.super);
   const uuid = new Uint8Array(16);
-  env.random(uuid);
+  setup.env.random(uuid);
   fields.setBytes("SUPER_UUID", uuid);
   fields.setU32("SUPER_CHUNK_SHIFT", Math.log2(format.chunk));
-  fields.setU32("SUPER_KIND", KIND_RANGE);
+  fields.setU32("SUPER_KIND", kind.number);
   fields.setU64("SUPER_SIZE", format.size);
   fields.setU64("SUPER_LIMIT", format.maxSize ?? 0);
   fields.setU32("SUPER_MODE", MODES.indexOf(format.mode));
   const area = Math.ceil(format.size / AREA_FRACTION / BLOCK);
   fields.setU32("SUPER_AREA_BLOCKS", Math.min(AREA_MAX, Math.max(AREA_MIN, area)));
-  fields.setF64("SUPER_CREATED", env.now());
+  fields.setF64("SUPER_CREATED", setup.env.now());
   if (format.originPath) fields.setPath("SUPER_ORIGIN_PATH", pathBytes(format.originPath));
   if (format.basePath) fields.setPath("SUPER_BASE_PATH", pathBytes(format.basePath));
   if (engine.x.format(limitOf(device, format.maxSize, format.chunk)) === INVALID) {
@@ -86,7 +96,7 @@ export function* createRange(
       `${device.name} is too small for a store with chunks of ${format.chunk} bytes`,
     );
   }
-  const store = new RangeStore(engine);
+  const store = kind.over(engine);
   yield* store.checkpoint(false);
   return store;
 }
@@ -140,7 +150,7 @@ function superError(device: Device, found: number[]): MultisnapError {
 const PROBE: Omit<EngineSizes, "cache"> = { journal: BLOCK, transfer: 2 * BLOCK, copies: 0 };
 
 /** What the superblock says. */
-export function* peekRange(device: Device, module: WebAssembly.Module): Task<SuperFacts> {
+export function* peekTree(device: Device, module: WebAssembly.Module): Task<SuperFacts> {
   const engine = new Engine(module, { cache: 64 * BLOCK, ...PROBE });
   engine.attach(device);
   const fields = yield* readSuper(engine, device);
@@ -158,13 +168,14 @@ export function* peekRange(device: Device, module: WebAssembly.Module): Task<Sup
  * Opens a store: the last checkpoint, then what the journal adds to it. `writable`: recovery ends
  * with a checkpoint.
  */
-export function* openRange(
+export function* openTree(
+  kind: TreeKind,
   device: Device,
   chunk: number,
-  options: RangeOpen,
+  setup: Setup,
   writable: boolean,
-): Task<RangeStore> {
-  const engine = new Engine(options.module, sizes(options, chunk));
+): Task<TreeStore> {
+  const engine = new Engine(setup.module, sizes(setup, chunk));
   engine.attach(device);
   const fields = yield* readSuper(engine, device);
   if (!writable) engine.setState("READ_ONLY", 1);
@@ -180,7 +191,7 @@ export function* openRange(
   const records = yield* replay(engine);
   // What was just read may be in a cache only: a power cut after the first write must not undo it.
   if (writable) yield* settle(device.flush());
-  const store = new RangeStore(engine);
+  const store = kind.over(engine);
   if (records > 0 && writable) yield* store.checkpoint(false);
   return store;
 }

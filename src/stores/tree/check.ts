@@ -4,13 +4,27 @@
  * space map and the metadata bitmap hold nothing else. Blocks are verified against their checksums
  * as they are read.
  */
-import { MultisnapError } from "../errors.ts";
-import { endIfAborted, type Task, turn } from "../task.ts";
-import { type Core, ORIGIN } from "./core.ts";
-import type { CheckProblem, CheckReport, ProgressOptions } from "./types.ts";
-import { type Entry, HOLE, type Node, SHARED, walkTree } from "./walk.ts";
+import { MultisnapError } from "../../errors.ts";
+import { endIfAborted, type Task, turn } from "../../task.ts";
+import type { CheckProblem, CheckReport, ProgressOptions } from "../store.ts";
+import type { TreeStore } from "./tree-store.ts";
+import { type Entry, HOLE, type Node, walkTree } from "./walk.ts";
 
+const ORIGIN = 1;
 const PROBLEMS_MAX = 1000;
+/** What an entry must be, as far as the kind of the store decides it. */
+export interface EntryRules {
+  /**
+   * What is wrong with an entry behind `before`, the one before it in its column, if there is one;
+   * null: nothing.
+   */
+  problem(entry: Entry, before: Entry | undefined): CheckProblem | null;
+  /** What an inner node keeps of an entry beside its last chunk. */
+  key(entry: Entry): number;
+  /** Whether two entries of a column may name the same place. */
+  mayShare(a: Entry, b: Entry): boolean;
+}
+
 /** Groups of the space map that are looked at before others may come. */
 const TURN_GROUPS = 16;
 
@@ -36,8 +50,8 @@ class Checker {
   blocks = 0;
   exceptions = 0;
   chunks = 0;
-  readonly #core: Core;
-  readonly #position = new Map<number, number>([[0, 0]]);
+  readonly #store: TreeStore;
+  readonly #rules: EntryRules;
   readonly #used: Bits;
   readonly #top: number;
   readonly #seenBlocks = new Set<number>();
@@ -45,16 +59,17 @@ class Checker {
   #end = 0;
   readonly #progress: (done: number) => void;
 
-  constructor(core: Core, options: ProgressOptions) {
-    this.#core = core;
-    let position = 1;
-    for (const { id } of core.store.facts.timeline()) {
-      if (this.#position.has(id)) this.problem("views", `view id ${id} is there twice`);
-      this.#position.set(id, position++);
+  constructor(store: TreeStore, rules: EntryRules, options: ProgressOptions) {
+    this.#store = store;
+    this.#rules = rules;
+    const ids = new Set<number>();
+    for (const { id } of store.facts.timeline()) {
+      if (ids.has(id)) this.problem("views", `view id ${id} is there twice`);
+      ids.add(id);
     }
-    this.#top = core.store.facts.spaceTop();
+    this.#top = store.facts.spaceTop();
     this.#used = new Bits(this.#top);
-    const total = core.store.usage().exceptions;
+    const total = store.usage().exceptions;
     this.#progress = (done) => {
       endIfAborted(options.signal);
       options.progress?.(done, total);
@@ -67,10 +82,10 @@ class Checker {
 
   *run(): Task<CheckReport> {
     try {
-      for (const message of yield* this.#core.store.facts.readSupers()) {
+      for (const message of yield* this.#store.facts.readSupers()) {
         this.problem("superblock", message);
       }
-      yield* walkTree(this.#core.store.facts, (node, depth, key) => this.#node(node, depth, key));
+      yield* walkTree(this.#store.facts, (node, depth, key) => this.#node(node, depth, key));
       this.#endColumn();
       yield* this.#space();
       this.#metadata();
@@ -90,7 +105,7 @@ class Checker {
       throw new MultisnapError("Corrupt", "the tree is no tree");
     }
     this.#seenBlocks.add(node.block);
-    if (node.level !== this.#core.store.facts.treeHeight() - 1 - depth) {
+    if (node.level !== this.#store.facts.treeHeight() - 1 - depth) {
       this.problem("tree", `block ${node.block} stands on level ${node.level} at depth ${depth}`);
     }
     if (key) this.#key(node, key);
@@ -101,7 +116,7 @@ class Checker {
   #key(node: Node, key: { last: number; to: number }): void {
     const entry = node.entries[node.count - 1];
     const last = entry
-      ? { last: entry.first + entry.count - 1, to: entry.to }
+      ? { last: entry.first + entry.count - 1, to: this.#rules.key(entry) }
       : node.keys[node.count - 1]!;
     if (last.last !== key.last || last.to !== key.to) {
       this.problem("tree", `the key of block ${node.block} is not that of its last entry`);
@@ -110,24 +125,17 @@ class Checker {
 
   #entry(entry: Entry, block: number): void {
     this.exceptions++;
-    const chunks = `${entry.first}..${entry.first + entry.count - 1}`;
-    const where = `entry of chunks ${chunks} in block ${block}`;
-    const after = this.#position.get(entry.after);
-    const to = this.#position.get(entry.to);
-    if (after === undefined || to === undefined) {
-      this.problem("I3", `${where} names a view that is not in the timeline`);
-      return;
-    }
-    if (after >= to) this.problem("I1", `${where} covers no view`);
     const head = this.#column[0];
     if (head && head.first !== entry.first) this.#endColumn();
     const before = this.#column[this.#column.length - 1];
-    if (before) {
-      if (before.count !== entry.count) this.problem("I1", `${where}: its column is ragged`);
-      if (this.#position.get(before.to)! > after) {
-        this.problem("I1", `${where} overlaps the entry below it in the timeline`);
-      }
-    } else if (entry.first < this.#end) {
+    const chunks = `${entry.first}..${entry.first + entry.count - 1}`;
+    const where = `entry of chunks ${chunks} in block ${block}`;
+    const found = this.#rules.problem(entry, before);
+    if (found) this.problem(found.where, `${where} ${found.message}`);
+    if (before && before.count !== entry.count) {
+      this.problem("I1", `${where}: its column is ragged`);
+    }
+    if (!before && entry.first < this.#end) {
       this.problem("I1", `${where} overlaps the column before it`);
     }
     this.#column.push(entry);
@@ -137,19 +145,16 @@ class Checker {
     const head = this.#column[0];
     if (!head) return;
     this.#end = head.first + head.count;
-    const places = new Map<number, number>();
+    const places = new Map<number, Entry>();
     for (const entry of this.#column) {
       if (entry.flags & HOLE) continue;
       const other = places.get(entry.place);
       if (other === undefined) {
         this.#takePlaces(entry);
-      } else if (!(other & entry.flags & SHARED)) {
-        this.problem(
-          "I1",
-          `chunk ${entry.first}: two entries name a place but are not marked shared`,
-        );
+      } else if (!this.#rules.mayShare(other, entry)) {
+        this.problem("I1", `chunk ${entry.first}: two entries name a place and may not share it`);
       }
-      places.set(entry.place, entry.flags);
+      places.set(entry.place, entry);
     }
     this.#column = [];
   }
@@ -172,7 +177,7 @@ class Checker {
    * The space map holds what entries name, the fixed part and slabs; and what waits for a commit.
    */
   *#space(): Task<void> {
-    const { store } = this.#core;
+    const store = this.#store;
     for (const { place, count } of store.facts.ownPlaces()) {
       for (let i = 0; i < count; i++) {
         if (place + i >= this.#top || this.#used.set(place + i)) {
@@ -209,7 +214,7 @@ class Checker {
   }
 
   #metadata(): void {
-    const { store } = this.#core;
+    const store = this.#store;
     for (const block of store.facts.streamBlocks()) {
       this.blocks++;
       if (this.#seenBlocks.has(block)) this.problem("tables", `block ${block} has two uses`);
@@ -229,19 +234,23 @@ class Checker {
   }
 
   #counts(): void {
-    const { store } = this.#core;
+    const store = this.#store;
     const usage = store.usage();
     if (usage.exceptions !== this.exceptions) {
       this.problem("tree", `${usage.exceptions} entries are counted, ${this.exceptions} are there`);
     }
-    if (usage.dataBytes !== this.chunks * this.#core.chunk) {
-      const counted = usage.dataBytes / this.#core.chunk;
+    if (usage.dataBytes !== this.chunks * 2 ** this.#store.chunkShift) {
+      const counted = usage.dataBytes / 2 ** this.#store.chunkShift;
       this.problem("space", `${counted} chunks of data are counted, ${this.chunks} are named`);
     }
     if (!store.view(ORIGIN)) this.problem("views", "the origin is missing");
   }
 }
 
-export function checkStore(core: Core, options: ProgressOptions): Task<CheckReport> {
-  return new Checker(core, options).run();
+export function checkTree(
+  store: TreeStore,
+  rules: EntryRules,
+  options: ProgressOptions,
+): Task<CheckReport> {
+  return new Checker(store, rules, options).run();
 }

@@ -1,0 +1,387 @@
+/**
+ * What the stores of the old dm-snapshot target share: one snapshot of an attached origin, which is
+ * there from the beginning; its exceptions in memory, each chunk at a place of its own, given out
+ * in order and never freed. When there is no room the snapshot is given up and the origin goes on.
+ *
+ * Of the engine these stores use memory for copies and the table of copies in flight.
+ *
+ * States: sound; `merging` (the origin's view finds the snapshot's chunks here, the snapshot answers
+ * no more); merged (no snapshot); invalid (the snapshot is lost for good).
+ */
+import type { Device } from "../../devices/device.ts";
+import { Engine } from "../../engine/engine.ts";
+import { NO_SPACE } from "../../engine/status.ts";
+import type { Env } from "../../env.ts";
+import { MultisnapError } from "../../errors.ts";
+import { Lock, settle, type Task } from "../../task.ts";
+import { refusal } from "../failure.ts";
+import type {
+  Capabilities,
+  CheckReport,
+  ExceptionStore,
+  ProgressOptions,
+  StoreKind,
+  StoreUsage,
+  ViewCost,
+  ViewRecord,
+  Visit,
+} from "../store.ts";
+import { EXCEPTIONS_MAX, Exceptions } from "./exceptions.ts";
+import { invalidSnapshot, PLACE_MAX } from "./format.ts";
+import type { Places } from "./places.ts";
+import { Runs } from "./runs.ts";
+
+const ORIGIN = 1;
+/** Id of the first store's snapshot; those of stores beside it follow. */
+const SNAPSHOT_FIRST = 2;
+/** Bits of the table of copies in flight. */
+const ORIGIN_BIT = 1;
+const SNAPSHOT_BIT = 2;
+/** The engine's own parts, as small as they may be: no page of metadata goes through them. */
+const ENGINE_PARTS = { cache: 64 * 4096, journal: 4096, transfer: 8192 };
+/** Places are never freed, so nobody has to know who is here. */
+const VISIT: Visit = { epoch: 0 };
+
+/** What a store needs to know that is not on its device. */
+export interface CowSetup {
+  module: WebAssembly.Module;
+  /** Bytes of the region for copies of data, for a chunk of so many bytes. */
+  copyBytes: (chunk: number) => number;
+  env: Env;
+  /** Bytes of the origin. */
+  originBytes: number;
+  /** Stores attached to one origin are numbered from 0 on. */
+  index: number;
+  /** Bytes that a device that grows may have. */
+  maxSize: number | null;
+}
+
+export abstract class CowStore implements ExceptionStore {
+  abstract readonly kind: StoreKind;
+  abstract readonly capabilities: Capabilities;
+  readonly mode = "attached";
+  /** The device remembers none of these. */
+  readonly uuid = "";
+  readonly originPath = null;
+  readonly basePath = null;
+  readonly paused = false;
+  readonly checkpoints = 0;
+  readonly device: Device;
+  readonly chunkShift: number;
+  readonly memory: Uint8Array;
+  readonly copies: number;
+  commits = 0;
+  failure: Error | null = null;
+  /** Why the snapshot is lost, or null. */
+  invalid: string | null = null;
+  merging = false;
+  merged = false;
+  /** The last try to merge met an error. */
+  mergeFailed = false;
+  protected readonly table: Exceptions;
+  protected readonly chunk: number;
+  /** Bytes, and chunks, that the device may have. */
+  protected readonly maxBytes: number | null;
+  protected readonly limit: number;
+  protected readonly originBytes: number;
+  /** Data was written that no flush has reached. */
+  protected dirty = false;
+  /** Exceptions from this number on are not committed. */
+  protected abstract readonly committed: number;
+  protected abstract readonly places: Places;
+  /** Exceptions that there may be. */
+  protected abstract readonly capacity: number;
+  readonly #engine: Engine;
+  readonly #snapshot: ViewRecord;
+  readonly #lock = new Lock();
+  #started = 0;
+  #finished = 0;
+  readonly #runs: Runs;
+
+  constructor(device: Device, chunk: number, created: number, setup: CowSetup) {
+    const { originBytes, index, maxSize } = setup;
+    this.device = device;
+    this.chunk = chunk;
+    this.chunkShift = Math.log2(chunk);
+    this.originBytes = originBytes;
+    this.maxBytes = device.growable ? maxSize : Math.min(maxSize ?? Infinity, device.size());
+    this.limit = Math.min(PLACE_MAX, Math.floor((this.maxBytes ?? Infinity) / chunk));
+    this.table = new Exceptions(Math.ceil(originBytes / chunk));
+    this.#runs = new Runs(this.table);
+    this.#engine = new Engine(setup.module, { ...ENGINE_PARTS, copies: setup.copyBytes(chunk) });
+    this.memory = this.#engine.u8;
+    this.copies = this.#engine.copies;
+    const name = index === 0 ? "cow" : `cow${index + 1}`;
+    const id = SNAPSHOT_FIRST + index;
+    const size = originBytes;
+    this.#snapshot = { id, name, parent: ORIGIN, created, size, readOnly: false };
+  }
+
+  // ---- requests
+
+  enter(): Visit {
+    return VISIT;
+  }
+  leave(): void {}
+  *gate(): Task<void> {}
+
+  // biome-ignore lint/correctness/useYield: others wait
+  *serve(status: number): Task<boolean> {
+    if (status === NO_SPACE) {
+      throw new MultisnapError("NoSpace", `${this.device.name} is full: make it larger`);
+    }
+    throw new MultisnapError("Internal", `status ${status} is not known`);
+  }
+
+  lookup(view: number, chunk: number, count: number): number {
+    this.#assertView(view);
+    return this.#runs.lookup(chunk, count);
+  }
+  planCopyOut(chunk: number, count: number): number {
+    const isNeeded = this.invalid === null && !this.merging && !this.merged;
+    return isNeeded ? this.#runs.plan(chunk, count) : this.#runs.ready(count);
+  }
+  runKind(index: number): number {
+    return this.#runs.kinds[index]!;
+  }
+  runCount(index: number): number {
+    return this.#runs.counts[index]!;
+  }
+  runPlace(index: number): number {
+    return this.#runs.places[index]!;
+  }
+
+  allocate(most: number): number {
+    const left = Math.min(this.capacity, EXCEPTIONS_MAX) - this.table.length - this.places.inFlight;
+    return left <= 0 ? NO_SPACE : this.places.allocate(Math.min(most, left));
+  }
+  allocated(): number {
+    return this.places.allocated;
+  }
+  giveBack(place: number, count: number): number {
+    this.places.giveBack(place, count);
+    return count;
+  }
+
+  map(view: number, chunk: number, count: number, place: number, hole: boolean): number {
+    this.#assertView(view);
+    if (hole) throw new MultisnapError("Internal", "a COW device has no holes");
+    return this.copyOut(chunk, count, place, hole);
+  }
+
+  mapShared(): number {
+    throw this.#unsupported("a snapshot's chunks are not shared with another's");
+  }
+
+  /** A snapshot that was given up meanwhile needs no entry any more. */
+  copyOut(chunk: number, count: number, place: number, hole: boolean): number {
+    if (hole) throw new MultisnapError("Internal", "a COW device has no holes");
+    if (this.invalid === null) {
+      for (let i = 0; i < count; i++) this.table.add(chunk + i, place + i);
+    }
+    this.places.named(place, count);
+    return count;
+  }
+
+  isZero(address: number, length: number): boolean {
+    return this.#engine.x.isZero(address, length) !== 0;
+  }
+
+  pendingAdd(chunk: number, count: number, view: number, kind: number, place: number): number {
+    return this.#engine.x.pendingAddBits(chunk, count, bitOf(view), kind, place);
+  }
+  pendingAddAll(chunk: number, count: number, kind: number, place: number): number {
+    return this.#engine.x.pendingAddBits(chunk, count, ORIGIN_BIT | SNAPSHOT_BIT, kind, place);
+  }
+  /** Nothing reads it: there is no checkpoint that leaves out what is named. */
+  pendingNamed(): void {}
+  pendingRemove(slot: number): void {
+    this.#engine.x.pendingRemove(slot);
+  }
+  conflicts(chunk: number, count: number, view: number, overwrites: boolean): boolean {
+    return this.#engine.x.conflictsBits(chunk, count, bitOf(view), overwrites) !== 0;
+  }
+
+  // ---- the snapshot
+
+  createSnapshot(): number {
+    throw this.#unsupported("it has its one snapshot from the beginning");
+  }
+  nextId(): number {
+    return this.#snapshot.id + 1;
+  }
+  skipIds(): void {
+    throw this.#unsupported("it gives no ids");
+  }
+  deleteSnapshot(): number {
+    throw this.#unsupported("its snapshot goes with its device: merge it, or drop the device");
+  }
+  renameSnapshot(): number {
+    throw this.#unsupported("its device remembers no name");
+  }
+
+  view(id: number): ViewRecord | null {
+    return this.views().find((view) => view.id === id) ?? null;
+  }
+  named(name: string): ViewRecord | null {
+    return this.views().find((view) => view.name === name) ?? null;
+  }
+  views(): ViewRecord[] {
+    const { created, size } = this.#snapshot;
+    const origin = { id: ORIGIN, name: null, parent: 0, created, size, readOnly: false };
+    return this.merged ? [origin] : [{ ...this.#snapshot }, origin];
+  }
+
+  reclaimBegin(): number {
+    return 0;
+  }
+  reclaimStep(): number {
+    return 0;
+  }
+
+  /** Gives the snapshot up for good; that is durable when it ends, and the origin may go on. */
+  *invalidate(reason: string): Task<void> {
+    yield* this.#lock.acquire();
+    try {
+      if (this.invalid !== null) return;
+      this.assertSound();
+      yield* this.giveUpNow();
+      this.invalid = reason;
+    } catch (error) {
+      this.fail(error);
+      throw error;
+    } finally {
+      this.#lock.release();
+    }
+  }
+
+  protected abstract giveUpNow(): Task<void>;
+
+  /** `Corrupt` where the snapshot is lost. */
+  assertValid(): void {
+    if (this.invalid !== null) throw invalidSnapshot(this.device.name, this.invalid);
+  }
+
+  /** The origin's own chunks are found here only while its snapshot is merged into it. */
+  #assertView(view: number): void {
+    this.assertValid();
+    if (view === ORIGIN) return;
+    const name = `snapshot ${JSON.stringify(this.#snapshot.name)}`;
+    if (this.merged) throw new MultisnapError("NotFound", `${name} has been merged`);
+    if (this.merging) {
+      const message = `${name} is being merged into the origin: read that, it has its content`;
+      throw new MultisnapError("Busy", message, { retryable: false });
+    }
+  }
+
+  #unsupported(why: string): MultisnapError {
+    return new MultisnapError("Unsupported", `a store of kind ${this.kind}: ${why}`);
+  }
+
+  // ---- durability
+
+  get uncommitted(): boolean {
+    return this.invalid === null && this.table.length > this.committed;
+  }
+  abstract readonly flushes: number;
+
+  touched(): void {
+    this.dirty = true;
+  }
+
+  /** One commit serves all who asked before it began. */
+  *commit(): Task<void> {
+    const wanted = this.#started + 1;
+    yield* this.#lock.acquire();
+    try {
+      if (this.#finished >= wanted) return;
+      this.assertSound();
+      const started = ++this.#started;
+      if (this.invalid === null) yield* this.commitNow();
+      this.#finished = started;
+    } catch (error) {
+      // Without room nothing was changed, and it can be tried again.
+      if (!(error instanceof MultisnapError) || error.code !== "NoSpace") this.fail(error);
+      throw error;
+    } finally {
+      this.#lock.release();
+    }
+  }
+
+  protected abstract commitNow(): Task<void>;
+
+  checkpoint(): Task<void> {
+    return this.commit();
+  }
+
+  *still<T>(work: Task<T>): Task<T> {
+    yield* this.#lock.acquire();
+    try {
+      return yield* work;
+    } finally {
+      this.#lock.release();
+    }
+  }
+
+  fail(error: unknown): void {
+    this.failure ??= error instanceof Error ? error : new Error(String(error));
+  }
+
+  protected assertSound(): void {
+    if (this.failure) throw refusal(this.failure);
+  }
+
+  poison(error: unknown): MultisnapError {
+    const message = error instanceof Error ? error.message : String(error);
+    const text = `${message}; reopen the volume`;
+    const failure = new MultisnapError("Internal", text, { cause: error });
+    this.fail(failure);
+    return failure;
+  }
+
+  *close(): Task<void> {
+    try {
+      if (!this.device.readOnly && !this.failure) yield* this.closeNow();
+    } finally {
+      yield* settle(this.device.close());
+    }
+  }
+
+  protected abstract closeNow(): Task<void>;
+
+  // ---- reports
+
+  usage(): StoreUsage {
+    return {
+      storeBytes: this.places.next * this.chunk,
+      maxBytes: this.maxBytes,
+      dataBytes: this.table.length * this.chunk,
+      metadataBytes: 0,
+      fixedBytes: 0,
+      freeBytes: 0,
+      memoryBytes: this.#engine.memory.buffer.byteLength + this.table.memoryBytes,
+      snapshots: this.merged ? 0 : 1,
+      exceptions: this.table.length,
+      reclaiming: 0,
+    };
+  }
+
+  dmStatus(): string {
+    if (this.mergeFailed) return "Merge failed";
+    return this.invalid === null ? this.statusLine() : "Invalid";
+  }
+
+  protected abstract statusLine(): string;
+
+  // biome-ignore lint/correctness/useYield: others wait
+  *costs(): Task<ViewCost[]> {
+    const exclusive = this.table.length * this.chunk;
+    return this.merged ? [] : [{ id: this.#snapshot.id, exclusive, shared: 0 }];
+  }
+
+  abstract check(options: ProgressOptions): Task<CheckReport>;
+}
+
+function bitOf(view: number): number {
+  return view === ORIGIN ? ORIGIN_BIT : SNAPSHOT_BIT;
+}

@@ -1,0 +1,112 @@
+/**
+ * The kinds of stores that there are: what each can do, how one is made, how a device with one on
+ * it is recognised and opened.
+ */
+import type { Device } from "../devices/device.ts";
+import { MultisnapError } from "../errors.ts";
+import type { Task } from "../task.ts";
+import { BITMAP, BitmapStore } from "./bitmap.ts";
+import { PERSISTENT, TRANSIENT } from "./cow/capabilities.ts";
+import type { CowSetup } from "./cow/cow-store.ts";
+import { findCow, PersistentStore } from "./cow/persistent.ts";
+import { TransientStore } from "./cow/transient.ts";
+import { RANGE, RangeStore } from "./range.ts";
+import type { Capabilities, ExceptionStore, OriginMode, StoreKind } from "./store.ts";
+import { abandonTree } from "./tree/abandon.ts";
+import { KIND_BITMAP, KIND_RANGE } from "./tree/layout.ts";
+import {
+  createTree,
+  type Format,
+  openTree,
+  peekTree,
+  type Setup,
+  type TreeKind,
+} from "./tree/open.ts";
+import { TreeStore } from "./tree/tree-store.ts";
+
+export type { Format, Setup } from "./tree/open.ts";
+
+export const CAPABILITIES: Record<StoreKind, Capabilities> = {
+  range: RANGE,
+  bitmap: BITMAP,
+  persistent: PERSISTENT,
+  transient: TRANSIENT,
+};
+
+const TREES: Record<"range" | "bitmap", TreeKind> = {
+  range: { number: KIND_RANGE, over: (engine) => new RangeStore(engine) },
+  bitmap: { number: KIND_BITMAP, over: (engine) => new BitmapStore(engine) },
+};
+
+/** What a device says of the store on it, before that is opened. */
+export interface Found {
+  kind: StoreKind;
+  mode: OriginMode;
+  /** Bytes. */
+  chunk: number;
+  /** Bytes of the origin; null: the store does not say. */
+  size: number | null;
+  originPath: string | null;
+  basePath: string | null;
+}
+
+/** Makes a store of `kind` on an empty device. */
+export function* createStore(
+  kind: StoreKind,
+  device: Device,
+  format: Format,
+  setup: Setup,
+): Task<ExceptionStore> {
+  if (kind === "range" || kind === "bitmap") {
+    return yield* createTree(TREES[kind], device, format, setup);
+  }
+  const { size: originBytes, maxSize } = format;
+  const attached = { ...setup, originBytes, index: 0, maxSize };
+  if (kind === "transient") return new TransientStore(device, format.chunk, attached);
+  return yield* PersistentStore.create(device, format.chunk, attached);
+}
+
+/**
+ * Recognises the store on a device. Errors: `Invalid` (none), `Unsupported` (a newer format),
+ * `Corrupt`, `Io`.
+ */
+export function* findStore(device: Device, module: WebAssembly.Module): Task<Found> {
+  const chunk = yield* findCow(device);
+  if (chunk !== null) {
+    const nothing = { size: null, originPath: null, basePath: null };
+    return { kind: "persistent", mode: "attached", chunk, ...nothing };
+  }
+  const facts = yield* peekTree(device, module);
+  const kind = (["range", "bitmap"] as const).find((one) => TREES[one].number === facts.kind);
+  if (kind) return { ...facts, kind };
+  throw new MultisnapError("Unsupported", `${device.name}: store kind ${facts.kind} is not known`);
+}
+
+/** What a store on a COW device has to be told, because its device does not remember it. */
+export type Attached = Pick<CowSetup, "originBytes" | "index" | "maxSize">;
+
+/** Opens what `findStore` found. `writable`: recovery may write. */
+export function* openStore(
+  device: Device,
+  found: Found,
+  setup: Setup,
+  writable: boolean,
+  attached: Attached,
+): Task<ExceptionStore> {
+  const { kind, chunk } = found;
+  if (kind === "range" || kind === "bitmap") {
+    return yield* openTree(TREES[kind], device, chunk, setup, writable);
+  }
+  return yield* PersistentStore.open(device, chunk, { ...setup, ...attached }, writable);
+}
+
+/**
+ * Deletes every snapshot of a store that has failed and that nobody uses any more, durably. Errors:
+ * whatever its device answers; then it is as it was.
+ */
+export function* abandonStore(failed: ExceptionStore, setup: Setup): Task<void> {
+  const { kind } = failed;
+  if (failed instanceof TreeStore && (kind === "range" || kind === "bitmap")) {
+    yield* abandonTree(failed, TREES[kind], setup);
+  }
+}

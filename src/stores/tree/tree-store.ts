@@ -1,0 +1,393 @@
+/**
+ * What the stores that keep their exceptions in the engine's tree share: views, places, journal,
+ * checkpoints. What an exception says of its views, and so what a request needs, is the kind's.
+ */
+import type { Device } from "../../devices/device.ts";
+import type { Engine } from "../../engine/engine.ts";
+import {
+  CHECKPOINT,
+  COMMIT,
+  CORRUPT,
+  EXISTS,
+  FAULT,
+  GROW,
+  INVALID,
+  NO_SPACE,
+  NOT_FOUND,
+  WRITE_BACK,
+} from "../../engine/status.ts";
+import { MultisnapError } from "../../errors.ts";
+import { settle, type Task } from "../../task.ts";
+import type {
+  Capabilities,
+  CheckReport,
+  ExceptionStore,
+  OriginMode,
+  ProgressOptions,
+  StoreKind,
+  StoreUsage,
+  ViewCost,
+  ViewRecord,
+  Visit,
+} from "../store.ts";
+import { costsOf, type Tally } from "./accounting.ts";
+import { checkTree, type EntryRules } from "./check.ts";
+import { TreeFacts } from "./facts.ts";
+import { MODES, Superblock } from "./layout.ts";
+import { Log } from "./log.ts";
+import { statusLine } from "./status-line.ts";
+
+const READ_ONLY_FLAG = 2;
+const LIVE_FLAG = 1;
+const ORIGIN = 1;
+const encoder = new TextEncoder();
+/** Failed asserts from this number on come from what is on disk (`assembly/assert.ts`). */
+const DAMAGED = 200;
+
+export abstract class TreeStore implements ExceptionStore {
+  abstract readonly kind: StoreKind;
+  abstract readonly capabilities: Capabilities;
+  readonly device: Device;
+  readonly chunkShift: number;
+  readonly mode: OriginMode;
+  readonly uuid: string;
+  readonly originPath: string | null;
+  readonly basePath: string | null;
+  readonly engine: Engine;
+  readonly log: Log;
+  readonly facts: TreeFacts;
+  readonly #super: Superblock;
+  readonly #runs: number;
+  readonly #held: number;
+  readonly #cell: { created: number; flags: number; parent: number; size: number };
+
+  constructor(engine: Engine) {
+    this.engine = engine;
+    this.device = engine.device;
+    this.log = new Log(engine);
+    this.facts = new TreeFacts(engine, this.log);
+    this.#super = new Superblock(engine, engine.at.super);
+    this.chunkShift = this.#super.u32("SUPER_CHUNK_SHIFT");
+    this.mode = MODES[this.#super.u32("SUPER_MODE")]!;
+    this.uuid = this.#super.uuid();
+    this.originPath = this.#super.path("SUPER_ORIGIN_PATH");
+    this.basePath = this.#super.path("SUPER_BASE_PATH");
+    this.#runs = engine.at.runs;
+    this.#held = engine.constant("HELD_CHUNKS");
+    this.#cell = {
+      created: engine.constant("CELL_CREATED"),
+      flags: engine.constant("CELL_FLAGS"),
+      parent: engine.constant("CELL_PARENT"),
+      size: engine.constant("CELL_SIZE"),
+    };
+  }
+
+  get memory(): Uint8Array {
+    return this.engine.u8;
+  }
+  get copies(): number {
+    return this.engine.copies;
+  }
+  get failure(): Error | null {
+    return this.log.failure;
+  }
+  get commits(): number {
+    return this.log.commits;
+  }
+  get checkpoints(): number {
+    return this.log.checkpoints;
+  }
+  get flushes(): number {
+    return this.log.flushes;
+  }
+  get paused(): boolean {
+    return this.log.paused;
+  }
+  get uncommitted(): boolean {
+    return this.engine.x.journalPending() !== 0;
+  }
+
+  touched(): void {
+    this.log.dirty = true;
+  }
+
+  enter(): Visit {
+    return this.log.visits.enter();
+  }
+
+  leave(visit: Visit): void {
+    this.log.visits.leave(visit);
+  }
+
+  gate(visit: Visit | null): Task<void> {
+    return this.log.gate(visit);
+  }
+
+  *serve(status: number, visit: Visit | null): Task<boolean> {
+    switch (status) {
+      case FAULT:
+      case WRITE_BACK:
+      case GROW:
+        yield* settle(this.engine.serve(status));
+        return false;
+      case COMMIT:
+        yield* this.log.commit(visit);
+        return true;
+      case CHECKPOINT:
+        yield* this.log.checkpoint(visit, false);
+        return true;
+      case NO_SPACE:
+        yield* this.#makeRoom(visit);
+        return true;
+      case NOT_FOUND:
+        throw new MultisnapError("NotFound", "the snapshot has been deleted");
+      case CORRUPT:
+        throw new MultisnapError("Corrupt", `${this.device.name} is damaged: run check`);
+      default:
+        throw new MultisnapError("Internal", `status ${status} of the engine is not known`);
+    }
+  }
+
+  /**
+   * Places that wait for a commit, then slabs that metadata no longer needs, come back; else the
+   * store is full.
+   */
+  *#makeRoom(visit: Visit | null): Task<void> {
+    if (this.engine.u64At(this.#held) > 0) {
+      yield* this.log.commit(visit);
+      yield* this.log.released(visit);
+      return;
+    }
+    const spare = this.engine.state("META_FREE") + this.engine.state("META_PENDING");
+    if (spare >= this.engine.x.trimFloor()) {
+      const used = this.#super.u64("SUPER_USED");
+      yield* this.log.checkpoint(visit, true);
+      if (this.#super.u64("SUPER_USED") < used) return;
+    }
+    throw new MultisnapError(
+      "NoSpace",
+      `${this.device.name} is full; every snapshot is intact: delete snapshots or raise its limit`,
+    );
+  }
+
+  abstract lookup(view: number, chunk: number, count: number, writing: boolean): number;
+  abstract planCopyOut(chunk: number, count: number): number;
+  abstract map(view: number, chunk: number, count: number, place: number, hole: boolean): number;
+  abstract mapShared(view: number, chunk: number, count: number, place: number): number;
+  abstract copyOut(chunk: number, count: number, place: number, hole: boolean): number;
+  /** What an entry must be, for `check`. */
+  protected abstract rules(): EntryRules;
+  /** What entries cost whom, for `costs`. */
+  protected abstract tally(): Tally;
+
+  runKind(index: number): number {
+    return this.engine.u32[(this.#runs >>> 2) + index * 4]!;
+  }
+  runCount(index: number): number {
+    return this.engine.u32[(this.#runs >>> 2) + index * 4 + 1]!;
+  }
+  runPlace(index: number): number {
+    return this.engine.f64[(this.#runs >>> 3) + index * 2 + 1]!;
+  }
+  allocate(most: number): number {
+    return this.engine.x.allocate(most);
+  }
+  allocated(): number {
+    return this.engine.x.allocated();
+  }
+  giveBack(place: number, count: number): number {
+    return this.engine.x.giveBack(place, count);
+  }
+  isZero(address: number, length: number): boolean {
+    return this.engine.x.isZero(address, length) !== 0;
+  }
+
+  pendingAdd(chunk: number, count: number, view: number, kind: number, place: number): number {
+    return this.engine.x.pendingAdd(chunk, count, view, kind, place);
+  }
+  pendingAddAll(chunk: number, count: number, kind: number, place: number): number {
+    return this.engine.x.pendingAddAll(chunk, count, kind, place);
+  }
+  pendingNamed(slot: number, done: number): void {
+    this.engine.x.pendingNamed(slot, done);
+  }
+  pendingRemove(slot: number): void {
+    this.engine.x.pendingRemove(slot);
+  }
+  conflicts(chunk: number, count: number, view: number, overwrites: boolean): boolean {
+    return this.engine.x.conflicts(chunk, count, view, overwrites) !== 0;
+  }
+
+  createSnapshot(of: number, name: string, readOnly: boolean, created: number): number {
+    const length = this.#putName(name);
+    const flags = readOnly ? READ_ONLY_FLAG : 0;
+    return this.#answer(this.engine.x.createSnapshot(of, flags, created, length), name);
+  }
+
+  nextId(): number {
+    return this.#super.u32("SUPER_NEXT_ID");
+  }
+
+  skipIds(id: number): void {
+    if (id > this.nextId()) this.#super.setU32("SUPER_NEXT_ID", id);
+  }
+
+  deleteSnapshot(id: number): number {
+    return this.engine.x.deleteSnapshot(id);
+  }
+
+  renameSnapshot(id: number, name: string): number {
+    const length = this.#putName(name);
+    return this.#answer(this.engine.x.renameSnapshot(id, length), name);
+  }
+
+  #answer(status: number, name: string): number {
+    if (status === EXISTS) {
+      throw new MultisnapError("Exists", `a snapshot is called ${JSON.stringify(name)} already`);
+    }
+    if (status === INVALID) {
+      throw new MultisnapError("Invalid", "a name has 1 to 255 bytes of UTF-8");
+    }
+    return status;
+  }
+
+  #putName(name: string): number {
+    const bytes = encoder.encode(name);
+    if (bytes.length === 0 || bytes.length > 255) return bytes.length === 0 ? 0 : 256;
+    return this.engine.putName(bytes);
+  }
+
+  view(id: number): ViewRecord | null {
+    const cell = this.engine.x.viewCell(id);
+    return cell === 0 ? null : this.#record(cell);
+  }
+
+  named(name: string): ViewRecord | null {
+    const length = this.#putName(name);
+    if (length === 0 || length > 255) return null;
+    const cell = this.engine.x.viewNamed(length);
+    return cell === 0 ? null : this.#record(cell);
+  }
+
+  views(): ViewRecord[] {
+    const found: ViewRecord[] = [];
+    for (let cell = this.engine.x.viewNext(0); cell !== 0; cell = this.engine.x.viewNext(cell)) {
+      if (this.engine.u32[(cell + this.#cell.flags) >>> 2]! & LIVE_FLAG) {
+        found.push(this.#record(cell));
+      }
+    }
+    return found;
+  }
+
+  #record(cell: number): ViewRecord {
+    const { u32, f64 } = this.engine;
+    const id = u32[cell >>> 2]!;
+    const name = id === ORIGIN ? null : this.engine.takeName(this.engine.x.viewName(cell));
+    return {
+      id,
+      name,
+      parent: u32[(cell + this.#cell.parent) >>> 2]!,
+      created: f64At(f64, cell + this.#cell.created),
+      size: this.engine.u64At(cell + this.#cell.size),
+      readOnly: (u32[(cell + this.#cell.flags) >>> 2]! & READ_ONLY_FLAG) !== 0,
+    };
+  }
+
+  reclaimBegin(): number {
+    return this.engine.x.reclaimBegin();
+  }
+  reclaimStep(): number {
+    return this.engine.x.reclaimStep();
+  }
+
+  commit(visit: Visit | null): Task<void> {
+    return this.log.commit(visit);
+  }
+
+  still<T>(work: Task<T>): Task<T> {
+    return this.log.still(work);
+  }
+
+  checkpoint(trim: boolean): Task<void> {
+    return this.log.checkpoint(null, trim);
+  }
+
+  usage(): StoreUsage {
+    const chunk = 2 ** this.chunkShift;
+    const top = this.#super.u64("SUPER_TOP");
+    const limit = this.#super.u64("SUPER_LIMIT");
+    const held = this.engine.u64At(this.#held);
+    const views = this.engine.state("VIEW_LIVE");
+    const metadataBytes = this.#super.u32("SUPER_META") * 4096;
+    const spare = this.engine.state("META_FREE") + this.engine.state("META_PENDING");
+    return {
+      storeBytes: top * chunk,
+      maxBytes: limit === 0 ? null : limit,
+      dataBytes: this.#super.u64("SUPER_DATA") * chunk,
+      metadataBytes,
+      fixedBytes: (2 + 2 * this.#super.u32("SUPER_AREA_BLOCKS")) * 4096,
+      freeBytes: (top - this.#super.u64("SUPER_USED") + held) * chunk + spare * 4096,
+      memoryBytes: this.engine.memory.buffer.byteLength,
+      snapshots: views - 1,
+      exceptions: this.#super.u64("SUPER_ENTRIES"),
+      reclaiming: this.engine.state("VIEW_DEAD"),
+    };
+  }
+
+  dmStatus(): string {
+    const snapshots = this.views().filter(({ id }) => id !== ORIGIN);
+    return statusLine(this.usage(), 2 ** this.chunkShift, this.failure, {
+      next: this.nextId(),
+      ids: snapshots.map(({ id }) => id),
+    });
+  }
+
+  costs(options: ProgressOptions): Task<ViewCost[]> {
+    return costsOf(this.facts, this.usage().exceptions, this.tally(), options);
+  }
+
+  check(options: ProgressOptions): Task<CheckReport> {
+    return checkTree(this, this.rules(), options);
+  }
+
+  fail(error: unknown): void {
+    this.log.fail(error);
+  }
+
+  poison(error: unknown): MultisnapError {
+    const number = this.engine.state("POISON");
+    const message = error instanceof Error ? error.message : String(error);
+    const damaged = number >= DAMAGED || this.engine.state("REPLAYING") !== 0;
+    const failure = damaged
+      ? new MultisnapError("Corrupt", `${this.device.name} is damaged (${number}): run check`, {
+          cause: error,
+        })
+      : new MultisnapError("Internal", `${message} (invariant ${number}); reopen the volume`, {
+          cause: error,
+        });
+    this.log.fail(failure);
+    return failure;
+  }
+
+  /**
+   * A last checkpoint, where anything changed since the one before; then the device is given back.
+   */
+  *close(): Task<void> {
+    try {
+      if (this.device.readOnly || this.failure) return;
+      if (this.changed) yield* this.log.checkpoint(null, true);
+      else yield* this.log.commit(null);
+    } finally {
+      yield* settle(this.device.close());
+    }
+  }
+
+  /** Whether the last checkpoint is not all there is. */
+  get changed(): boolean {
+    return this.uncommitted || this.engine.u64At(this.engine.constant("JOURNAL_HEAD")) > 0;
+  }
+}
+
+function f64At(f64: Float64Array, address: number): number {
+  return f64[address >>> 3]!;
+}

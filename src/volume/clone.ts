@@ -1,0 +1,119 @@
+/**
+ * Makes a range of a view what another view has there, without copying what lies in the store: the
+ * chunks are shared, as if both were snapshots of the same past.
+ *
+ * Between two writes (`Core.between`), because a place that is private is written without an entry
+ * in the table: who shares it meanwhile would see that write, too.
+ */
+import { RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
+import { MultisnapError } from "../errors.ts";
+import { run, type Task } from "../task.ts";
+import { checkInside } from "./bounds.ts";
+import { type Core, ORIGIN } from "./core.ts";
+import { pairs, type Run, runsOf } from "./runs.ts";
+import type { DiskView } from "./view.ts";
+
+/** Bytes of a piece that is copied, at least a chunk. */
+const COPY_BYTES = 2 ** 20;
+
+/** Chunks up to `next` are done; then `copy` chunks come that lie under the store. */
+interface Step {
+  next: number;
+  copy: number;
+}
+
+/** Errors: `Invalid` for a range that is not of whole chunks of the target. */
+export async function cloneRange(
+  target: DiskView,
+  source: DiskView,
+  offset: number,
+  length: number,
+): Promise<void> {
+  const { core } = target.volume;
+  const end = offset + length;
+  checkInside(offset, length, target.size);
+  checkInside(offset, length, source.size);
+  if (offset % core.chunk !== 0 || (end % core.chunk !== 0 && end !== target.size)) {
+    const asked = `${length} bytes at ${offset} are not whole chunks of ${core.chunk} bytes`;
+    throw new MultisnapError("Invalid", `${asked}: only such can be cloned`);
+  }
+  if (target.id === source.id) return;
+  const last = Math.ceil(end / core.chunk);
+  for (let at = offset / core.chunk; at < last; ) {
+    const work = () => share(core, target.id, source.id, at, last);
+    const { next, copy } = await run(target.volume.guard(core.between(work)));
+    const from = next * core.chunk;
+    await copyBytes(target, source, from, Math.min(end, from + copy * core.chunk));
+    at = next + copy;
+  }
+}
+
+/** Shares chunks from `at` on, as far as one look goes, or until some must be copied. */
+function* share(core: Core, target: number, source: number, at: number, last: number): Task<Step> {
+  const theirs = yield* runsOf(core, source, at, last);
+  const ours = yield* runsOf(core, target, at, last);
+  for (const { count, a, b } of pairs(theirs, ours)) {
+    if (!isSame(a, b)) {
+      if (mustCopy(core, target, a)) return { next: at, copy: count };
+      yield* mapRun(core, target, source, at, at + count);
+    }
+    at += count;
+  }
+  return { next: at, copy: 0 };
+}
+
+/** Both views see the same, now and later. */
+function isSame(a: Run, b: Run): boolean {
+  return a.kind === b.kind && (a.kind < RUN_SHARED || a.place === b.place);
+}
+
+/** What lies under the store has no place in it; and an attached origin takes bytes alone. */
+function mustCopy(core: Core, target: number, source: Run): boolean {
+  const { fixed, ofSnapshots } = core.store.capabilities;
+  // Where not every view may have snapshots, the origin is not kept as they are.
+  if (fixed || (target === ORIGIN && (core.origin || !ofSnapshots))) return true;
+  return source.kind === RUN_UNMAPPED && (core.origin ?? core.base) !== null;
+}
+
+/** The source is looked up before each step: what the last one waited for may have moved it. */
+function* mapRun(core: Core, target: number, source: number, at: number, end: number): Task<void> {
+  const { store } = core;
+  const visit = store.enter();
+  try {
+    while (at < end) {
+      yield* store.gate(visit);
+      const found = store.lookup(source, at, end - at, false);
+      let status = found;
+      if (found > 0) {
+        const [count, place] = [Math.min(end - at, store.runCount(0)), store.runPlace(0)];
+        status =
+          store.runKind(0) >= RUN_SHARED
+            ? store.mapShared(target, at, count, place)
+            : store.map(target, at, count, 0, true);
+      }
+      if (status < 0) {
+        yield* store.serve(status, visit);
+        continue;
+      }
+      at += status;
+      if (core.origin) core.changes++;
+    }
+  } finally {
+    store.leave(visit);
+  }
+}
+
+async function copyBytes(
+  target: DiskView,
+  source: DiskView,
+  from: number,
+  end: number,
+): Promise<void> {
+  const most = Math.max(COPY_BYTES, target.volume.chunk);
+  const buffer = new Uint8Array(Math.min(most, Math.max(0, end - from)));
+  for (let at = from; at < end; at += most) {
+    const piece = buffer.subarray(0, Math.min(most, end - at));
+    await source.read(at, piece);
+    await target.write(at, piece);
+  }
+}

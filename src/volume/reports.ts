@@ -1,0 +1,70 @@
+/** What is told of all stores of a volume: one mostly, several where several are attached. */
+import type { ExceptionStore, StoreUsage } from "../stores/store.ts";
+import type { Task } from "../task.ts";
+import { snapshotUsage } from "./snapshot-usage.ts";
+import type { CheckReport, ProgressOptions, SnapshotUsage } from "./types.ts";
+
+export function usageOf(stores: readonly ExceptionStore[]): StoreUsage {
+  return stores.map((store) => store.usage()).reduce(add);
+}
+
+function add(a: StoreUsage, b: StoreUsage): StoreUsage {
+  return {
+    storeBytes: a.storeBytes + b.storeBytes,
+    maxBytes: a.maxBytes === null || b.maxBytes === null ? null : a.maxBytes + b.maxBytes,
+    dataBytes: a.dataBytes + b.dataBytes,
+    metadataBytes: a.metadataBytes + b.metadataBytes,
+    fixedBytes: a.fixedBytes + b.fixedBytes,
+    freeBytes: a.freeBytes + b.freeBytes,
+    memoryBytes: a.memoryBytes + b.memoryBytes,
+    snapshots: a.snapshots + b.snapshots,
+    exceptions: a.exceptions + b.exceptions,
+    reclaiming: a.reclaiming + b.reclaiming,
+  };
+}
+
+/** Counters of the stores, added up. */
+export function countersOf(stores: readonly ExceptionStore[]): {
+  commits: number;
+  checkpoints: number;
+  flushes: number;
+} {
+  const sum = { commits: 0, checkpoints: 0, flushes: 0 };
+  for (const { commits, checkpoints, flushes } of stores) {
+    sum.commits += commits;
+    sum.checkpoints += checkpoints;
+    sum.flushes += flushes;
+  }
+  return sum;
+}
+
+/** The stores one after the other, each as it is at one moment. */
+export function* checkStores(
+  stores: readonly ExceptionStore[],
+  options: ProgressOptions,
+): Task<CheckReport> {
+  const sum: CheckReport = { clean: true, problems: [], blocks: 0, exceptions: 0, chunks: 0 };
+  for (const store of stores) {
+    const report = yield* store.still(store.check(options));
+    const isNamed = stores.length > 1;
+    const problems = report.problems.map(({ where, message }) => ({
+      where,
+      message: isNamed ? `${store.device.name}: ${message}` : message,
+    }));
+    sum.clean &&= report.clean;
+    sum.problems.push(...problems);
+    sum.blocks += report.blocks;
+    sum.exceptions += report.exceptions;
+    sum.chunks += report.chunks;
+  }
+  return sum;
+}
+
+export function* usageOfSnapshots(
+  stores: readonly ExceptionStore[],
+  options: ProgressOptions,
+): Task<SnapshotUsage[]> {
+  const found: SnapshotUsage[] = [];
+  for (const store of stores) found.push(...(yield* store.still(snapshotUsage(store, options))));
+  return found;
+}

@@ -1,0 +1,142 @@
+/**
+ * Changes of the timeline: snapshots made, deleted and renamed, between two writes, durable when
+ * they end.
+ */
+import { MultisnapError } from "../errors.ts";
+import type { ExceptionStore } from "../stores/store.ts";
+import type { Task } from "../task.ts";
+import { type Core, ORIGIN } from "./core.ts";
+import type { SyncPlan } from "./sync.ts";
+
+export class Timeline {
+  readonly #core: Core;
+  readonly #flush: () => Task<void>;
+  readonly #reclaim: () => Task<unknown>;
+
+  /** `flush`: the volume's; `reclaim`: all that is deleted, between two writes. */
+  constructor(core: Core, flush: () => Task<void>, reclaim: () => Task<unknown>) {
+    this.#core = core;
+    this.#flush = flush;
+    this.#reclaim = reclaim;
+  }
+
+  /** A snapshot of view `source`; answers its id. `name` null: it is called after that. */
+  *snapshot(source: number, name: string | null, readOnly: boolean): Task<number> {
+    this.#core.assertWritable();
+    const id = yield* this.#core.between(() => this.#create(source, name, readOnly));
+    yield* this.#flush();
+    return id;
+  }
+
+  *#create(source: number, name: string | null, readOnly: boolean): Task<number> {
+    const { store, env } = this.#core;
+    const created = env.now();
+    const given = name ?? ownName(store);
+    yield* this.#allow(source);
+    yield* this.#change(() => store.createSnapshot(source, given, readOnly, created));
+    return store.nextId() - 1;
+  }
+
+  /** What the kind of the store does not have is refused. */
+  *#allow(source: number): Task<void> {
+    const { store } = this.#core;
+    const { fixed, ofSnapshots, snapshots: most } = store.capabilities;
+    if (fixed) return;
+    const kind = `a store of kind ${store.kind}`;
+    if (source !== ORIGIN && !ofSnapshots) {
+      const message = `${kind} has no snapshots of snapshots: take one of the origin`;
+      throw new MultisnapError("Unsupported", message);
+    }
+    const { snapshots, reclaiming } = store.usage();
+    if (snapshots >= most) {
+      throw new MultisnapError("NoSpace", `${kind} has at most ${most} snapshots: delete one`);
+    }
+    if (snapshots + reclaiming >= most) yield* this.#reclaim();
+  }
+
+  /** All of them or none. */
+  *delete(ids: number[]): Task<void> {
+    this.#core.assertWritable();
+    yield* this.#core.between(() => this.deleteNow(ids));
+  }
+
+  /** The same, inside the barrier. */
+  *deleteNow(ids: number[]): Task<void> {
+    const { store } = this.#core;
+    for (const id of ids) {
+      if (!store.view(id)) throw new MultisnapError("NotFound", "the snapshot has been deleted");
+    }
+    yield* this.#durably(this.#deleteEach(ids));
+  }
+
+  *#deleteEach(ids: number[]): Task<void> {
+    for (const id of ids) {
+      yield* this.#change(() => this.#core.store.deleteSnapshot(id));
+      this.#core.changes++;
+    }
+  }
+
+  *rename(id: number, name: string): Task<void> {
+    this.#core.assertWritable();
+    yield* this.#change(() => this.#core.store.renameSnapshot(id, name));
+    yield* this.#flush();
+  }
+
+  /** Carries out what `planSync` found. */
+  *sync({ doomed, missing }: SyncPlan): Task<void> {
+    this.#core.assertWritable();
+    yield* this.#core.between(() => this.#durably(this.#syncEach(doomed, missing)));
+  }
+
+  *#syncEach(doomed: number[], missing: number[]): Task<void> {
+    yield* this.#deleteEach(doomed);
+    for (const id of missing) {
+      this.#core.store.skipIds(id);
+      yield* this.#create(ORIGIN, null, false);
+    }
+  }
+
+  /** A change, called again after what it asks for is done. */
+  *#change(call: () => number): Task<void> {
+    const { store } = this.#core;
+    yield* store.gate(null);
+    let status: number;
+    while ((status = call()) < 0) {
+      yield* store.serve(status, null);
+      yield* store.gate(null);
+    }
+  }
+
+  /** Several changes: durable, as far as they went. */
+  *#durably(changes: Task<void>): Task<void> {
+    try {
+      yield* changes;
+    } catch (error) {
+      // Some may be done already: no write may run before that is durable.
+      if (error instanceof MultisnapError && !this.#core.store.failure) yield* this.#flush();
+      throw error;
+    }
+    yield* this.#flush();
+  }
+}
+
+/** The number that the next snapshot gets, for its name. */
+function ownName(store: ExceptionStore): string {
+  const name = String(store.nextId());
+  if (!store.named(name)) return name;
+  const wanted = `the new snapshot would be called ${JSON.stringify(name)}, after its id`;
+  throw new MultisnapError("Exists", `${wanted}, and another one is called so: rename that first`);
+}
+
+/** `Invalid` for what cannot be the name of a snapshot. */
+export function checkName(name: unknown): asserts name is string {
+  if (typeof name === "string") {
+    const bytes = new TextEncoder().encode(name);
+    const whole = new TextDecoder().decode(bytes) === name;
+    const fits = bytes.length > 0 && bytes.length <= 255;
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    if (whole && fits && !/[\u0000-\u001f\u007f@]/.test(name)) return;
+  }
+  const wanted = '1 to 255 bytes of UTF-8 without control characters and "@"';
+  throw new MultisnapError("Invalid", `${JSON.stringify(name)} is not a name: ${wanted}`);
+}
