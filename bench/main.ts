@@ -19,6 +19,8 @@ import { flush } from "./nbd/flush.ts";
 import { memory } from "./nbd/memory.ts";
 import type { Context, Row, Section } from "./row.ts";
 import { openScratch, touchMemory } from "./scratch.ts";
+import { kinds } from "./stores/kinds.ts";
+import { published } from "./stores/published.ts";
 import { lossesOf, machineText, tableOf } from "./table.ts";
 
 const SECTIONS: readonly Section[] = [
@@ -34,6 +36,8 @@ const SECTIONS: readonly Section[] = [
   ...firstWriteSections,
   flush,
   memory,
+  published,
+  kinds,
 ];
 
 /** The most that a section has on the scratch folder at a time. */

@@ -1,6 +1,7 @@
 /** What all commands have in common. */
 import type { Command } from "commander";
 import { parsePath } from "./target.ts";
+import { parseIds } from "./usage.ts";
 
 /** A new command with the options that every command takes. */
 export function addCommand(program: Command, name: string, description: string): Command {
@@ -15,5 +16,28 @@ export function addCommand(program: Command, name: string, description: string):
 export function addStoreCommand(program: Command, name: string, description: string): Command {
   return addCommand(program, name, description)
     .option("--origin <file>", "attached origin, instead of the remembered path", parsePath)
-    .option("--base <file>", "base image, instead of the remembered path", parsePath);
+    .option("--base <file>", "base image, instead of the remembered path", parsePath)
+    .option("--with <cow>", "another persistent store on the same origin; repeatable", collect);
+}
+
+/** For a command that writes to the origin. */
+export function addPreserveOption(command: Command): Command {
+  return command.option(
+    "--no-preserve-on-error",
+    "when the store of an attached origin is full or broken, give all snapshots up and go on",
+  );
+}
+
+/** For a command that opens the store for somebody who keeps a list of its snapshots. */
+export function addSyncOption(command: Command): Command {
+  return command.option(
+    "--sync-snapshots <ids>",
+    "first delete all snapshots but these (2,5,7, or none) and make those that are missing",
+    parseIds,
+  );
+}
+
+/** For commander: all that are given. */
+function collect(file: string, files: string[] = []): string[] {
+  return [...files, parsePath(file)];
 }

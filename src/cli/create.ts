@@ -4,6 +4,7 @@ import path from "node:path";
 import { type Command, Option } from "commander";
 import type { Device } from "../devices/device.ts";
 import { fileDevice } from "../devices/file.ts";
+import { MultisnapError } from "../errors.ts";
 import { openVolume } from "../volume/open.ts";
 import type { Status, StoreKind } from "../volume/types.ts";
 import { addCommand } from "./command.ts";
@@ -36,14 +37,41 @@ export function addCreate(program: Command): void {
     .option("--base <file>", "read-only image under the origin", parsePath)
     .option("--max-size <bytes>", "limit of the store; without one it grows", parseBytes)
     .action(async (store: string, options: Options, command: Command) => {
-      if (options.size === undefined && !options.origin && !options.base) {
-        command.error("error: give --size, --origin or --base");
-      }
+      if (options.kind === "transient") return createTransient(store, options, command);
+      checkUsage(options, command);
       const status = await create(store, options);
       const { size, chunk, kind, originMode, uuid } = status;
       const text = `created ${store}: ${formatBytes(size)} in chunks of ${formatBytes(chunk)}`;
-      await notice(options, { store, uuid, kind, size, chunk, originMode }, text);
+      const more = kind === "persistent" ? `; its snapshot is ${store}@cow` : "";
+      await notice(options, { store, uuid, kind, size, chunk, originMode }, text + more);
     });
+}
+
+function checkUsage({ kind, size, origin, base }: Options, command: Command): void {
+  if (kind === "persistent" && origin === undefined) {
+    command.error("error: a persistent store is the snapshot of a raw image: give --origin");
+  }
+  if (size === undefined && origin === undefined && base === undefined) {
+    command.error("error: give --size, --origin or --base");
+  }
+}
+
+/** Nothing but the file, which stays empty: a snapshot on it ends with the process that has it. */
+async function createTransient(store: string, options: Options, command: Command): Promise<void> {
+  const { size, chunk, base, maxSize } = options;
+  for (const option of [size, chunk, base, maxSize]) {
+    if (option === undefined) continue;
+    command.error("error: nothing is kept on a transient store: give options to serve, not here");
+  }
+  const device = await fileDevice(store, { exclusive: !fs.existsSync(store) });
+  const used = device.growable && device.size() > 0;
+  await device.close();
+  if (used) {
+    throw new MultisnapError("Exists", `${store} is not empty: choose another, or empty it first`);
+  }
+  const next = `serve ${store} --kind transient --origin FILE`;
+  const text = `created ${store}: empty, as nothing is kept on it; ${next} uses it`;
+  await notice(options, { store, kind: "transient" }, text);
 }
 
 /** When it fails, a file that it made is gone again. */

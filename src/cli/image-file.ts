@@ -1,5 +1,5 @@
 /**
- * Where `export` writes: standard output, a new sparse file that appears when it is whole, a disk.
+ * Where exports write: standard output, a new sparse file that appears when it is whole, a disk.
  */
 import fs from "node:fs";
 import type { Device } from "../devices/device.ts";
@@ -23,27 +23,48 @@ export function standardOutput(): ImageFile {
  * Runs `body` on an image of `size` bytes and puts it in the place of `path`, durable; or leaves
  * what was there. A block device is written in place, as there is no other way.
  */
-export async function replaceFile<T>(
+export function replaceFile<T>(
   path: string,
   size: number,
   force: boolean,
   body: (image: ImageFile) => Promise<T>,
 ): Promise<T> {
+  return replaceDevice(path, force, async (device) => {
+    if (device.growable) {
+      await device.resize(size);
+      return body({ put: (piece, offset) => putSparse(device, piece, offset) });
+    }
+    if (device.size() < size) {
+      const message = `${path}: has ${device.size()} bytes, the image ${size}; nothing was written`;
+      throw new MultisnapError("NoSpace", message);
+    }
+    return body({ put: async (piece, at) => device.write(piece, 0, piece.length, at) });
+  });
+}
+
+/** The same on a device: an empty one that grows, or the block device as it is. */
+export async function replaceDevice<T>(
+  path: string,
+  force: boolean,
+  body: (device: Device) => Promise<T>,
+): Promise<T> {
   const place = fs.existsSync(path) ? fs.realpathSync(path) : path;
   const found = fs.statSync(place, { throwIfNoEntry: false });
-  if (found !== undefined && !found.isFile()) return overwriteDisk(place, size, body);
+  const isDisk = found !== undefined && !found.isFile();
   const partial = `${place}.${process.pid}.partial`;
-  const device = await fileDevice(partial, { exclusive: true, lock: false });
+  const device = isDisk
+    ? await fileDevice(path, { create: false })
+    : await fileDevice(partial, { exclusive: true, lock: false });
   try {
-    device.resize(size);
-    const result = await body({ put: (piece, offset) => putSparse(device, piece, offset) });
+    const result = await body(device);
     await device.flush();
+    if (isDisk) return result;
     if (!force && fs.existsSync(place)) throw appeared(path);
     rename(partial, place);
     return result;
   } finally {
     await device.close();
-    fs.rmSync(partial, { force: true });
+    if (!isDisk) fs.rmSync(partial, { force: true });
   }
 }
 
@@ -51,27 +72,6 @@ export async function replaceFile<T>(
 async function putSparse(device: Device, piece: Uint8Array, offset: number): Promise<void> {
   for (const { start, end, zero } of runs(piece)) {
     if (!zero) await device.write(piece, start, end - start, offset + start);
-  }
-}
-
-async function overwriteDisk<T>(
-  path: string,
-  size: number,
-  body: (image: ImageFile) => Promise<T>,
-): Promise<T> {
-  const device = await fileDevice(path, { create: false });
-  try {
-    if (device.size() < size) {
-      const message = `${path}: has ${device.size()} bytes, the image ${size}; nothing was written`;
-      throw new MultisnapError("NoSpace", message);
-    }
-    const put = async (piece: Uint8Array, offset: number) =>
-      device.write(piece, 0, piece.length, offset);
-    const result = await body({ put });
-    await device.flush();
-    return result;
-  } finally {
-    await device.close();
   }
 }
 

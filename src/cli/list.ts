@@ -71,7 +71,8 @@ function row(snapshot: SnapshotUsage, mark: string): string[] {
   return [
     mark + oneLine(snapshot.name),
     String(snapshot.id),
-    new Date(snapshot.created).toISOString(),
+    // A COW device does not say when it was made.
+    snapshot.created === 0 ? "unknown" : new Date(snapshot.created).toISOString(),
     formatBytes(snapshot.size),
     formatBytes(snapshot.exclusive),
     formatBytes(snapshot.shared),

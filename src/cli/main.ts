@@ -7,8 +7,12 @@ import { addCheck } from "./check.ts";
 import { addCreate } from "./create.ts";
 import { addDelete } from "./delete.ts";
 import { addExport } from "./export.ts";
+import { addExportCow } from "./export-cow.ts";
 import { addImport } from "./import.ts";
+import { addImportCow } from "./import-cow.ts";
 import { addList } from "./list.ts";
+import { addMerge } from "./merge.ts";
+import { addMessage } from "./message.ts";
 import { oneLine, writeError } from "./output.ts";
 import { addRead } from "./read.ts";
 import { addRename } from "./rename.ts";
@@ -63,6 +67,10 @@ function build(): Command {
   addDelete(program);
   addStatus(program);
   addCheck(program);
+  addMessage(program);
+  addMerge(program);
+  addImportCow(program);
+  addExportCow(program);
   addServe(program);
   return program;
 }

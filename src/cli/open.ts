@@ -9,7 +9,7 @@ import type { Device } from "../devices/device.ts";
 import { fileDevice } from "../devices/file.ts";
 import { MultisnapError } from "../errors.ts";
 import { openVolume, peekStore } from "../volume/open.ts";
-import type { Volume } from "../volume/types.ts";
+import type { Volume, OpenOptions as VolumeOptions } from "../volume/types.ts";
 import type { OutputOptions } from "./output.ts";
 
 export interface StoreOptions extends OutputOptions {
@@ -17,9 +17,12 @@ export interface StoreOptions extends OutputOptions {
   origin?: string;
   /** Instead of the path of the base image that the store remembers. */
   base?: string;
+  /** Other persistent stores on the same origin. */
+  with?: string[];
 }
 
-type OpenOptions = StoreOptions & { readOnly?: boolean };
+type OpenOptions = StoreOptions &
+  Pick<VolumeOptions, "readOnly" | "create" | "preserveOnError" | "syncSnapshots">;
 /** `files`: paths of all that the volume stands on. */
 type Body<T> = (volume: Volume, files: string[]) => Promise<T>;
 
@@ -57,9 +60,10 @@ async function withServed<T>(
   body: Body<T>,
 ): Promise<T> {
   try {
-    for (const path of [options.origin, options.base]) {
+    for (const path of [options.origin, options.base, ...(options.with ?? [])]) {
       if (path !== undefined) demandOwnFile(path, store, volume.files);
     }
+    if (options.syncSnapshots || options.preserveOnError === false) throw decided(store);
     return await body(volume, volume.files);
   } finally {
     await volume.close();
@@ -67,9 +71,10 @@ async function withServed<T>(
 }
 
 async function withOpen<T>(files: Files, options: OpenOptions, body: Body<T>): Promise<T> {
-  const { readOnly = false } = options;
+  const { readOnly = false, create, preserveOnError, syncSnapshots } = options;
   try {
-    const volume = await openVolume({ ...files, readOnly });
+    const how = { readOnly, create, preserveOnError, syncSnapshots };
+    const volume = await openVolume({ ...files, ...how });
     let result: T;
     try {
       result = await body(volume, namesOf(files));
@@ -88,10 +93,11 @@ interface Files {
   store: Device;
   origin?: Device;
   base?: Device;
+  others?: Device[];
 }
 
-function devicesOf({ store, origin, base }: Files): Device[] {
-  return [store, origin, base].filter((device) => device !== undefined);
+function devicesOf({ store, origin, base, others = [] }: Files): Device[] {
+  return [store, origin, base, ...others].filter((device) => device !== undefined);
 }
 
 function namesOf(files: Files): string[] {
@@ -106,9 +112,15 @@ async function openFiles(store: string, options: OpenOptions): Promise<Files> {
   const { readOnly = false } = options;
   const files: Files = { store: await fileDevice(store, { create: false, readOnly }) };
   try {
-    const { origin, base } = await rememberedPaths(files.store, options);
+    const { origin = null, base = null } = options.create
+      ? options
+      : await rememberedPaths(files.store, options);
     if (origin !== null) files.origin = await fileDevice(origin, { create: false, readOnly });
     if (base !== null) files.base = await fileDevice(base, { create: false, readOnly: true });
+    for (const other of options.with ?? []) {
+      const device = await fileDevice(other, { create: false, readOnly });
+      files.others = [...(files.others ?? []), device];
+    }
     return files;
   } catch (error) {
     await closeFiles(files);
@@ -128,10 +140,11 @@ async function rememberedPaths(
   const origin = options.origin ?? (peek.originMode === "attached" ? peek.originPath : null);
   const base = options.base ?? (peek.originMode === "base" ? peek.basePath : null);
   if (peek.originMode === "attached" && origin === null) {
-    throw new MultisnapError(
-      "Invalid",
-      `${device.name}: has an attached origin; give --origin FILE`,
-    );
+    const why =
+      peek.kind === "persistent"
+        ? "is a COW device, which does not remember its origin"
+        : "has an attached origin";
+    throw new MultisnapError("Invalid", `${device.name}: ${why}; give --origin FILE`);
   }
   if (peek.originMode === "base" && base === null) {
     throw new MultisnapError("Invalid", `${device.name}: stands on a base image; give --base FILE`);
@@ -153,8 +166,17 @@ function demandOwnFile(path: string, store: string, files: string[]): void {
   throw new MultisnapError("Invalid", `${path}: ${store} ${found}: leave the option out`);
 }
 
+/** What only who opens the store can ask for. */
+function decided(store: string): MultisnapError {
+  const why = "--sync-snapshots and --no-preserve-on-error are for opening a store";
+  return new MultisnapError(
+    "Invalid",
+    `${why}: ${store} is open in the process that serves it; leave them out, or give them there`,
+  );
+}
+
 /** Which of `files` is the file at `path`. */
-function sameFile(path: string, files: string[]): string | null {
+export function sameFile(path: string, files: string[]): string | null {
   const found = fs.statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return null;
   const same = files.find((file) => {

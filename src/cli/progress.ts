@@ -8,7 +8,14 @@ export interface Progress {
   end(): void;
 }
 
-const silent: Progress = { at: () => {}, end: () => {} };
+/** Of work that says itself how much of it there is. */
+export interface Steps {
+  /** In any unit, the same for both. */
+  at(done: number, total: number): void;
+  end(): void;
+}
+
+const silent: Progress & Steps = { at: () => {}, end: () => {} };
 
 /** `total` in bytes; `null` where nobody knows it, and no bar can be drawn. */
 export async function startProgress(
@@ -16,12 +23,34 @@ export async function startProgress(
   label: string,
   total: number | null,
 ): Promise<Progress> {
-  if (options.json || options.quiet || !process.stderr.isTTY || !total) return silent;
+  if (!isShown(options) || !total) return silent;
+  const bar = await newBar(`${label} {bar} {percentage}% {value} of {total}, {eta_formatted} left`);
+  bar.start(total, 0);
+  return { at: (bytes) => bar.update(bytes), end: () => bar.stop() };
+}
+
+export async function startSteps(options: OutputOptions, label: string): Promise<Steps> {
+  if (!isShown(options)) return silent;
+  const bar = await newBar(`${label} {bar} {percentage}%, {eta_formatted} left`);
+  let begun = false;
+  const at = (done: number, total: number) => {
+    if (!begun) bar.start(total, done);
+    else bar.update(done);
+    begun = true;
+  };
+  return { at, end: () => bar.stop() };
+}
+
+function isShown(options: OutputOptions): boolean {
+  return !options.json && !options.quiet && process.stderr.isTTY;
+}
+
+async function newBar(format: string) {
   // Loading it takes longer than most commands do.
   const { Presets, SingleBar } = await import("cli-progress");
-  const bar = new SingleBar(
+  return new SingleBar(
     {
-      format: `${label} {bar} {percentage}% {value} of {total}, {eta_formatted} left`,
+      format,
       formatValue: (value, _, kind) =>
         kind === "value" || kind === "total" ? formatBytes(value) : String(value),
       hideCursor: true,
@@ -30,6 +59,4 @@ export async function startProgress(
     },
     Presets.shades_classic,
   );
-  bar.start(total, 0);
-  return { at: (bytes) => bar.update(bytes), end: () => bar.stop() };
 }

@@ -1,12 +1,12 @@
 /** The options of `serve` for rolling snapshots, and what `--keep-dry-run` prints. */
-import { type Command, InvalidArgumentError, Option } from "commander";
-import { MultisnapError } from "../errors.ts";
+import { type Command, Option } from "commander";
 import { type Explanation, keepDryRun } from "../schedule/explain.ts";
 import { formatKeep, type KeepRule, parseKeep } from "../schedule/keep.ts";
 import type { Candidate } from "../schedule/mark.ts";
 import { parsePeriod } from "../schedule/period.ts";
 import { answer, type OutputOptions, oneLine } from "./output.ts";
 import { table } from "./table.ts";
+import { usage } from "./usage.ts";
 
 export interface KeepOptions extends OutputOptions {
   /** Milliseconds. */
@@ -24,18 +24,6 @@ export function addKeepOptions(command: Command): Command {
     )
     .option("--keep <rules>", "of those keep 12x5m,24x1h,30x1d", usage(parseKeep))
     .option("--keep-dry-run", "serve nothing, say what --keep would delete now and why");
-}
-
-/** For commander: what is wrong with an argument is wrong usage. */
-function usage<T>(parse: (text: string) => T): (text: string) => T {
-  return (text) => {
-    try {
-      return parse(text);
-    } catch (error) {
-      if (!(error instanceof MultisnapError)) throw error;
-      throw new InvalidArgumentError(`${error.message}.`);
-    }
-  };
 }
 
 /** Wrong usage where options are there that mean nothing without another one. */

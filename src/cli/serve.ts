@@ -1,15 +1,17 @@
 /** `serve STORE`: an NBD server until SIGINT or SIGTERM, and what runs beside it. */
 import fs from "node:fs";
 import type { Command } from "commander";
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { serveControl } from "../control/server.ts";
 import { openError } from "../devices/errno.ts";
+import { MultisnapError } from "../errors.ts";
 import type { NbdServerOptions } from "../nbd/server.ts";
 import { serveNbd } from "../nbd/server.ts";
 import { remarks } from "../schedule/keep.ts";
 import { type Roller, startRoller } from "../schedule/roller.ts";
+import { CAPABILITIES } from "../stores/kinds.ts";
 import type { Volume } from "../volume/types.ts";
-import { addStoreCommand } from "./command.ts";
+import { addPreserveOption, addStoreCommand, addSyncOption } from "./command.ts";
 import { type StoreOptions, withFiles, withVolume } from "./open.ts";
 import { oneLine, writeOut } from "./output.ts";
 import {
@@ -18,6 +20,7 @@ import {
   checkKeepOptions,
   type KeepOptions,
 } from "./serve-keep.ts";
+import { parseBytes } from "./sizes.ts";
 import { parsePath } from "./target.ts";
 
 /** The port that the IANA gave to NBD. */
@@ -25,6 +28,11 @@ const NBD_PORT = 10809;
 const DEFAULT_HOST = "127.0.0.1";
 
 interface Options extends StoreOptions, KeepOptions {
+  kind?: "transient";
+  chunk?: number;
+  maxSize?: number;
+  preserveOnError?: boolean;
+  syncSnapshots?: number[];
   socket?: string;
   listen?: { host: string; port: number };
   readOnly?: boolean;
@@ -36,13 +44,20 @@ interface Options extends StoreOptions, KeepOptions {
 export function addServe(program: Command): void {
   const command = addStoreCommand(program, "serve", "an NBD server, until SIGINT or SIGTERM")
     .argument("<store>", "store file", parsePath)
+    .addOption(
+      new Option("--kind <kind>", "on an empty file: a snapshot that ends with the server")
+        .choices(["transient"])
+        .conflicts(["readOnly", "syncSnapshots", "with", "every"]),
+    )
+    .option("--chunk <bytes>", "of such a snapshot", parseBytes)
+    .option("--max-size <bytes>", "of such a snapshot: over it, it is lost", parseBytes)
     .option("--socket <path>", "serve on a Unix socket (mode 0600)", parsePath)
     .option("--listen <host:port>", `serve on TCP; the host is ${DEFAULT_HOST} unless given`, where)
     .option("--read-only", "no export takes writes")
     .option("--tls-cert <file>", "PEM: serve TLS only, with this certificate", parsePath)
     .option("--tls-key <file>", "PEM: its private key", parsePath)
     .option("--tls-ca <file>", "PEM: clients need a certificate signed by this one", parsePath);
-  addKeepOptions(command)
+  addKeepOptions(addPreserveOption(addSyncOption(command)))
     .addHelpText(
       "after",
       '\nExports: the origin as "" and "origin", every snapshot as @NAME.' +
@@ -56,13 +71,22 @@ export function addServe(program: Command): void {
           answerKeepDryRun(volume.snapshots, options),
         );
       } else {
-        await withFiles(store, options, (volume, files) => serve(volume, store, files, options));
+        const { kind, chunk, maxSize } = options;
+        const how = { ...options, create: kind && { kind, chunk, maxSize } };
+        await withFiles(store, how, (volume, files) => serve(volume, store, files, options));
       }
     });
 }
 
 function checkUsage(options: Options, command: Command): void {
   const { socket, listen, tlsCert, tlsKey, tlsCa } = options;
+  const { kind, origin, chunk, maxSize } = options;
+  if (kind !== undefined && origin === undefined) {
+    command.error("error: with --kind transient give the raw image, --origin FILE");
+  }
+  if (kind === undefined && (chunk !== undefined || maxSize !== undefined)) {
+    command.error("error: --chunk and --max-size go with --kind transient");
+  }
   if (socket !== undefined && listen) command.error("error: give --socket or --listen, not both");
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
     command.error("error: --tls-cert and --tls-key go together");
@@ -82,6 +106,13 @@ async function serve(
   files: string[],
   options: Options,
 ): Promise<void> {
+  const { kind } = volume.status();
+  if (options.every !== undefined && CAPABILITIES[kind].fixed) {
+    throw new MultisnapError(
+      "Unsupported",
+      `${store}: a store of kind ${kind} takes no snapshots: leave --every out`,
+    );
+  }
   const asked = stopAsked();
   const say = (line: string) => {
     if (!options.quiet) process.stderr.write(`multisnap: ${oneLine(line)}\n`);

@@ -6,7 +6,6 @@ import { addStoreCommand } from "./command.ts";
 import { type StoreOptions, withVolume } from "./open.ts";
 import { answer, oneLine } from "./output.ts";
 import { formatBytes } from "./sizes.ts";
-import { statusLine } from "./status-line.ts";
 import { table } from "./table.ts";
 import { parsePath } from "./target.ts";
 
@@ -19,13 +18,10 @@ export function addStatus(program: Command): void {
     .argument("<store>", "store file", parsePath)
     .option("--dm", "the status line of the 2009 device-mapper target")
     .action(async (store: string, options: Options) => {
-      const [status, ids] = await withVolume(
-        store,
-        { ...options, readOnly: true },
-        async (volume) => [volume.status(), volume.snapshots.map(({ id }) => id)] as const,
-      );
+      const open = { ...options, readOnly: true };
+      const status = await withVolume(store, open, async (volume) => volume.status());
       if (options.dm) {
-        const line = statusLine(status, ids);
+        const line = status.dmStatus;
         await answer(options, { dm: line }, line);
       } else {
         const server = serverOf(status);
@@ -40,7 +36,8 @@ function rows(store: string, status: Status): string[][] {
   const reclaiming = status.reclaiming === 0 ? "" : `, ${status.reclaiming} being reclaimed`;
   return [
     ["store", oneLine(store)],
-    ["uuid", status.uuid],
+    // A COW device has none.
+    ...(status.uuid === "" ? [] : [["uuid", status.uuid]]),
     ["kind", status.kind],
     ["size", formatBytes(status.size)],
     ["chunk", formatBytes(status.chunk)],
@@ -52,8 +49,13 @@ function rows(store: string, status: Status): string[][] {
     ["  metadata", formatBytes(status.metadataBytes)],
     ["  fixed", formatBytes(status.fixedBytes)],
     ["  free", formatBytes(status.freeBytes)],
-    ["state", status.error === null ? "good" : `read-only: ${oneLine(status.error)}`],
+    ["state", state(status)],
   ];
+}
+
+function state({ error, givenUp }: Status): string {
+  if (givenUp) return `${givenUp.snapshots} snapshots were given up: ${oneLine(givenUp.reason)}`;
+  return error === null ? "good" : `read-only: ${oneLine(error)}`;
 }
 
 type Server = ServedStatus["server"] | null;

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { MultisnapError } from "../errors.ts";
 import type { View } from "../volume/types.ts";
-import { addStoreCommand } from "./command.ts";
+import { addPreserveOption, addStoreCommand } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { type StoreOptions, withVolume } from "./open.ts";
 import { notice } from "./output.ts";
@@ -16,7 +16,8 @@ interface Options extends StoreOptions {
 }
 
 export function addWrite(program: Command): void {
-  addStoreCommand(program, "write", "bytes from standard input, durable when the command ends")
+  const what = "bytes from standard input, durable when the command ends";
+  addPreserveOption(addStoreCommand(program, "write", what))
     .argument("<store[@name]>", "store file, and a snapshot in it", parseTarget)
     .requiredOption("--offset <bytes>", "where to begin", parseBytes)
     .action(async (target: Target, options: Options) => {

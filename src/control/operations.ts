@@ -52,10 +52,13 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   ["write", { run: write }],
   ["trim", { run: trim }],
   ["zero", { run: writeZeroes }],
+  ["clone", { run: clone }],
   ["flush", { run: flush }],
   ["snapshot", { run: snapshot }],
   ["delete", { cost: perSnapshot, run: deleteSnapshots }],
   ["rename", { run: rename }],
+  ["message", { run: message }],
+  ["merge", { run: merge }],
   ["reclaimed", { run: reclaimed }],
   ["usage", { cost: perSnapshot, run: usage }],
   ["check", { cost: () => CHECK_BYTES, run: check }],
@@ -108,6 +111,12 @@ async function writeZeroes(served: Served, { head }: Call): Promise<Result> {
   return { head: statusOf(served) };
 }
 
+async function clone(served: Served, { head }: Call): Promise<Result> {
+  const [view, from] = [viewOf(served.volume, head, "view"), viewOf(served.volume, head, "from")];
+  await view.cloneFrom(from, numberOf(head, "offset"), numberOf(head, "length"));
+  return { head: statusOf(served) };
+}
+
 async function flush(served: Served): Promise<Result> {
   await served.volume.flush();
   return { head: statusOf(served) };
@@ -128,6 +137,18 @@ async function deleteSnapshots(served: Served, { payload }: Call): Promise<Resul
 
 async function rename(served: Served, { head }: Call): Promise<Result> {
   await served.volume.rename(viewOf(served.volume, head, "view"), textOf(head, "name"));
+  return { head: statusOf(served) };
+}
+
+async function message(served: Served, { head }: Call): Promise<Result> {
+  const { volume } = served;
+  const id = await volume.message(textOf(head, "text"));
+  const made = volume.snapshots.find((view) => view.id === id);
+  return { head: { id, view: made ? viewRow(made) : null, ...statusOf(served) } };
+}
+
+async function merge(served: Served, { signal, progress }: Call): Promise<Result> {
+  await served.volume.merge({ signal, progress });
   return { head: statusOf(served) };
 }
 

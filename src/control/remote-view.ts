@@ -94,6 +94,11 @@ export class RemoteView implements View {
     await this.volume.change("zero", { view: this.reference, offset, length });
   }
 
+  async cloneFrom(source: View, offset: number, length: number): Promise<void> {
+    const from = this.volume.own(source).reference;
+    await this.volume.change("clone", { view: this.reference, from, offset, length });
+  }
+
   extents(offset: number, length: number): AsyncGenerator<Extent> {
     this.#checkRange(offset, length);
     return this.#extents(offset, length);

@@ -106,7 +106,7 @@ export class RemoteVolume implements Volume {
   // ---- changes
 
   async snapshot(name: string, options: SnapshotOptions & { of?: View } = {}): Promise<View> {
-    const of = this.#own(options.of ?? this.origin).reference;
+    const of = this.own(options.of ?? this.origin).reference;
     const head = { of, name, readOnly: options.readOnly ?? false };
     return this.#enter((await this.change("snapshot", head)).view as ViewRow);
   }
@@ -135,6 +135,19 @@ export class RemoteVolume implements Volume {
     this.#names.set(name, view);
   }
 
+  async message(text: string): Promise<number> {
+    const { id, view } = await this.change("message", { text });
+    const known = this.#views.get(id as number);
+    if (view !== null) this.#enter(view as ViewRow);
+    else if (known) this.#forget(known);
+    return id as number;
+  }
+
+  async merge({ signal, progress }: ProgressOptions = {}): Promise<void> {
+    await this.change("merge", {}, { signal, progress });
+    await this.refresh();
+  }
+
   async reclaimed({ signal, progress }: ProgressOptions = {}): Promise<void> {
     await this.change("reclaimed", {}, { signal, progress });
   }
@@ -155,7 +168,7 @@ export class RemoteVolume implements Volume {
   // ---- reports
 
   async *diff(from: View, to: View, within?: ByteRange): AsyncGenerator<ByteRange> {
-    const views = { from: this.#own(from).reference, to: this.#own(to).reference };
+    const views = { from: this.own(from).reference, to: this.own(to).reference };
     const length = Math.max(from.size, to.size);
     for await (const row of this.pages("diff", views, within ?? { offset: 0, length })) {
       yield { offset: row[0] as number, length: row[1] as number };
@@ -211,13 +224,13 @@ export class RemoteVolume implements Volume {
     this.#names.delete(view.known!);
   }
 
-  #own(view: View): RemoteView {
+  own(view: View): RemoteView {
     if (view instanceof RemoteView && view.volume === this) return view;
     throw new MultisnapError("Invalid", "the view is not of this volume");
   }
 
   #snapshot(snapshot: View | string): RemoteView {
-    const view = typeof snapshot === "string" ? this.get(snapshot) : this.#own(snapshot);
+    const view = typeof snapshot === "string" ? this.get(snapshot) : this.own(snapshot);
     if (view.known !== null) return view;
     throw new MultisnapError("Invalid", "the origin is not a snapshot: it has no name and stays");
   }

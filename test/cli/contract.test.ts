@@ -29,6 +29,9 @@ const COMMANDS: Record<string, (store: string) => string[]> = {
   delete: (store) => [store, "one"],
   status: (store) => [store],
   check: (store) => [store],
+  message: (store) => [store, "create"],
+  merge: (store) => [store],
+  "export-cow": (store) => [`${store}@one`, fresh("cow")],
 };
 /** Commands that are shown every kind of wrong file; all open a store in the same place. */
 const THOROUGH = ["snapshot", "status", "check"];
@@ -53,7 +56,7 @@ general("without a command, or with a wrong one, it is wrong usage", async () =>
 
 general("--help and --version", async () => {
   const help = await succeed("--help");
-  for (const name of ["create", ...Object.keys(COMMANDS)]) {
+  for (const name of ["create", "import-cow", ...Object.keys(COMMANDS)]) {
     assert.match(help.toString(), new RegExp(`^  ${name} `, "m"));
   }
   assert.match((await succeed("--version")).toString(), /^\d+\.\d+\.\d+\n$/);

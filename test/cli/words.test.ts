@@ -8,11 +8,12 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { oneLine } from "../../src/cli/output.ts";
 import { formatBytes, parseBytes } from "../../src/cli/sizes.ts";
-import { statusLine } from "../../src/cli/status-line.ts";
 import { table } from "../../src/cli/table.ts";
 import { parseTarget } from "../../src/cli/target.ts";
 import { runs } from "../../src/cli/zeros.ts";
-import type { Status } from "../../src/volume/types.ts";
+import { MultisnapError } from "../../src/errors.ts";
+import type { StoreUsage } from "../../src/stores/store.ts";
+import { statusLine } from "../../src/stores/tree/status-line.ts";
 
 test("sizes", () => {
   for (const [text, bytes] of [
@@ -116,19 +117,19 @@ test("runs of data and zeros cover a piece", () => {
 });
 
 test("the status line of 2009", () => {
-  const status = {
-    chunk: 4096,
+  const usage = {
     maxBytes: null,
     storeBytes: 100 * 4096 + 1,
     dataBytes: 10 * 4096,
     metadataBytes: 2 * 4096,
     fixedBytes: 3 * 4096,
-    error: null,
-  } as Status;
-  assert.is(statusLine(status, []), "5 0 - 100 15 5 0");
-  assert.is(statusLine({ ...status, maxBytes: 200 * 4096 }, [9, 2, 10]), "5 0 - 200 15 5 3 2 9 10");
-  assert.is(statusLine({ ...status, error: "NoSpace: full" }, [1]), "5 -28 - 100 15 5 1 1");
-  assert.is(statusLine({ ...status, error: "the disk broke" }, [1]), "5 -5 - 100 15 5 1 1");
+  } as StoreUsage;
+  const line = (more: Partial<StoreUsage>, failure: Error | null, ids: number[]) =>
+    statusLine({ ...usage, ...more }, 4096, failure, { next: 11, ids });
+  assert.is(line({}, null, []), "5 0 11 100 15 5 0");
+  assert.is(line({ maxBytes: 200 * 4096 }, null, [9, 2, 10]), "5 0 11 200 15 5 3 2 9 10");
+  assert.is(line({}, new MultisnapError("NoSpace", "full"), [1]), "5 -28 11 100 15 5 1 1");
+  assert.is(line({}, new Error("the disk broke"), [1]), "5 -5 11 100 15 5 1 1");
 });
 
 test.run();

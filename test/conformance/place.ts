@@ -1,11 +1,20 @@
 /** Where the conformance suite runs: an origin mode, a chunk size and a kind of medium. */
 
+import type { Capabilities } from "../../src/stores/store.ts";
 import type { View, Volume } from "../../src/volume/types.ts";
 import { mustBeClean, mustHold } from "../model/fixture.ts";
 import { type Medium, type MediumKind, medium, mediumKinds } from "../model/media.ts";
 import { Model, type OriginMode } from "../model/model.ts";
 import { Random } from "../model/prng.ts";
-import { type Media, type Opener, openOn } from "../model/subjects.ts";
+import {
+  againOptions,
+  begin,
+  beginAgain,
+  type Media,
+  openOn,
+  type Subject,
+  type VolumeOptions,
+} from "../model/subjects.ts";
 
 export interface Place {
   mode: OriginMode;
@@ -13,14 +22,17 @@ export interface Place {
   medium: MediumKind;
 }
 
-export const places: readonly Place[] = (["inline", "base", "attached"] as const).flatMap((mode) =>
-  [4096, 65536, 2 ** 20].flatMap((chunk) =>
-    mediumKinds.map((kind) => ({ mode, chunk, medium: kind })),
-  ),
-);
+/** Where a store of these capabilities can be. */
+export function placesOf({ origins, chunk: [least, most] }: Capabilities): Place[] {
+  const sizes = [512, 4096, 65536, 2 ** 20].filter((size) => size >= least && size <= most);
+  return origins.flatMap((mode) =>
+    sizes.flatMap((chunk) => mediumKinds.map((kind) => ({ mode, chunk, medium: kind }))),
+  );
+}
 
-/** The last chunk is short. */
-const CHUNKS = 4;
+const CHUNKS_MIN = 4;
+const BYTES_MIN = 16384;
+/** The last chunk is short, unless chunks are smaller than that. */
 const TAIL = 1536;
 
 async function under(place: Place, random: Random, size: number): Promise<Medium> {
@@ -36,20 +48,20 @@ async function under(place: Place, random: Random, size: number): Promise<Medium
   return made;
 }
 
-/** A volume of four and a bit chunks, and the model beside it. */
+/** A volume of four and a bit chunks (of more small ones), and the model beside it. */
 export class Setting {
   readonly place: Place;
   readonly random = new Random(11);
   readonly size: number;
-  readonly #open: Opener;
+  readonly subject: Subject;
   #media: Media | null = null;
   #volume: Volume | null = null;
   #model: Model | null = null;
 
-  constructor(open: Opener, place: Place) {
-    this.#open = open;
+  constructor(subject: Subject, place: Place) {
+    this.subject = subject;
     this.place = place;
-    this.size = CHUNKS * place.chunk + TAIL;
+    this.size = Math.max(CHUNKS_MIN * place.chunk, BYTES_MIN) + TAIL;
   }
 
   get volume(): Volume {
@@ -58,6 +70,10 @@ export class Setting {
 
   get model(): Model {
     return this.#model as Model;
+  }
+
+  get can(): Capabilities {
+    return this.subject.capabilities;
   }
 
   get origin(): View {
@@ -73,15 +89,22 @@ export class Setting {
     const device = await this.#media.under?.open({ readOnly: true });
     await device?.read(image, 0, this.size, 0);
     await device?.close();
-    const create = { size: this.size, chunk };
-    this.#volume = await openOn(this.#open, mode, this.#media, { create, cacheBytes: 2 ** 20 });
+    this.#volume = await openOn(this.subject.open, mode, this.#media, this.#options());
     this.#model = new Model(this.origin.id, this.size, chunk, mode, image);
+    begin(this.#model, this.can);
   }
 
+  #options(): VolumeOptions {
+    return { create: { size: this.size, chunk: this.place.chunk }, cacheBytes: 2 ** 20 };
+  }
+
+  /** A store that is gone at close is made again. */
   async reopen(): Promise<void> {
     await this.volume.close();
-    const options = { cacheBytes: 2 ** 20 };
-    this.#volume = await openOn(this.#open, this.place.mode, this.#media as Media, options);
+    const options = againOptions(this.can, this.#options());
+    const media = this.#media as Media;
+    this.#volume = await openOn(this.subject.open, this.place.mode, media, options);
+    beginAgain(this.model, this.can);
   }
 
   /** Closes the volume and gives its bytes up, whatever became of it. */
@@ -100,6 +123,11 @@ export class Setting {
     await view.write(offset, bytes);
     if (Buffer.compare(before, bytes) !== 0) throw new Error("write changed its source");
     this.model.write(view.id, offset, bytes);
+  }
+
+  /** A snapshot of the origin: the one that is there already, or a new one. */
+  async anySnapshot(name: string): Promise<View> {
+    return this.volume.snapshots[0] ?? (await this.snapshot(this.origin, name));
   }
 
   async snapshot(of: View, name: string, readOnly = false): Promise<View> {

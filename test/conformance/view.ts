@@ -3,9 +3,10 @@ import { suite, type Test } from "uvu";
 import * as assert from "uvu/assert";
 import type { View } from "../../src/volume/types.ts";
 import { expectCode } from "../model/history.ts";
-import type { Subject } from "../model/subjects.ts";
+import { FIXED, type Subject } from "../model/subjects.ts";
 import { type Place, Setting } from "./place.ts";
 import { inPromise, reports, type Story, twoViews } from "./reports.ts";
+import { merges, refusals, timeline } from "./timeline.ts";
 
 /** Around each border that a request can meet. */
 function offsets({ place, size }: Setting): number[] {
@@ -23,12 +24,13 @@ const stories: Record<string, Story> = {
     assert.is(setting.origin.readOnly, false);
     assert.is(setting.volume.chunk, setting.place.chunk);
     assert.is(setting.volume.readOnly, false);
-    assert.equal(setting.volume.snapshots, []);
+    const names = setting.volume.snapshots.map((view) => view.name);
+    assert.equal(names, setting.can.fixed ? [FIXED.name] : []);
     await setting.verify();
   },
 
   "single bytes at every border": async (setting) => {
-    const snapshot = await setting.snapshot(setting.origin, "s");
+    const snapshot = await setting.anySnapshot("s");
     for (const offset of offsets(setting)) {
       await setting.write(setting.origin, offset, 1);
       await setting.write(snapshot, offset, 1);
@@ -40,10 +42,10 @@ const stories: Record<string, Story> = {
 
   "ranges across borders": async (setting) => {
     const { chunk } = setting.place;
-    const snapshot = await setting.snapshot(setting.origin, "s");
+    const snapshot = await setting.anySnapshot("s");
     for (const length of [2, 511, 512, 513, 4096, chunk - 1, chunk, chunk + 1, 2 * chunk + 2]) {
       for (const at of [0, 1, 511, chunk - 1, chunk, 2 * chunk - 512, setting.size - length]) {
-        if (at + length > setting.size) continue;
+        if (at < 0 || at + length > setting.size) continue;
         await setting.write(at % 2 === 0 ? setting.origin : snapshot, at, length);
       }
     }
@@ -52,7 +54,7 @@ const stories: Record<string, Story> = {
 
   "the whole volume in one request": async (setting) => {
     await setting.write(setting.origin, 0, setting.size);
-    const snapshot = await setting.snapshot(setting.origin, "s");
+    const snapshot = await setting.anySnapshot("s");
     await setting.write(setting.origin, 0, setting.size);
     await setting.verify();
     await setting.write(snapshot, 0, setting.size);
@@ -84,7 +86,7 @@ const stories: Record<string, Story> = {
 
   "nothing at all": async (setting) => {
     const none = new Uint8Array(0);
-    const snapshot = await setting.snapshot(setting.origin, "s");
+    const snapshot = await setting.anySnapshot("s");
     for (const view of [setting.origin, snapshot]) {
       for (const offset of [0, 1, setting.place.chunk, setting.size]) {
         await view.read(offset, none);
@@ -173,90 +175,8 @@ const stories: Record<string, Story> = {
     await setting.verify();
   },
 
-  "snapshots are independent": async (setting) => {
-    const { chunk } = setting.place;
-    await setting.write(setting.origin, 0, 2 * chunk);
-    const first = await setting.snapshot(setting.origin, "first");
-    await setting.write(setting.origin, 100, chunk);
-    const second = await setting.snapshot(setting.origin, "second");
-    const fork = await setting.snapshot(first, "fork");
-    await setting.verify();
-    for (const view of [fork, setting.origin, first, second]) {
-      await setting.write(view, chunk - 50, 100);
-      await setting.write(view, 3 * chunk, chunk);
-      await setting.verify();
-    }
-    assert.is(fork.parent, first.id);
-    assert.is(first.parent, setting.origin.id);
-    assert.is(second.size, setting.size);
-    assert.type(second.created, "number");
-    assert.equal(
-      setting.volume.snapshots.map((view) => view.name),
-      ["first", "second", "fork"],
-    );
-    await setting.reopen();
-    await setting.verify();
-    const found = setting.volume.get("fork");
-    assert.is(found.parent, first.id);
-    assert.is(found.created, fork.created);
-  },
-
-  "delete leaves the others": async (setting) => {
-    const { chunk } = setting.place;
-    for (const name of ["a", "b", "c", "d"]) {
-      const made = await setting.snapshot(setting.origin, name);
-      await setting.write(setting.origin, 0, chunk + 1);
-      await setting.write(made, 2 * chunk, 10);
-    }
-    const b = setting.volume.get("b");
-    const d = setting.volume.get("d");
-    await setting.volume.delete("b", d);
-    setting.model.delete(b.id);
-    setting.model.delete(d.id);
-    await setting.verify();
-    await setting.volume.reclaimed();
-    await setting.verify();
-    assert.not(setting.volume.has("b"));
-    await expectCode("NotFound", b.read(0, new Uint8Array(1)));
-    await expectCode("NotFound", setting.volume.delete("a", "b"));
-    assert.ok(setting.volume.has("a"), "all or none");
-    await setting.reopen();
-    await setting.verify();
-  },
-
-  rename: async (setting) => {
-    const made = await setting.snapshot(setting.origin, "old");
-    await setting.volume.rename("old", "new");
-    assert.is(setting.volume.get("new").id, made.id);
-    assert.not(setting.volume.has("old"));
-    assert.is(made.name, "new");
-    await setting.snapshot(setting.origin, "old");
-    await expectCode("Exists", setting.volume.rename("old", "new"));
-    await setting.reopen();
-    assert.is(setting.volume.get("new").id, made.id);
-  },
-
-  "read-only snapshots": async (setting) => {
-    const fixed = await setting.snapshot(setting.origin, "fixed", true);
-    assert.is(fixed.readOnly, true);
-    const byte = new Uint8Array(1);
-    const refused = async (view: View) => {
-      await expectCode("ReadOnly", view.write(0, byte));
-      await expectCode("ReadOnly", view.trim(0, setting.place.chunk));
-      await expectCode("ReadOnly", view.writeZeroes(0, 1));
-    };
-    await refused(fixed);
-    await setting.write(setting.origin, 0, setting.place.chunk);
-    const fork = await setting.snapshot(fixed, "fork");
-    await setting.write(fork, 0, 100);
-    await setting.verify();
-    await setting.reopen();
-    await refused(setting.volume.get("fixed"));
-    await setting.verify();
-  },
-
   "synchronous calls": async (setting) => {
-    const snapshot = await setting.snapshot(setting.origin, "s");
+    const snapshot = await setting.anySnapshot("s");
     const bytes = setting.random.bytes(5000);
     if (setting.place.medium === "late") {
       for (const view of [setting.origin, snapshot]) {
@@ -284,7 +204,7 @@ const stories: Record<string, Story> = {
   },
 
   "flush and open again": async (setting) => {
-    const snapshot = await setting.snapshot(setting.origin, "s");
+    const snapshot = await setting.anySnapshot("s");
     for (let round = 0; round < 3; round++) {
       await setting.write(setting.origin, round * 1000, 3000);
       await setting.write(snapshot, round * 2000, 1000);
@@ -293,12 +213,13 @@ const stories: Record<string, Story> = {
     const uuid = setting.volume.uuid;
     await setting.reopen();
     await setting.verify();
-    assert.is(setting.volume.uuid, uuid);
+    if (!setting.can.fixed) assert.is(setting.volume.uuid, uuid);
     assert.is(setting.volume.chunk, setting.place.chunk);
     assert.is(setting.origin.size, setting.size);
   },
 
   ...reports,
+  ...refusals,
 };
 
 /**
@@ -313,9 +234,11 @@ async function adoptTail(setting: Setting, view: View, tail: number): Promise<vo
 export function conformance(subject: Subject, place: Place): Test {
   const { mode, chunk, medium } = place;
   const test = suite(`views: ${subject.name}, ${mode}, chunk ${chunk}, ${medium}`);
-  for (const [name, story] of Object.entries(stories)) {
+  const { fixed, merge } = subject.capabilities;
+  const all = { ...stories, ...(!fixed && timeline), ...(merge && merges) };
+  for (const [name, story] of Object.entries(all)) {
     test(name, async () => {
-      const setting = new Setting(subject.open, place);
+      const setting = new Setting(subject, place);
       try {
         await setting.make();
         await story(setting);

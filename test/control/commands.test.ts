@@ -97,6 +97,11 @@ twins("every command says and does the same", async () => {
     await step((store) => ["delete", store, "first", "--dry-run", "--json"]);
     await step((store) => ["delete", store, "first", "none"]);
     await step((store) => ["delete", store, "first", "branch", "--wait"]);
+    await step((store) => ["message", store, "create"]);
+    await step((store) => ["message", store, "create_subsnap", "4", "--json"]);
+    await step((store) => ["message", store, "delete 4"]);
+    await step((store) => ["message", store, "delete 4"]);
+    await step((store) => ["merge", store]);
     await step((store) => ["list", store, "--quiet"]);
     await step((store) => ["status", store, "--dm"]);
     const [here, there] = await Promise.all(stores.map((store) => json("status", store)));

@@ -68,13 +68,13 @@ export async function connect(store: string): Promise<RemoteVolume> {
 }
 
 /** The other subjects behind a socket: closing the volume closes what is behind it, too. */
-export const servedSubjects: readonly Subject[] = subjects.map(({ name, kind, open }) => ({
-  name: `${name}, served`,
-  kind,
+export const servedSubjects: readonly Subject[] = subjects.map((subject) => ({
+  ...subject,
+  name: `${subject.name}, served`,
   open: async (devices, options) => {
     const store = fresh();
     fs.writeFileSync(store, "");
-    const { close } = await served(await open(devices, options), store);
+    const { close } = await served(await subject.open(devices, options), store);
     const remote = await connect(store);
     const leave = remote.close.bind(remote);
     remote.close = async () => {

@@ -1,6 +1,6 @@
 /**
- * Power cuts after each device event of random short histories. `SEED=3 npx tsx
- * test/crash/crash.test.ts` replays one; `THOROUGH=1` looks at more states of it.
+ * Power cuts after each device event of random short histories. `KIND=range SEED=3 npx
+ * tsx test/crash/crash.test.ts` replays one; `THOROUGH=1` looks at more states of it.
  */
 import { suite } from "uvu";
 import { subjects } from "../model/openers.ts";
@@ -17,13 +17,13 @@ for (const subject of subjects) {
   if (process.env.SEED !== undefined) {
     const seed = Number(process.env.SEED);
     test(`seed ${seed}`, async () => {
-      await runCrashes(subject.open, seed, depth, steps);
+      await runCrashes(subject, seed, depth, steps);
     });
   } else {
     for (let first = 1; first <= HISTORIES; first += GROUP) {
       const last = first + GROUP - 1;
       test(`seeds ${first} to ${last}`, async () => {
-        for (let seed = first; seed <= last; seed++) await runCrashes(subject.open, seed, depth);
+        for (let seed = first; seed <= last; seed++) await runCrashes(subject, seed, depth);
       });
     }
   }

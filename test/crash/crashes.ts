@@ -1,10 +1,10 @@
 /** Random short histories, and a crash at each of their device events. */
-import type { OriginMode } from "../model/model.ts";
 import { Random } from "../model/prng.ts";
-import type { Opener } from "../model/subjects.ts";
-import { type CrashLog, type Effort, Wreck } from "./log.ts";
+import type { Subject } from "../model/subjects.ts";
+import { type Effort, Wreck } from "./log.ts";
 import { Script } from "./script.ts";
-import { verifyCrash, verifyCrashedRecovery, verifyLife } from "./verify.ts";
+import { type Crashed, verifyCrash, verifyCrashedRecovery, verifyViews } from "./verify.ts";
+import { describeWorld, drawWorld } from "./world.ts";
 
 export interface Depth {
   effort: Effort;
@@ -18,7 +18,7 @@ export interface Depth {
 
 export const quick: Depth = {
   effort: { allUpTo: 3, samples: 3, torn: 1 },
-  life: 0.03,
+  life: 0.02,
   again: 0.01,
   pointsMax: 40,
 };
@@ -30,6 +30,11 @@ export const thorough: Depth = {
   pointsMax: 1000,
 };
 
+const few: Effort = { allUpTo: 2, samples: 2, torn: 1 };
+/** Of the work after a crash. */
+const STEPS_AFTERWARDS = 6;
+const afterwards: Depth = { effort: few, life: 0, again: 0, pointsMax: 8 };
+
 /** The first two blocks of a store. */
 const SUPERBLOCK = 4096;
 /** Points so close to a switch of superblocks are looked at more often. */
@@ -40,25 +45,34 @@ const weights = {
   burst: 6,
   trim: 4,
   writeZeroes: 4,
+  clone: 4,
   snapshot: 16,
   delete: 8,
   rename: 2,
   flush: 12,
   reclaimed: 5,
   reopen: 3,
+  merge: 0,
 };
 
+/** Of a store whose one snapshot is there from the beginning. */
+const fixedWeights = { ...weights, snapshot: 0, delete: 0, rename: 0, reclaimed: 0 };
+const mergeWeights = { ...fixedWeights, merge: 3 };
+
 /** A history of `steps` operations (chosen by the seed if not given), recorded to its end. */
-export async function recordScript(open: Opener, seed: number, steps?: number): Promise<Script> {
+export async function recordScript(
+  subject: Subject,
+  seed: number,
+  steps?: number,
+): Promise<Script> {
   const random = new Random(seed);
-  const chunk = random.pick([4096, 4096, 8192]);
-  const size = chunk * random.between(2, 8);
-  const mode: OriginMode = random.pick(["inline", "base", "attached"]);
-  const late = random.chance(0.3) ? random.fork() : null;
-  const script = await Script.start(open, { mode, chunk, size, late }, random.bytes(size));
-  if (random.chance(0.03)) await crowd(script, random);
+  const world = drawWorld(random, subject.capabilities);
+  const script = await Script.start(subject, world, random.bytes(world.size));
+  const isCrowded = !subject.capabilities.fixed && random.chance(0.03);
+  if (isCrowded) await crowd(script, random);
+  const most = isCrowded ? script.can.snapshots : 6;
   const count = steps ?? drawLength(random);
-  for (let step = 0; step < count; step++) await runStep(script, random);
+  for (let step = 0; step < count; step++) await runStep(script, random, most);
   await script.close();
   return script;
 }
@@ -74,7 +88,7 @@ function drawLength(random: Random): number {
 /** Hundreds of snapshots with data of their own, before the first crash. */
 async function crowd(script: Script, random: Random): Promise<void> {
   const { chunk, size } = script.world;
-  for (let i = random.pick([100, 400]); i > 0; i--) {
+  for (let i = Math.min(script.can.snapshots - 4, random.pick([100, 400])); i > 0; i--) {
     const made = await script.snapshot(script.model.origin);
     const offset = random.below(2) * chunk;
     await script.write(script.model.origin, offset, random.bytes(512));
@@ -99,10 +113,12 @@ function writable(script: Script, random: Random): number {
   return snapshots.get(id)?.readOnly ? origin : id;
 }
 
-async function runStep(script: Script, random: Random): Promise<void> {
+/** `most`: snapshots at a time. */
+async function runStep(script: Script, random: Random, most: number): Promise<void> {
+  const { fixed, merge, ofSnapshots } = script.can;
   const snapshots = [...script.model.snapshots.keys()];
   const [offset, length] = range(script, random);
-  switch (random.weighted(weights)) {
+  switch (random.weighted(fixed ? (merge ? mergeWeights : fixedWeights) : weights)) {
     case "write":
       return script.write(writable(script, random), offset, random.bytes(length));
     case "burst":
@@ -111,12 +127,18 @@ async function runStep(script: Script, random: Random): Promise<void> {
       return script.trim(writable(script, random), offset, length);
     case "writeZeroes":
       return script.writeZeroes(writable(script, random), offset, length);
+    case "clone": {
+      const { chunk, size } = script.world;
+      const chunks = size / chunk;
+      const first = random.below(chunks);
+      const count = random.between(1, chunks - first);
+      const source = random.pick([...script.model.views.keys()]);
+      return script.clone(writable(script, random), source, first * chunk, count * chunk);
+    }
     case "snapshot": {
-      if (snapshots.length >= 6 && snapshots.length < 100)
-        return script.delete(random.pick(snapshots));
-      const of = random.chance(0.6)
-        ? script.model.origin
-        : random.pick([...script.model.views.keys()]);
+      if (snapshots.length >= most) return script.delete(random.pick(snapshots));
+      const views = random.chance(0.6) || !ofSnapshots ? [] : [...script.model.views.keys()];
+      const of = random.pick([script.model.origin, ...views]);
       await script.snapshot(of, random.chance(0.1));
       return;
     }
@@ -132,6 +154,8 @@ async function runStep(script: Script, random: Random): Promise<void> {
       return script.reclaimed();
     case "reopen":
       return script.reopen();
+    case "merge":
+      return script.merge();
   }
 }
 
@@ -148,8 +172,9 @@ async function burst(script: Script, random: Random): Promise<void> {
   await Promise.all(requests);
 }
 
-/** Events that switch from one checkpoint to the next. */
-function superblockWrites(log: CrashLog): number[] {
+/** Events that switch from one checkpoint to the next, in stores that have them. */
+function superblockWrites({ log, can }: Script): number[] {
+  if (can.fixed) return [];
   return log.events.flatMap((event, at) =>
     event.kind === "write" && event.device === 0 && event.offset < 2 * SUPERBLOCK ? [at + 1] : [],
   );
@@ -160,17 +185,16 @@ function superblockWrites(log: CrashLog): number[] {
  * states. An error names the point, and the operations before it.
  */
 export async function crashEverywhere(
-  open: Opener,
   script: Script,
   random: Random,
   depth: Depth,
   first = script.created,
 ): Promise<number> {
-  const { log, oracle, world } = script;
+  const { log, oracle, world, subject } = script;
   const wreck = new Wreck(log);
   const points = log.events.length - first;
   const share = Math.min(1, depth.pointsMax / points);
-  const switches = superblockWrites(log);
+  const switches = superblockWrites(script);
   let states = 0;
   let looked = first - 1;
   for (let point = 1; point <= log.events.length; point++) {
@@ -180,44 +204,57 @@ export async function crashEverywhere(
     if (point < first || (point > first && !random.chance(near ? share ** 0.3 : share))) continue;
     const newest = event.kind !== "flush" && looked === point - 1 && !oracle.changes(looked, point);
     looked = point;
-    const expected = () => oracle.at(point);
     try {
       for (const images of wreck.states(random, depth.effort, newest)) {
+        const crashed = () => {
+          const copies = images.map((image) => image.copy());
+          return { subject, world, images: copies, expected: oracle.at(point) };
+        };
         states++;
-        const copy = () => images.map((image) => image.copy());
-        await verifyCrash(open, world.mode, copy(), expected());
-        if (random.chance(depth.life)) {
-          await verifyLife(open, world.mode, copy(), expected(), random);
-        }
+        await verifyCrash(crashed());
+        if (random.chance(depth.life)) states += await goOn(crashed(), random);
         if (random.chance(depth.again)) {
-          const few = { allUpTo: 2, samples: 2, torn: 1 };
-          states += await verifyCrashedRecovery(open, world.mode, copy(), expected(), random, few);
+          states += await verifyCrashedRecovery(crashed(), random, few);
         }
       }
     } catch (error) {
       const where = `crash after device event ${point} of ${log.events.length}, state ${states}`;
-      const { mode, chunk, size, late } = world;
-      const what = `${mode}, chunk ${chunk}, size ${size}${late === null ? "" : ", late devices"}`;
       const done = script.lines.map((line) => `  ${line}`);
-      const message = [`${(error as Error).message}`, where, what, ...done].join("\n");
+      const message = [(error as Error).message, where, describeWorld(world), ...done].join("\n");
       throw new Error(message, { cause: error });
     }
   }
   return states;
 }
 
+/**
+ * Goes on working with what a crash left, and crashes again: all views stay what they are, whatever
+ * is written to the others. Answers with the number of states.
+ */
+async function goOn(crashed: Crashed, random: Random): Promise<number> {
+  const { subject, world, images } = crashed;
+  const script = await Script.resume(subject, world, images);
+  if (subject.capabilities.crash !== "lost") await verifyViews(script.volume, crashed);
+  for (let step = 0; step < STEPS_AFTERWARDS; step++) await runStep(script, random, 6);
+  await script.close();
+  const closed = { subject, world, images, expected: script.oracle.at(script.log.now) };
+  const copies = images.map((image) => image.copy());
+  await verifyCrash({ ...closed, images: copies });
+  return await crashEverywhere(script, random, afterwards);
+}
+
 /** Records the history of `seed` and crashes it everywhere. */
 export async function runCrashes(
-  open: Opener,
+  subject: Subject,
   seed: number,
   depth: Depth,
   steps?: number,
 ): Promise<number> {
   try {
-    const script = await recordScript(open, seed, steps);
-    return await crashEverywhere(open, script, new Random(seed + 1), depth);
+    const script = await recordScript(subject, seed, steps);
+    return await crashEverywhere(script, new Random(seed + 1), depth);
   } catch (error) {
-    const replay = `SEED=${seed}${steps === undefined ? "" : ` STEPS=${steps}`}`;
+    const replay = `KIND=${subject.kind} SEED=${seed}${steps === undefined ? "" : ` STEPS=${steps}`}`;
     const mode = depth === thorough ? " THOROUGH=1" : "";
     const line = `${replay}${mode} npx tsx test/crash/crash.test.ts`;
     throw new Error(`${(error as Error).message}\n  ${line}`, { cause: error });

@@ -1,20 +1,22 @@
 /**
- * The crash harness itself: it accepts the naive volume as it is, and finds each way of losing
- * data that it can be given.
+ * The crash harness itself: it accepts the naive volume as it is, in every kind, and finds each
+ * way of losing data that it can be given.
  */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { StoreKind } from "../../src/stores/store.ts";
 import { type Defect, naive } from "../model/naive.ts";
+import { subjects } from "../model/openers.ts";
 import { quick, runCrashes } from "./crashes.ts";
 
 const test = suite("the crash harness finds what is lost");
 
 const SEEDS = 15;
 
-async function firstFailure(defect: Defect): Promise<string | null> {
+async function firstFailure(defect: Defect, kind?: StoreKind): Promise<string | null> {
   for (let seed = 1; seed <= SEEDS; seed++) {
     try {
-      await runCrashes(naive(defect), seed, quick);
+      await runCrashes(naive(defect, kind), seed, quick);
     } catch (error) {
       return (error as Error).message;
     }
@@ -22,9 +24,11 @@ async function firstFailure(defect: Defect): Promise<string | null> {
   return null;
 }
 
-test("a right volume passes", async () => {
-  assert.is(await firstFailure("none"), null);
-});
+for (const { kind } of subjects) {
+  test(`a right volume passes: ${kind}`, async () => {
+    assert.is(await firstFailure("none", kind), null);
+  });
+}
 
 const defects: Defect[] = [
   "flush forgets the commit",

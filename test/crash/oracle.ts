@@ -36,13 +36,18 @@ function whole(view: ExpectedView, until: number): void {
   view.pending = view.pending.filter((patch) => patch.end > until);
 }
 
+/** A view that is there when the history begins, the origin first. */
+export interface FirstView {
+  id: number;
+  name: string | null;
+  bytes: Uint8Array;
+}
+
 export class Oracle {
   readonly deeds: Deed[] = [];
-  readonly #origin: number;
-  readonly #first: Uint8Array;
+  readonly #first: FirstView[];
 
-  constructor(origin: number, first: Uint8Array) {
-    this.#origin = origin;
+  constructor(first: FirstView[]) {
     this.#first = first;
   }
 
@@ -58,8 +63,9 @@ export class Oracle {
   /** By view id, after the first `point` device events. */
   at(point: number): Map<number, ExpectedView> {
     const views = new Map<number, ExpectedView>();
-    const names = new Set<string | null>([null]);
-    views.set(this.#origin, { names, must: true, durable: this.#first.slice(), pending: [] });
+    for (const { id, name, bytes } of this.#first) {
+      views.set(id, { names: new Set([name]), must: true, durable: bytes.slice(), pending: [] });
+    }
     for (const deed of this.deeds) {
       const answered = deed.end <= point;
       if (answered || deed.start < point) apply(views, deed, answered);

@@ -19,8 +19,8 @@ for (const subject of subjects) {
   const test = suite(`replay: ${subject.name}`);
   test("the same history writes the same bytes", async () => {
     for (let seed = 1; seed <= SEEDS; seed++) {
-      const first = (await recordScript(subject.open, seed)).log.events;
-      const second = (await recordScript(subject.open, seed)).log.events;
+      const first = (await recordScript(subject, seed)).log.events;
+      const second = (await recordScript(subject, seed)).log.events;
       const at = first.findIndex((event, i) => !second[i] || !sameEvent(event, second[i]));
       assert.is(at, -1, `seed ${seed}: device event ${at} differs`);
       assert.is(first.length, second.length, `seed ${seed}`);

@@ -3,28 +3,37 @@
  * events.
  */
 import { seededEnv } from "../../src/env.ts";
+import type { Capabilities } from "../../src/stores/store.ts";
 import type { View, Volume } from "../../src/volume/types.ts";
+import { readAll } from "../model/fixture.ts";
 import { Image } from "../model/image.ts";
 import { lateDevice } from "../model/late.ts";
-import { Model, type OriginMode } from "../model/model.ts";
-import type { Random } from "../model/prng.ts";
-import type { Opener } from "../model/subjects.ts";
+import { Model } from "../model/model.ts";
+import {
+  againOptions,
+  beginAgain,
+  FIXED,
+  type Subject,
+  type VolumeOptions,
+} from "../model/subjects.ts";
 import { CrashLog } from "./log.ts";
-import { type Deed, Oracle } from "./oracle.ts";
-import { devicesOn } from "./verify.ts";
-
-export interface CrashWorld {
-  mode: OriginMode;
-  chunk: number;
-  size: number;
-  /** Devices that answer late. */
-  late: Random | null;
-}
+import { type Deed, type FirstView, Oracle } from "./oracle.ts";
+import { type CrashWorld, devicesOn, storeImage } from "./world.ts";
 
 type Open<D> = D extends Deed ? Omit<D, "start" | "end"> : never;
 
+interface Begun {
+  subject: Subject;
+  world: CrashWorld;
+  images: Image[];
+}
+
+function optionsOf({ size, chunk }: CrashWorld): VolumeOptions {
+  return { create: { size, chunk }, cacheBytes: 2 ** 20, env: seededEnv(1) };
+}
+
 export class Script {
-  readonly log = new CrashLog();
+  readonly log: CrashLog;
   readonly world: CrashWorld;
   readonly model: Model;
   readonly oracle: Oracle;
@@ -32,33 +41,63 @@ export class Script {
   created: number;
   readonly lines: string[] = [];
   volume: Volume;
-  readonly #open: Opener;
+  readonly subject: Subject;
   readonly #images: Image[];
   #names = 0;
 
-  constructor(open: Opener, world: CrashWorld, volume: Volume, log: CrashLog, images: Image[]) {
-    const first = new Uint8Array(world.size);
-    images[1]?.read(first, 0, world.size, 0);
-    this.#open = open;
-    this.#images = images;
-    this.world = world;
+  private constructor(of: Begun, volume: Volume, log: CrashLog, first: FirstView[]) {
+    this.subject = of.subject;
+    this.world = of.world;
+    this.#images = of.images;
     this.volume = volume;
     this.log = log;
     this.created = log.now;
-    this.model = new Model(volume.origin.id, world.size, world.chunk, world.mode, first);
-    this.oracle = new Oracle(volume.origin.id, first);
+    const { size, chunk, mode } = this.world;
+    this.model = new Model(volume.origin.id, size, chunk, mode);
+    this.oracle = new Oracle(first);
+    for (const { id, name, bytes } of first) {
+      const readOnly = name !== null && volume.get(name).readOnly;
+      if (name !== null) this.model.snapshot(volume.origin.id, id, name, readOnly);
+      this.model.write(id, 0, bytes);
+    }
   }
 
-  static async start(open: Opener, world: CrashWorld, image: Uint8Array): Promise<Script> {
-    const images = world.mode === "inline" ? [new Image()] : [new Image(), Image.of(image)];
+  /** A new volume; `image` is what the base or the attached origin holds. */
+  static start(subject: Subject, world: CrashWorld, image: Uint8Array): Promise<Script> {
+    const store = storeImage(world);
+    const images = world.mode === "inline" ? [store] : [store, Image.of(image)];
+    return Script.#on({ subject, world, images }, false);
+  }
+
+  /** Goes on with what a crash left. */
+  static resume(subject: Subject, world: CrashWorld, images: Image[]): Promise<Script> {
+    return Script.#on({ subject, world, images }, true);
+  }
+
+  static async #on(of: Begun, again: boolean): Promise<Script> {
+    const { subject, world, images } = of;
     const log = new CrashLog();
-    const devices = devicesOn(world.mode, images, (one, how) => {
+    const devices = devicesOn(world, images, (one, how) => {
       const device = log.device(one, how);
       return world.late === null ? device : lateDevice(device, world.late);
     });
-    const create = { size: world.size, chunk: world.chunk };
-    const options = { create, cacheBytes: 2 ** 20, env: seededEnv(1) };
-    return new Script(open, world, await open(devices, options), log, images);
+    const options = again ? againOptions(subject.capabilities, optionsOf(world)) : optionsOf(world);
+    const volume = await subject.open(devices, options);
+    const first: FirstView[] = [];
+    for (const view of [volume.origin, ...volume.snapshots]) {
+      first.push({ id: view.id, name: view.name, bytes: await readAll(view) });
+    }
+    return new Script(of, volume, log, first);
+  }
+
+  get can(): Capabilities {
+    return this.subject.capabilities;
+  }
+
+  #newName(): string {
+    do this.#names++;
+    while (this.volume.has(`s${this.#names}`));
+    return `s${this.#names}`;
   }
 
   view(id: number): View {
@@ -82,6 +121,16 @@ export class Script {
     this.#answered(deed);
   }
 
+  /** Whole chunks become what they are in another view. */
+  async clone(id: number, source: number, offset: number, length: number): Promise<void> {
+    this.lines.push(`clone ${id} of ${source} ${offset}+${length}`);
+    const bytes = this.model.read(source, offset, length);
+    this.model.write(id, offset, bytes);
+    const deed = this.#begin({ do: "patch", view: id, offset, bytes });
+    await this.view(id).cloneFrom(this.view(source), offset, length);
+    this.#answered(deed);
+  }
+
   async trim(id: number, offset: number, length: number): Promise<void> {
     this.lines.push(`trim ${id} ${offset}+${length}`);
     const [first, end] = this.model.wholeChunks(id, offset, length);
@@ -93,7 +142,7 @@ export class Script {
   }
 
   async snapshot(of: number, readOnly = false): Promise<number> {
-    const name = `s${++this.#names}`;
+    const name = this.#newName();
     this.lines.push(`snapshot ${name} of ${of}`);
     const deed = this.#begin({ do: "snapshot", of, id: 0, name });
     const { id } = await this.volume.snapshot(name, { of: this.view(of), readOnly });
@@ -112,7 +161,7 @@ export class Script {
   }
 
   async rename(id: number): Promise<void> {
-    const name = `s${++this.#names}`;
+    const name = this.#newName();
     this.lines.push(`rename ${id} ${name}`);
     const deed = this.#begin({ do: "rename", id, name });
     await this.volume.rename(this.view(id), name);
@@ -135,12 +184,26 @@ export class Script {
   async reopen(): Promise<void> {
     this.lines.push("close and open");
     await this.close();
-    const { mode, late } = this.world;
-    const devices = devicesOn(mode, this.#images, (image, how) => {
+    const { late } = this.world;
+    const devices = devicesOn(this.world, this.#images, (image, how) => {
       const device = this.log.again(this.#images.indexOf(image), image, how);
       return late === null ? device : lateDevice(device, late);
     });
-    this.volume = await this.#open(devices, { cacheBytes: 2 ** 20, env: seededEnv(3) });
+    this.volume = await this.subject.open(devices, againOptions(this.can, optionsOf(this.world)));
+    beginAgain(this.model, this.can);
+  }
+
+  /** The origin becomes what the snapshot is; opened again, the volume has a snapshot again. */
+  async merge(): Promise<void> {
+    this.lines.push("merge");
+    const { model } = this;
+    const bytes = model.read(FIXED.id, 0, model.size);
+    const deed = this.#begin({ do: "patch", view: model.origin, offset: 0, bytes });
+    await this.volume.merge();
+    this.#answered(deed);
+    this.#answered(this.#begin({ do: "flush" }));
+    model.views.set(model.origin, new Map(model.pages(FIXED.id)));
+    await this.reopen();
   }
 
   async close(): Promise<void> {

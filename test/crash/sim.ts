@@ -22,7 +22,9 @@ async function main(): Promise<void> {
   let crashes = 0;
   let seed = first;
   for (; Date.now() < end; seed++) {
-    for (const { open } of subjects) crashes += await runCrashes(open, seed, thorough, steps);
+    for (const subject of subjects) {
+      crashes += await runCrashes(subject, seed, thorough, steps);
+    }
     if (Date.now() - shown < 10_000) continue;
     shown = Date.now();
     console.log(`seeds ${first} to ${seed}: ${crashes} crashes`);

@@ -7,7 +7,7 @@ import type { OriginMode } from "../model/model.ts";
 import { subjects } from "../model/openers.ts";
 import { Random } from "../model/prng.ts";
 import { CHUNKS, describeStep, type Step, sequences } from "../model/small-world.ts";
-import type { Opener } from "../model/subjects.ts";
+import type { Subject } from "../model/subjects.ts";
 import { crashEverywhere, type Depth } from "./crashes.ts";
 import { Script } from "./script.ts";
 
@@ -67,27 +67,28 @@ async function take(script: Script, step: Step, random: Random): Promise<void> {
 }
 
 /** Crashes before the last step are those of the sequence without it. */
-async function crashLastStep(open: Opener, mode: OriginMode, steps: Step[]): Promise<void> {
+async function crashLastStep(subject: Subject, mode: OriginMode, steps: Step[]): Promise<void> {
   const random = new Random(1);
-  const world = { mode, chunk: CHUNK, size: CHUNKS * CHUNK, late: null };
-  const script = await Script.start(open, world, random.bytes(CHUNKS * CHUNK));
+  const world = { mode, chunk: CHUNK, size: CHUNKS * CHUNK, used: false, late: null };
+  const script = await Script.start(subject, world, random.bytes(CHUNKS * CHUNK));
   let first = script.created;
   for (const step of steps) {
     first = script.log.now;
     await take(script, step, random);
   }
   await script.close();
-  await crashEverywhere(open, script, random, depth, Math.max(1, first));
+  await crashEverywhere(script, random, depth, Math.max(1, first));
 }
 
 for (const subject of subjects) {
   const test = suite(`crashes of small worlds: ${subject.name}`);
-  for (const mode of ["inline", "attached"] as const) {
+  const { capabilities } = subject;
+  for (const mode of capabilities.origins.filter((origin) => origin !== "base")) {
     for (let length = 1; length <= LENGTH; length++) {
       test(`every sequence of ${length}, ${mode}`, async () => {
-        for (const steps of sequences(length, alphabet)) {
+        for (const steps of sequences(length, capabilities, alphabet)) {
           try {
-            await crashLastStep(subject.open, mode, steps);
+            await crashLastStep(subject, mode, steps);
           } catch (error) {
             const names = steps.map(describeStep).join(", ");
             throw new Error(`${(error as Error).message}\n  steps: ${names}`, { cause: error });

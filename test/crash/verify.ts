@@ -1,117 +1,86 @@
 /** Opens what a crash left and compares it with what may be there. */
 import { seededEnv } from "../../src/env.ts";
-import type { View, Volume } from "../../src/volume/types.ts";
-import { firstUnexplained, same } from "../model/explain.ts";
-import { type Image, imageDevice } from "../model/image.ts";
-import type { OriginMode } from "../model/model.ts";
+import { MultisnapError } from "../../src/errors.ts";
+import type { Volume } from "../../src/volume/types.ts";
+import { firstUnexplained } from "../model/explain.ts";
+import { mustBeClean, readAll } from "../model/fixture.ts";
+import { Image, imageDevice } from "../model/image.ts";
 import type { Random } from "../model/prng.ts";
-import type { Devices, Opener } from "../model/subjects.ts";
+import { FIXED, type Subject, type VolumeOptions } from "../model/subjects.ts";
 import { CrashLog, type Effort, Wreck } from "./log.ts";
 import type { ExpectedView } from "./oracle.ts";
+import { type CrashWorld, devicesOn } from "./world.ts";
 
-export type Expected = Map<number, ExpectedView>;
-
-/** `images`: the store's, then the attached origin's or the base's. */
-export function devicesOn(
-  mode: OriginMode,
-  images: Image[],
-  device: (image: Image, options: { fixed?: boolean; readOnly?: boolean }) => Devices["store"],
-): Devices {
-  const store = device(images[0] as Image, {});
-  const under = images[1];
-  if (under === undefined) return { store };
-  if (mode === "base") return { store, base: device(under, { readOnly: true, fixed: true }) };
-  return { store, origin: device(under, { fixed: true }) };
+/** What is left of a volume, and by view id what may be there. */
+export interface Crashed {
+  subject: Subject;
+  world: CrashWorld;
+  images: Image[];
+  expected: Map<number, ExpectedView>;
 }
 
-function reopen(open: Opener, mode: OriginMode, images: Image[]): Promise<Volume> {
-  return open(devicesOn(mode, images, imageDevice), { cacheBytes: 2 ** 20, env: seededEnv(2) });
+const options: VolumeOptions = { cacheBytes: 2 ** 20, env: seededEnv(2) };
+
+export function open({ subject, world, images }: Crashed, device = imageDevice): Promise<Volume> {
+  return subject.open(devicesOn(world, images, device), options);
 }
 
-async function content(view: View): Promise<Uint8Array> {
-  const bytes = new Uint8Array(view.size);
-  await view.read(0, bytes);
-  return bytes;
-}
-
-function viewsOf(volume: Volume): View[] {
-  return [volume.origin, ...volume.snapshots];
-}
-
-async function mustBeClean(volume: Volume): Promise<void> {
-  const { clean, problems } = await volume.check();
-  if (!clean) throw new Error(`check: ${JSON.stringify(problems.slice(0, 4))}`);
-}
-
-/** Compares all views with `expected`; answers with what they hold. */
-async function verifyViews(volume: Volume, expected: Expected): Promise<Map<number, Uint8Array>> {
-  const found = new Map<number, Uint8Array>();
-  for (const view of viewsOf(volume)) {
+/** Compares all views with what is expected. */
+export async function verifyViews(volume: Volume, { expected }: Crashed): Promise<void> {
+  const found = new Set<number>();
+  for (const view of [volume.origin, ...volume.snapshots]) {
     const should = expected.get(view.id);
     if (should === undefined) throw new Error(`view ${view.id} (${view.name}) should not be there`);
     if (!should.names.has(view.name)) throw new Error(`view ${view.id} is called ${view.name}`);
-    const bytes = await content(view);
-    const at = firstUnexplained(should.durable, should.pending, bytes, 0, "inOrder");
-    if (at >= 0) throw new Error(`view ${view.id} (${view.name}) at ${at}: not what may be there`);
-    found.set(view.id, bytes);
+    mustBeExplained(`view ${view.id} (${view.name})`, await readAll(view), should);
+    found.add(view.id);
   }
   for (const [id, { must }] of expected) {
     if (must && !found.has(id)) throw new Error(`view ${id} is lost`);
   }
-  return found;
 }
 
-/** Opens `images` (which change) and compares. */
-export async function verifyCrash(
-  open: Opener,
-  mode: OriginMode,
-  images: Image[],
-  expected: Expected,
-): Promise<void> {
-  const volume = await reopen(open, mode, images);
+function mustBeExplained(what: string, found: Uint8Array, should: ExpectedView): void {
+  const at = firstUnexplained(should.durable, should.pending, found, 0, "inOrder");
+  if (at >= 0) throw new Error(`${what} at ${at}: not what may be there`);
+}
+
+/** Opens what is left (which changes it) and compares. */
+export async function verifyCrash(crashed: Crashed): Promise<void> {
+  if (crashed.subject.capabilities.crash === "lost") return verifyLost(crashed);
+  const volume = await open(crashed);
   await mustBeClean(volume);
-  await verifyViews(volume, expected);
+  await verifyViews(volume, crashed);
   await volume.close();
 }
 
 /**
- * Goes on working with what a crash left: all views stay what they are, whatever is written to
- * the others.
+ * Nothing can be opened any more; the origin is what was flushed, and a new store has a snapshot of
+ * that.
  */
-export async function verifyLife(
-  open: Opener,
-  mode: OriginMode,
-  images: Image[],
-  expected: Expected,
-  random: Random,
-): Promise<void> {
-  let volume = await reopen(open, mode, images);
-  const contents = await verifyViews(volume, expected);
-  for (let step = 0; step < 8; step++) {
-    const views = viewsOf(volume).filter((view) => !view.readOnly);
-    const view = random.pick(views);
-    if (step === 3) {
-      const made = await view.snapshot("after the crash");
-      contents.set(made.id, (contents.get(view.id) as Uint8Array).slice());
-    }
-    const bytes = random.bytes(random.pick([512, volume.chunk, view.size]));
-    const offset = random.below((view.size - bytes.length) / 512 + 1) * 512;
-    await view.write(offset, bytes);
-    contents.get(view.id)?.set(bytes, offset);
-    if (step === 5 && volume.snapshots.length > 1) {
-      const victim = random.pick(volume.snapshots);
-      await volume.delete(victim);
-      contents.delete(victim.id);
-      await volume.reclaimed();
-    }
+async function verifyLost(crashed: Crashed): Promise<void> {
+  const { subject, world, images, expected } = crashed;
+  const left = { ...crashed, images: images.map((image) => image.copy()) };
+  const error = await open(left).catch((caught) => caught);
+  if (!(error instanceof MultisnapError && ["NotFound", "Invalid"].includes(error.code))) {
+    throw new Error(
+      `a store that keeps nothing, opened after a crash: ${error.message ?? "opens"}`,
+    );
   }
-  await volume.close();
-  volume = await reopen(open, mode, images);
-  await mustBeClean(volume);
-  for (const view of viewsOf(volume)) {
-    const should = contents.get(view.id) ?? new Uint8Array(0);
-    if (!same(await content(view), should)) throw new Error(`view ${view.id} changed afterwards`);
-  }
+  const origin = new Uint8Array(world.size);
+  images[1]?.read(origin, 0, origin.length, 0);
+  const should = [...expected.values()][0] as ExpectedView;
+  mustBeExplained("the origin", origin, should);
+  const devices = devicesOn(
+    { ...world, used: false },
+    [new Image(), ...images.slice(1)],
+    imageDevice,
+  );
+  const create = { size: world.size, chunk: world.chunk };
+  const volume = await subject.open(devices, { ...options, create });
+  const now: ExpectedView = { ...should, durable: origin, pending: [] };
+  mustBeExplained("the new snapshot", await readAll(volume.get(FIXED.name)), now);
+  mustBeExplained("the origin opened again", await readAll(volume.origin), now);
   await volume.close();
 }
 
@@ -119,24 +88,21 @@ export async function verifyLife(
  * A second crash, at each device event of the first recovery. Answers with the number of states.
  */
 export async function verifyCrashedRecovery(
-  open: Opener,
-  mode: OriginMode,
-  images: Image[],
-  expected: Expected,
+  crashed: Crashed,
   random: Random,
   effort: Effort,
 ): Promise<number> {
+  if (crashed.subject.capabilities.crash === "lost") return 0;
   const log = new CrashLog();
-  const devices = devicesOn(mode, images, (image, options) => log.device(image, options));
-  const volume = await open(devices, { cacheBytes: 2 ** 20, env: seededEnv(2) });
+  const volume = await open(crashed, (image, how) => log.device(image, how));
   await volume.close();
   const wreck = new Wreck(log);
   let states = 0;
   for (const event of log.events) {
     wreck.advance(event);
     if (event.kind === "flush") continue;
-    for (const state of wreck.states(random, effort, true)) {
-      await verifyCrash(open, mode, state, expected);
+    for (const images of wreck.states(random, effort, true)) {
+      await verifyCrash({ ...crashed, images });
       states++;
     }
   }

@@ -6,6 +6,8 @@
 export const BLOCK = 4096;
 export const HEADER = 64;
 export const GROUP_CHUNKS = 32256;
+const KIND_RANGE = 1;
+const KIND_BITMAP = 2;
 
 interface Slab {
   /** Device block. */
@@ -26,6 +28,8 @@ export class StoreBlocks {
   constructor(store: Uint8Array) {
     this.bytes = new DataView(store.buffer, store.byteOffset, store.byteLength);
     this.#super = this.#chooseSuperblock();
+    const kind = this.field(60);
+    must(kind === KIND_RANGE || kind === KIND_BITMAP, `kind ${kind}`);
     this.#readTables();
   }
 
@@ -50,6 +54,15 @@ export class StoreBlocks {
   /** Bytes of the store. */
   slice(at: number, length: number): Uint8Array {
     return new Uint8Array(this.bytes.buffer, this.bytes.byteOffset + at, length);
+  }
+
+  get isBitmap(): boolean {
+    return this.field(60) === KIND_BITMAP;
+  }
+
+  /** 0 inline origin, 1 inline on a base, 2 attached. */
+  get mode(): number {
+    return this.field(80);
   }
 
   get uuid(): string {

@@ -1,5 +1,5 @@
 /** The journal of a store, as FORMAT.md says (section 7): the operations to be replayed. */
-import { BLOCK, crc32c, type StoreBlocks } from "./blocks.ts";
+import { BLOCK, crc32c, must, type StoreBlocks } from "./blocks.ts";
 
 const RECORD_BYTES_MAX = 262144;
 
@@ -24,7 +24,9 @@ export function* journal(store: StoreBlocks): Generator<Operation[]> {
   for (let sequence = store.longField(96); at < end; sequence++) {
     const length = recordLength(store, at, end, chain, sequence);
     if (length === 0) return;
-    yield [...operations(store, at + 64, at + length)];
+    const found = [...operations(store, at + 64, at + length)];
+    mustLieBelow(store.long(at + 32), found);
+    yield found;
     chain = store.bytes.getUint32(at, true);
     at += Math.ceil(length / BLOCK) * BLOCK;
   }
@@ -45,6 +47,14 @@ function recordLength(
   if (!fits || bytes.getUint32(at + 4, true) !== 0x4c4e524a || !store.isOfStore(at + 24)) return 0;
   if (bytes.getUint32(at + 12, true) !== chain || store.long(at + 16) !== sequence) return 0;
   return crc32c(store.slice(at + 4, length - 4)) === bytes.getUint32(at, true) ? length : 0;
+}
+
+/** Places that a record names lie below the top that it states. */
+function mustLieBelow(top: number, found: Operation[]): void {
+  for (const { kind, flags, count, place } of found) {
+    const isPlaced = kind <= 2 && (flags & 2) === 0;
+    must(!isPlaced || place + count <= top, `place ${place} lies below ${top}`);
+  }
 }
 
 function* operations(store: StoreBlocks, at: number, end: number): Generator<Operation> {

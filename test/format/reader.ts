@@ -5,59 +5,61 @@
  */
 
 import { BLOCK, GROUP_CHUNKS, HEADER, must, StoreBlocks } from "./blocks.ts";
+import { type Entry, FLAG_HOLE, FLAG_UNDER, rulesOf } from "./entries.ts";
 import { journal, type Operation } from "./journal.ts";
+import { ORIGIN, type ReadView, Timeline } from "./timeline.ts";
+import { columns } from "./tree.ts";
 
-const ORIGIN = 1;
 const HOLE = -1;
-
-export interface ReadView {
-  id: number;
-  parent: number;
-  isLive: boolean;
-  readOnly: boolean;
-  created: number;
-  size: number;
-  name: string;
-  /** Place of each chunk that does not lie under the store; HOLE reads as zeros. */
-  places: Map<number, number>;
-}
+const OP_MAP = 1;
+const OP_COPY_OUT = 2;
+const OP_PART = 4;
+const OP_AGAIN = 8;
 
 export class StoreReader {
   readonly uuid: string;
+  readonly kind: "range" | "bitmap";
   readonly chunk: number;
-  /** In the order of the timeline, the origin last. */
-  readonly views: ReadView[] = [];
   /** Records that were replayed. */
   records = 0;
-  /** Entries and levels of the checkpoint's tree. */
+  /** Kinds of the operations in them, with their flags where they have some: "2", "2/8". */
+  readonly operations = new Set<string>();
+  /** Entries and levels of the checkpoint's tree, and the flags that its entries have. */
   entries = 0;
   readonly height: number;
+  flags = 0;
   readonly #store: StoreBlocks;
+  readonly #timeline: Timeline;
   readonly #under: Uint8Array | null;
-  /** Chunks with data that an entry of the checkpoint names. */
-  readonly #named = new Set<number>();
+  /** Chunks with data that an entry of the checkpoint names, and a last entry that does. */
+  readonly #named = new Map<number, Entry>();
 
   /** `under`: the base, or the attached origin, of a store that has one. */
   constructor(store: Uint8Array, under: Uint8Array | null = null) {
     this.#store = new StoreBlocks(store);
     this.#under = under;
+    this.kind = this.#store.isBitmap ? "bitmap" : "range";
     this.chunk = 2 ** this.#store.field(56);
     this.height = this.#store.field(92);
     this.uuid = this.#store.uuid;
-    this.#readViews();
+    this.#timeline = new Timeline(this.#store);
     this.#readTree();
     this.#checkSpace();
     for (const operations of journal(this.#store)) {
       for (const operation of operations) this.#apply(operation);
       this.records++;
     }
+    this.#checkPlaces();
+  }
+
+  /** In the order of the timeline, the origin last. */
+  get views(): readonly ReadView[] {
+    return this.#timeline.views;
   }
 
   /** The live view of that id; the origin is 1. */
   view(id: number): ReadView {
-    const view = this.views.find((one) => one.id === id && one.isLive);
-    if (!view) throw new Error(`there is no view ${id}`);
-    return view;
+    return this.#timeline.live(id);
   }
 
   /** Bytes of a view. */
@@ -79,93 +81,48 @@ export class StoreReader {
     return found;
   }
 
-  // ---- timeline
-
-  #readViews(): void {
-    const words = this.#store.stream("VIEW", 136);
-    for (let i = 0; i < words.length; ) {
-      const word = (index: number) => words[i + index] as number;
-      const bytes = this.#store.bytes.getUint32(word(1) + 4, true);
-      const name = new Uint8Array(bytes);
-      for (let b = 0; b < bytes; b++) {
-        name[b] = this.#store.bytes.getUint8(word(6 + (b >>> 3)) + (b & 7));
-      }
-      const flags = this.#store.bytes.getUint32(word(1), true);
-      this.views.push({
-        id: this.#store.bytes.getUint32(word(0), true),
-        parent: this.#store.bytes.getUint32(word(0) + 4, true),
-        isLive: (flags & 1) !== 0,
-        readOnly: (flags & 2) !== 0,
-        created: this.#store.bytes.getFloat64(word(2), true),
-        size: this.#store.long(word(3)),
-        name: Buffer.from(name).toString(),
-        places: new Map(),
-      });
-      i += 6 + Math.ceil(bytes / 8);
-    }
-    must(this.views.at(-1)?.id === ORIGIN, "the origin is last");
-    must(this.views.length === this.#store.field(180), "number of views");
-  }
-
   // ---- tree
 
-  #position(id: number): number {
-    if (id === 0) return -1;
-    const found = this.views.findIndex((view) => view.id === id);
-    must(found >= 0, `view ${id} is in the timeline`);
-    return found;
-  }
-
   #readTree(): void {
-    if (this.height > 0) this.#readNode(this.#store.field(112), this.height - 1);
+    const rules = rulesOf(this.#store, this.#timeline);
+    for (const column of columns(this.#store, rules)) {
+      rules.check(column);
+      for (const entry of column) {
+        this.entries++;
+        this.flags |= entry.flags & 15;
+        this.#name(entry, (other) => column.includes(other) && rules.mayShare(entry, other));
+      }
+      for (const [view, entry] of rules.seen(column)) this.#see(view, entry);
+    }
     must(this.entries === this.#store.longField(104), "number of entries");
     must(this.#named.size === this.#store.longField(168), "chunks of data");
   }
 
-  /** Answers the key of the node's last entry. */
-  #readNode(number: number, level: number): { last: number; to: number } {
-    const at = this.#store.blockAt(number);
-    must(this.#store.bytes.getUint32(at + 4, true) === number, `number of block ${number}`);
-    const count = this.#store.openBlock(at, level > 0 ? "INER" : "LEAF", level);
-    must(count > 0 && count <= (level > 0 ? 252 : 168), `count of block ${number}`);
-    let key = { last: 0, to: 0 };
-    for (let i = 0; i < count; i++) {
-      if (level === 0) {
-        key = this.#readEntry(at + HEADER + i * 24);
-        continue;
-      }
-      const entry = at + HEADER + i * 16;
-      key = { last: this.#store.upper(entry), to: this.#store.bytes.getUint32(entry + 8, true) };
-      const child = this.#readNode(this.#store.bytes.getUint32(entry + 12, true), level - 1);
-      must(child.last === key.last && child.to === key.to, `key ${i} of block ${number}`);
+  #name(entry: Entry, mayShare: (other: Entry) => boolean): void {
+    if (entry.flags & FLAG_HOLE) return;
+    for (let i = 0; i <= entry.last - entry.first; i++) {
+      const other = this.#named.get(entry.place + i);
+      const isAlone = other === undefined || (mayShare(other) && other.place === entry.place);
+      must(isAlone, `place ${entry.place + i} is named twice`);
+      this.#named.set(entry.place + i, entry);
     }
-    return key;
   }
 
-  #readEntry(at: number): { last: number; to: number } {
-    this.entries++;
-    const last = this.#store.upper(at);
-    const count = this.#store.bytes.getUint16(at, true);
-    const to = this.#store.bytes.getUint32(at + 12, true);
-    const from = this.#position(this.#store.bytes.getUint32(at + 8, true)) + 1;
-    const isHole = (this.#store.bytes.getUint16(at + 16, true) & 2) !== 0;
-    const first = this.#store.upper(at + 16);
-    for (let i = 0; i < count; i++) if (!isHole) this.#named.add(first + i);
-    for (const { isLive, places } of this.views.slice(from, this.#position(to) + 1)) {
-      for (let i = 0; i < count && isLive; i++) {
-        const chunk = last - count + 1 + i;
-        must(!places.has(chunk), `two entries cover chunk ${chunk} (I1)`);
-        places.set(chunk, isHole ? HOLE : first + i);
-      }
+  #see(view: ReadView, { first, last, place, flags }: Entry): void {
+    const isAttached = this.#store.mode === 2;
+    must(view.id !== ORIGIN || !isAttached, "an attached origin has no entries");
+    if (this.kind === "bitmap" && flags & FLAG_UNDER) return;
+    for (let chunk = first; chunk <= last; chunk++) {
+      must(!view.places.has(chunk), `two entries cover chunk ${chunk} (I1)`);
+      view.places.set(chunk, flags & FLAG_HOLE ? HOLE : place + chunk - first);
     }
-    return { last, to };
   }
 
   // ---- space map
 
   /** Used are the fixed part, the slabs, and what entries name: nothing else. */
   #checkSpace(): void {
-    const expected = new Set(this.#named);
+    const expected = new Set(this.#named.keys());
     const perChunk = this.chunk / BLOCK;
     const fixed = Math.ceil((2 + 2 * this.#store.field(84)) / perChunk);
     for (let place = 0; place < fixed; place++) expected.add(place);
@@ -198,33 +155,55 @@ export class StoreReader {
 
   // ---- journal
 
-  /** What an operation does to what views read. Slabs and reclaim do nothing to it. */
-  #apply({ kind, flags, count, view, chunk, place, created, name }: Operation): void {
+  /** What an operation does to what views read. Slabs and steps of reclaim do nothing to it. */
+  #apply(operation: Operation): void {
+    const { kind, flags, view, chunk, created, name } = operation;
+    const timeline = this.#timeline;
     must(kind >= 1 && kind <= 9, `operation ${kind}`);
-    if (kind === 1 || kind === 2) {
-      for (let i = 0; i < count; i++) {
-        const views = kind === 1 ? [this.view(view)] : this.#without(chunk + i, (flags & 4) !== 0);
-        for (const { places } of views) places.set(chunk + i, flags & 2 ? HOLE : place + i);
-      }
-    }
+    this.operations.add(flags === 0 ? `${kind}` : `${kind}/${flags}`);
+    if (kind === OP_MAP || kind === OP_COPY_OUT) this.#map(operation);
     if (kind === 3) {
-      const parent = this.view(chunk);
-      const { size } = parent;
-      const places = new Map(parent.places);
-      const made = { id: view, parent: chunk, isLive: true, readOnly: (flags & 2) !== 0, created };
-      this.views.splice(this.#position(chunk), 0, { ...made, size, name, places });
+      timeline.create({ id: view, parent: chunk, readOnly: (flags & 2) !== 0, created, name });
     }
-    if (kind === 4) this.view(view).isLive = false;
-    if (kind === 5) this.view(view).name = name;
+    if (kind === 4) timeline.delete(view);
+    if (kind === 5) timeline.rename(view, name);
+    if (kind === 7) timeline.markDeleted();
+    if (kind === 9) timeline.removeMarked();
+  }
+
+  #map({ kind, flags, count, view, chunk, place }: Operation): void {
+    const isHole = (flags & FLAG_HOLE) !== 0;
+    for (let i = 0; i < count; i++) {
+      const at = chunk + i;
+      if (kind === OP_MAP && flags & OP_AGAIN) {
+        const isNamed = this.views.some(({ places }) => places.get(at) === place + i);
+        must(isNamed, `place ${place + i} is chunk ${at}'s already`);
+      }
+      const views = kind === OP_MAP ? [this.view(view)] : this.#without(at, (flags & OP_PART) > 0);
+      for (const { places } of views) places.set(at, isHole ? HOLE : place + i);
+    }
   }
 
   /** Live snapshots without an entry for a chunk: all, or those of the lowest gap. */
   #without(chunk: number, lowest: boolean): ReadView[] {
-    const snapshots = this.views.filter((one) => one.isLive && one.id !== ORIGIN);
+    const snapshots = this.#timeline.liveSnapshots();
     const isOpen = ({ places }: ReadView) => !places.has(chunk);
     if (!lowest) return snapshots.filter(isOpen);
+    must(this.kind === "range", "no column of a bitmap store is wide");
     const above = snapshots.slice(Math.max(0, snapshots.findIndex(isOpen)));
     const end = above.findIndex((one) => !isOpen(one));
     return end < 0 ? above : above.slice(0, end);
+  }
+
+  /** After all operations no place is two chunks'. */
+  #checkPlaces(): void {
+    const chunks = new Map<number, number>();
+    for (const { isLive, places } of this.views) {
+      for (const [chunk, place] of isLive ? places : []) {
+        const other = place === HOLE ? chunk : (chunks.get(place) ?? chunk);
+        must(other === chunk, `place ${place} is of chunks ${other} and ${chunk}`);
+        chunks.set(place, chunk);
+      }
+    }
   }
 }

@@ -14,13 +14,15 @@ import { mustBeClean } from "../model/fixture.ts";
 import { Image, imageDevice } from "../model/image.ts";
 import { subjects } from "../model/openers.ts";
 import type { Devices } from "../model/subjects.ts";
-import { describe, type Golden, make } from "./make.ts";
+import { describe, ENDINGS, type Golden, MODES, make, nameOf, SETS } from "./make.ts";
 
 const FILE_BYTES_MAX = 50 * 1024;
 const folder = import.meta.dirname;
-const names = readdirSync(folder)
+const all = readdirSync(folder)
   .filter((file) => file.endsWith(".json"))
   .map((file) => file.replace(/\.json$/, ""));
+/** Range stores were there first: their names need not say so. */
+const kindOf = (name: string) => (name.includes("-bitmap-") ? "bitmap" : "range");
 
 interface Stored {
   golden: Golden;
@@ -51,14 +53,16 @@ function opener({ golden, store, under }: Stored, readOnly: boolean): () => Devi
   };
 }
 
-for (const { name, open } of subjects.filter(({ kind }) => kind === "range")) {
+for (const { name, kind, open } of subjects) {
+  const sets = SETS.filter((set) => set.kind === kind);
+  if (sets.length === 0) continue;
   const test = suite(`golden stores: ${name}`);
+  const names = all.filter((stored) => kindOf(stored) === kind);
 
   test("there are some of each origin mode and each ending, and they are small", () => {
-    assert.ok(names.length >= 6);
-    for (const mode of ["inline", "base", "attached"]) {
-      for (const ending of ["closed", "crashed"]) {
-        assert.ok(names.includes(`format-1-${mode}-${ending}`));
+    for (const set of sets) {
+      for (const mode of MODES) {
+        for (const ending of ENDINGS) assert.ok(names.includes(nameOf(set, mode, ending)));
       }
     }
     for (const file of readdirSync(folder)) {
@@ -67,10 +71,12 @@ for (const { name, open } of subjects.filter(({ kind }) => kind === "range")) {
   });
 
   test("the generator makes the same bytes each time", async () => {
-    for (const mode of ["inline", "base", "attached"] as const) {
-      const [one, other] = [await make(open, mode, "closed"), await make(open, mode, "closed")];
-      assert.equal(one.golden, other.golden);
-      assert.ok(same(one.store, other.store), mode);
+    for (const set of sets) {
+      for (const mode of MODES) {
+        const [one, other] = [await make(set, mode, "closed"), await make(set, mode, "closed")];
+        assert.equal(one.golden, other.golden);
+        assert.ok(same(one.store, other.store), nameOf(set, mode, "closed"));
+      }
     }
   });
 
@@ -79,6 +85,7 @@ for (const { name, open } of subjects.filter(({ kind }) => kind === "range")) {
 
     test(`${stored}, for reading`, async () => {
       const volume = await open(opener({ golden, store, under }, true)(), { readOnly: true });
+      assert.is(volume.status().kind, kind);
       const found = await describe(volume, golden.mode);
       const views = golden.views.map((view) => ({ ...view, readOnly: true }));
       assert.equal(found, { ...golden, views });
@@ -104,6 +111,8 @@ for (const { name, open } of subjects.filter(({ kind }) => kind === "range")) {
 
     test(`${stored}, to the reader of FORMAT.md`, () => {
       const reader = new StoreReader(store, under);
+      assert.is(reader.kind, kind);
+      assert.is(reader.records > 0, stored.endsWith("-crashed"), "records to replay");
       for (const { id, name, sha256 } of golden.views) {
         const bytes =
           id === 1 && golden.mode === "attached" ? under : reader.read(id, 0, golden.size);

@@ -12,7 +12,7 @@ const DEPTH = 200;
 const CHUNKS = 16;
 const CHUNK = 4096;
 
-for (const subject of subjects.filter(({ kind }) => kind === "range")) {
+for (const subject of subjects.filter(({ capabilities }) => capabilities.ofSnapshots)) {
   const test = suite(`depth: ${subject.name}`);
   for (const mode of ["inline", "base", "attached"] as const) {
     test(`${DEPTH} snapshots of snapshots, ${mode}`, async () => {

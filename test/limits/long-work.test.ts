@@ -7,24 +7,24 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { memoryDevice } from "../../src/devices/memory.ts";
 import { MultisnapError } from "../../src/errors.ts";
-import { openVolume } from "../../src/volume/open.ts";
 import type { Volume } from "../../src/volume/types.ts";
 import { expectCode } from "../model/history.ts";
 import { lateDevice } from "../model/late.ts";
+import { subjects } from "../model/openers.ts";
 import { Random } from "../model/prng.ts";
+import type { Opener } from "../model/subjects.ts";
 
 const CHUNK = 4096;
 const SIZE = 2 ** 30;
 /** Every other chunk, so that none is joined to its neighbour: 120 blocks of the tree. */
 const EXCEPTIONS = 20_000;
 
-const test = suite("long work beside requests");
 const bytes = new Uint8Array(CHUNK).fill(7);
 
-async function largeVolume(random: Random | null): Promise<Volume> {
+async function largeVolume(open: Opener, random: Random | null): Promise<Volume> {
   const memory = memoryDevice();
   const store = random ? lateDevice(memory, random, { turnsMax: 1, atOnce: 0.9 }) : memory;
-  const volume = await openVolume({ store, create: { size: SIZE } });
+  const volume = await open({ store }, { create: { size: SIZE } });
   for (let i = 0; i < EXCEPTIONS; i++) await volume.origin.write(2 * i * CHUNK, bytes);
   await volume.snapshot("s");
   await volume.flush();
@@ -57,53 +57,56 @@ const longWork: Record<string, (volume: Volume, signal?: AbortSignal) => Promise
   },
 };
 
-for (const [name, work] of Object.entries(longWork)) {
-  for (const medium of ["memory", "late"] as const) {
-    test(`${name} on ${medium}: reads go on, writes and flushes come after it`, async () => {
-      const random = new Random(3);
-      const volume = await largeVolume(medium === "late" ? random : null);
-      const target = new Uint8Array(CHUNK);
-      const others: Promise<unknown>[] = [];
-      let reads = 0;
-      const turns = await turnsOf(work(volume), () => {
-        if (others.length > 200) return;
-        const chunk = random.below(2 * EXCEPTIONS);
-        others.push(volume.origin.read(chunk * CHUNK, target).then(() => reads++));
-        others.push(volume.origin.write(chunk * CHUNK, bytes), volume.flush());
+for (const subject of subjects.filter(({ capabilities }) => !capabilities.fixed)) {
+  const test = suite(`long work beside requests: ${subject.name}`);
+  for (const [name, work] of Object.entries(longWork)) {
+    for (const medium of ["memory", "late"] as const) {
+      test(`${name} on ${medium}: reads go on, writes and flushes come after it`, async () => {
+        const random = new Random(3);
+        const volume = await largeVolume(subject.open, medium === "late" ? random : null);
+        const target = new Uint8Array(CHUNK);
+        const others: Promise<unknown>[] = [];
+        let reads = 0;
+        const turns = await turnsOf(work(volume), () => {
+          if (others.length > 200) return;
+          const chunk = random.below(2 * EXCEPTIONS);
+          others.push(volume.origin.read(chunk * CHUNK, target).then(() => reads++));
+          others.push(volume.origin.write(chunk * CHUNK, bytes), volume.flush());
+        });
+        assert.ok(turns > 1, "others had turns");
+        if (medium === "memory") assert.ok(reads > 1, "reads went on");
+        await Promise.all(others);
+        await longWork.check?.(volume);
+        await volume.close();
       });
-      assert.ok(turns > 1, "others had turns");
-      if (medium === "memory") assert.ok(reads > 1, "reads went on");
-      await Promise.all(others);
-      await longWork.check?.(volume);
-      await volume.close();
-    });
 
-    test(`${name} on ${medium}: ended by its signal, and all goes on`, async () => {
-      const volume = await largeVolume(medium === "late" ? new Random(4) : null);
-      await expectCode("Closed", work(volume, AbortSignal.abort()));
-      const later = new AbortController();
-      setImmediate(() => later.abort());
-      await expectCode("Closed", work(volume, later.signal));
-      const ours = new MultisnapError("NotFound", "a reason of ours");
-      await expectCode("NotFound", work(volume, AbortSignal.abort(ours)));
-      assert.is(volume.readOnly, false);
-      await volume.origin.write(CHUNK, bytes);
-      await volume.flush();
-      await longWork.check?.(volume);
-      await volume.close();
-    });
+      test(`${name} on ${medium}: ended by its signal, and all goes on`, async () => {
+        const volume = await largeVolume(subject.open, medium === "late" ? new Random(4) : null);
+        await expectCode("Closed", work(volume, AbortSignal.abort()));
+        const later = new AbortController();
+        setImmediate(() => later.abort());
+        await expectCode("Closed", work(volume, later.signal));
+        const ours = new MultisnapError("NotFound", "a reason of ours");
+        await expectCode("NotFound", work(volume, AbortSignal.abort(ours)));
+        assert.is(volume.readOnly, false);
+        await volume.origin.write(CHUNK, bytes);
+        await volume.flush();
+        await longWork.check?.(volume);
+        await volume.close();
+      });
+    }
   }
+
+  test("waiting for reclaim: ended by its signal, and all goes on", async () => {
+    const volume = await largeVolume(subject.open, null);
+    for (let i = 0; i < EXCEPTIONS; i++) await volume.origin.write(2 * i * CHUNK, bytes);
+    await volume.delete("s");
+    await expectCode("Closed", volume.reclaimed({ signal: AbortSignal.abort() }));
+    await volume.origin.write(CHUNK, bytes);
+    await volume.reclaimed();
+    assert.is(volume.usage().dataBytes, (EXCEPTIONS + 1) * CHUNK);
+    await volume.close();
+  });
+
+  test.run();
 }
-
-test("waiting for reclaim: ended by its signal, and all goes on", async () => {
-  const volume = await largeVolume(null);
-  for (let i = 0; i < EXCEPTIONS; i++) await volume.origin.write(2 * i * CHUNK, bytes);
-  await volume.delete("s");
-  await expectCode("Closed", volume.reclaimed({ signal: AbortSignal.abort() }));
-  await volume.origin.write(CHUNK, bytes);
-  await volume.reclaimed();
-  assert.is(volume.usage().dataBytes, (EXCEPTIONS + 1) * CHUNK);
-  await volume.close();
-});
-
-test.run();

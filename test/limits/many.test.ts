@@ -11,24 +11,28 @@ import { Random } from "../model/prng.ts";
 const CYCLES = Number(process.env.CYCLES ?? 1_000_000);
 const MANY = Number(process.env.MANY ?? 100_000);
 const BATCH = 100;
+const FEW = 50;
 const CHUNK = 4096;
 const BYTES_PER_SNAPSHOT = 128;
 
-for (const subject of subjects.filter(({ kind }) => kind === "range")) {
+for (const subject of subjects.filter(({ capabilities }) => capabilities.delete)) {
   const test = suite(`many snapshots: ${subject.name}`);
+  const { snapshots: most } = subject.capabilities;
+  // Few at a time take a walk of reclaim each.
+  const [batch, cycles] = most < BATCH ? [FEW, CYCLES / 10] : [BATCH, CYCLES];
 
-  test(`${CYCLES} create/delete cycles: memory and store stay as they are`, async () => {
+  test(`${cycles} create/delete cycles: memory and store stay as they are`, async () => {
     const random = new Random(1);
     const fixture = await Fixture.make(subject.open, { mode: "inline", size: 64 * CHUNK });
     const { volume } = fixture;
     let halfway = volume.usage();
-    for (let done = 0; done < CYCLES; done += BATCH) {
-      const names = Array.from({ length: BATCH }, (_, i) => `s${done + i}`);
+    for (let done = 0; done < cycles; done += batch) {
+      const names = Array.from({ length: batch }, (_, i) => `s${done + i}`);
       await Promise.all(names.map((name) => volume.snapshot(name)));
       await fixture.write(volume.origin, random.below(60) * CHUNK, random.bytes(CHUNK));
       await volume.delete(...names);
-      if (done % (10 * BATCH) === 0) await volume.reclaimed();
-      if (done === CYCLES / 2) halfway = volume.usage();
+      if (done % (10 * batch) === 0) await volume.reclaimed();
+      if (done === cycles / 2) halfway = volume.usage();
     }
     await volume.reclaimed();
     const { memoryBytes, storeBytes, snapshots, dataBytes } = volume.usage();
@@ -44,6 +48,10 @@ for (const subject of subjects.filter(({ kind }) => kind === "range")) {
     await fixture.volume.close();
   });
 
+  if (most < MANY) {
+    test.run();
+    continue;
+  }
   test(`${MANY} snapshots at once`, async () => {
     const fixture = await Fixture.make(subject.open, { mode: "inline", size: 64 * CHUNK });
     let { volume } = fixture;

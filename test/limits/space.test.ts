@@ -6,9 +6,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Device } from "../../src/devices/device.ts";
 import { NO_SPACE } from "../../src/engine/status.ts";
+import type { View } from "../../src/volume/types.ts";
 import type { DiskVolume } from "../../src/volume/volume.ts";
-import { Fixture, type FixtureOptions, mustBeClean } from "../model/fixture.ts";
-import type { OriginMode } from "../model/model.ts";
+import { Fixture, type FixtureOptions, mustBeClean, mustHold } from "../model/fixture.ts";
 import { subjects } from "../model/openers.ts";
 import { Random } from "../model/prng.ts";
 import { Failing } from "../model/watched.ts";
@@ -58,10 +58,13 @@ async function fill(fixture: Fixture, random: Random): Promise<void> {
   assert.unreachable("the store never became full");
 }
 
-for (const subject of subjects.filter(({ kind }) => kind === "range")) {
+const whenFull = (what: string) =>
+  subjects.filter(({ capabilities }) => capabilities.whenFull === what);
+
+for (const subject of whenFull("NoSpace")) {
   const test = suite(`a full store: ${subject.name}`);
   for (const [limit, how] of limits) {
-    for (const mode of ["inline", "base", "attached"] as OriginMode[]) {
+    for (const mode of subject.capabilities.origins) {
       test(`${limit}, ${mode}`, async () => {
         const random = new Random(8);
         const fixture = await Fixture.make(subject.open, {
@@ -176,6 +179,93 @@ for (const subject of subjects.filter(({ kind }) => kind === "range")) {
     assert.is(code, "NoSpace");
     await mustBeClean(fixture.volume);
     await fixture.volume.close();
+  });
+
+  test.run();
+}
+
+/** Bytes of a store that is soon full: some areas of 4 KiB chunks. */
+const SOON_FULL = 600 * CHUNK;
+
+for (const subject of whenFull("invalid")) {
+  const test = suite(`a full store: ${subject.name}`);
+  const how = { mode: "attached", size: CHUNKS * CHUNK, storeSize: SOON_FULL } as const;
+
+  /** Writes one view until the snapshot cannot be read any more; answers how the last one ended. */
+  async function overflow(fixture: Fixture, isOrigin: boolean, random: Random): Promise<string> {
+    const { volume, model } = fixture;
+    const [snapshot] = volume.snapshots;
+    const view = isOrigin ? volume.origin : (snapshot as View);
+    for (let i = 0; i < 10 * CHUNKS; i++) {
+      const offset = random.below(CHUNKS - 16) * CHUNK + random.pick([0, 1000]);
+      const bytes = random.bytes(random.pick([700, CHUNK, 15 * CHUNK]));
+      const code = await codeOf(view.write(offset, bytes));
+      if (code === "none") model.write(view.id, offset, bytes);
+      if ((await codeOf((snapshot as View).read(0, new Uint8Array(1)))) !== "none") return code;
+    }
+    throw new Error("the store never became full");
+  }
+
+  async function mustBeInvalid(fixture: Fixture, random: Random): Promise<void> {
+    const { volume } = fixture;
+    const [snapshot] = volume.snapshots;
+    assert.is(await codeOf((snapshot as View).read(0, new Uint8Array(1))), "Corrupt");
+    assert.is(await codeOf((snapshot as View).write(0, new Uint8Array(1))), "Corrupt");
+    assert.is(volume.status().dmStatus, "Invalid");
+    assert.is(volume.readOnly, false);
+    for (let i = 0; i < 50; i++) {
+      const offset = random.below(CHUNKS - 16) * CHUNK;
+      await fixture.write(volume.origin, offset, random.bytes(15 * CHUNK));
+    }
+    await volume.flush();
+    const bytes = fixture.model.read(volume.origin.id, 0, CHUNKS * CHUNK);
+    await mustHold(volume.origin, 0, bytes);
+    await volume.close();
+    const under = new Uint8Array(bytes.length);
+    fixture.under.read(under, 0, under.length, 0);
+    assert.is(Buffer.compare(under, bytes), 0, "the origin is what it shall be");
+    assert.ok(fixture.store.size <= SOON_FULL);
+  }
+
+  test("an origin write goes on, and the snapshot is invalid for good", async () => {
+    const random = new Random(12);
+    const fixture = await Fixture.make(subject.open, how);
+    assert.is(await overflow(fixture, true, random), "none");
+    await mustBeInvalid(fixture, random);
+    if (subject.capabilities.crash === "lost") {
+      await fixture.reopen();
+      await fixture.verify();
+      await fixture.volume.close();
+      return;
+    }
+    const error = await fixture.reopen().catch((caught) => caught);
+    assert.is(error.code, "Corrupt");
+    assert.match(error.message, /invalid/);
+  });
+
+  test("a snapshot write that finds no room fails", async () => {
+    const random = new Random(13);
+    const fixture = await Fixture.make(subject.open, how);
+    const { volume, model } = fixture;
+    const [snapshot] = volume.snapshots as [View];
+    let code = "none";
+    for (let index = 0; code === "none"; index++) {
+      const bytes = random.bytes(CHUNK);
+      code = await codeOf(snapshot.write(index * CHUNK, bytes));
+      if (code === "none") model.write(snapshot.id, index * CHUNK, bytes);
+    }
+    assert.ok(["NoSpace", "Corrupt"].includes(code), code);
+    await mustHold(volume.origin, 0, model.read(volume.origin.id, 0, CHUNKS * CHUNK));
+    if (code === "NoSpace") await fixture.verify();
+    await volume.close();
+  });
+
+  test("a store that may not grow further than it was told", async () => {
+    const random = new Random(14);
+    const create = { maxSize: SOON_FULL };
+    const fixture = await Fixture.make(subject.open, { ...how, storeSize: undefined, create });
+    assert.is(await overflow(fixture, true, random), "none");
+    await mustBeInvalid(fixture, random);
   });
 
   test.run();

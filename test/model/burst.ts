@@ -50,8 +50,7 @@ export async function runBurst(history: History): Promise<{ id: number; range: R
   const count = random.between(2, 10);
   for (let i = 0; i < count; i++) {
     const kind = random.weighted(kinds);
-    const idle = kind === "delete" && (victim === null || flight.deleted);
-    launch(flight, idle ? "write" : kind);
+    launch(flight, isPossible(flight, kind) ? kind : "write");
   }
   await Promise.all(flight.promises);
   verifyReads(flight);
@@ -59,6 +58,12 @@ export async function runBurst(history: History): Promise<{ id: number; range: R
   await adoptWrites(flight);
   if (victim !== null && flight.deleted) model.delete(victim);
   return { id: model.origin, range: near };
+}
+
+function isPossible({ history, victim, deleted, snapshots }: Flight, kind: string): boolean {
+  if (kind === "delete") return victim !== null && !deleted;
+  const there = history.model.snapshots.size + snapshots.length;
+  return kind !== "snapshot" || there < history.subject.capabilities.snapshots;
 }
 
 function target(flight: Flight, forWrite: boolean): number {
@@ -116,10 +121,11 @@ function launch(flight: Flight, kind: keyof typeof kinds): void {
       return;
     }
     case "snapshot": {
+      const of = history.subject.capabilities.ofSnapshots ? id : model.origin;
       const name = history.newName();
-      const made = history.view(id).snapshot(name);
+      const made = history.view(of).snapshot(name);
       promises.push(made);
-      flight.snapshots.push({ of: id, name, made });
+      flight.snapshots.push({ of, name, made });
       return;
     }
     case "flush":

@@ -4,12 +4,21 @@
  */
 import type { Device } from "../../src/devices/device.ts";
 import { seededEnv } from "../../src/env.ts";
+import { CAPABILITIES } from "../../src/stores/kinds.ts";
+import type { Capabilities } from "../../src/stores/store.ts";
 import type { CreateOptions, View, Volume } from "../../src/volume/types.ts";
 import { firstDifference, same } from "./explain.ts";
 import { Image, imageDevice } from "./image.ts";
 import { Model, type OriginMode } from "./model.ts";
 import { Random } from "./prng.ts";
-import type { Devices, Opener, VolumeOptions } from "./subjects.ts";
+import {
+  againOptions,
+  begin,
+  beginAgain,
+  type Devices,
+  type Opener,
+  type VolumeOptions,
+} from "./subjects.ts";
 
 const MIB = 2 ** 20;
 
@@ -34,6 +43,7 @@ export class Fixture {
   readonly model: Model;
   readonly store: Image;
   readonly under: Image;
+  readonly capabilities: Capabilities;
   readonly #open: Opener;
   readonly #how: FixtureOptions;
 
@@ -46,30 +56,38 @@ export class Fixture {
     const image = new Uint8Array(how.size);
     under.read(image, 0, Math.min(under.size, how.size), 0);
     this.model = new Model(made.origin.id, how.size, how.chunk ?? 4096, how.mode, image);
+    this.capabilities = CAPABILITIES[made.status().kind];
+    begin(this.model, this.capabilities);
   }
 
   static async make(open: Opener, how: FixtureOptions): Promise<Fixture> {
     const store = new Image(how.storeSize ?? 0);
     const under = how.image === undefined ? randomImage(how) : Image.of(how.image);
-    const create = { size: how.size, ...(how.chunk && { chunk: how.chunk }), ...how.create };
-    const options = { env: seededEnv(1), cacheBytes: 2 ** 20, ...how.options, create };
+    const options = { env: seededEnv(1), cacheBytes: 2 ** 20, ...how.options, ...creating(how) };
     const devices = devicesOf(how, store, under, how.wrap ?? plain);
     return new Fixture(open, how, store, under, await open(devices, options));
   }
 
   /**
    * Opens the same images again, on plain devices unless said otherwise. Does not close what was
-   * open.
+   * open. A store that is gone at close is made again.
    */
   async reopen(wrap: Wrap = plain, options: VolumeOptions = {}): Promise<Volume> {
     const devices = devicesOf(this.#how, this.store, this.under, wrap);
-    this.volume = await this.#open(devices, { env: seededEnv(2), cacheBytes: 2 ** 20, ...options });
+    const all = { env: seededEnv(2), cacheBytes: 2 ** 20, ...options, ...creating(this.#how) };
+    this.volume = await this.#open(devices, againOptions(this.capabilities, all));
+    beginAgain(this.model, this.capabilities);
     return this.volume;
   }
 
   async write(view: View, offset: number, bytes: Uint8Array): Promise<void> {
     await view.write(offset, bytes);
     this.model.write(view.id, offset, bytes);
+  }
+
+  /** A snapshot of the origin: the one that is there already, or a new one. */
+  async anySnapshot(name: string): Promise<View> {
+    return this.volume.snapshots[0] ?? (await this.snapshot(name));
   }
 
   async snapshot(name: string, of: View = this.volume.origin): Promise<View> {
@@ -92,6 +110,10 @@ export class Fixture {
     for (const view of views) await mustHold(view, 0, this.model.read(view.id, 0, view.size));
     await mustBeClean(this.volume);
   }
+}
+
+function creating({ size, chunk, create }: FixtureOptions): VolumeOptions {
+  return { create: { size, ...(chunk && { chunk }), ...create } };
 }
 
 function randomImage(how: FixtureOptions): Image {

@@ -1,10 +1,12 @@
 /**
- * The harness itself: histories accept the naive volume as it is, and find each defect that it
- * can be given.
+ * The harness itself: histories accept the naive volume as it is, in every kind that keeps what
+ * it has, and find each defect that it can be given.
  */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { StoreKind } from "../../src/stores/store.ts";
 import { type Defect, naive } from "./naive.ts";
+import { subjects } from "./openers.ts";
 import { runHistory } from "./steps.ts";
 
 const test = suite("the harness finds what is wrong");
@@ -12,10 +14,10 @@ const test = suite("the harness finds what is wrong");
 const SEEDS = 20;
 const STEPS = 150;
 
-async function firstFailure(defect: Defect): Promise<string | null> {
+async function firstFailure(defect: Defect, kind?: StoreKind): Promise<string | null> {
   for (let seed = 1; seed <= SEEDS; seed++) {
     try {
-      await runHistory(naive(defect), seed, STEPS);
+      await runHistory(naive(defect, kind), seed, STEPS);
     } catch (error) {
       return (error as Error).message;
     }
@@ -23,9 +25,12 @@ async function firstFailure(defect: Defect): Promise<string | null> {
   return null;
 }
 
-test("a right volume passes", async () => {
-  assert.is(await firstFailure("none"), null);
-});
+for (const { kind, capabilities } of subjects) {
+  if (capabilities.crash === "lost") continue;
+  test(`a right volume passes: ${kind}`, async () => {
+    assert.is(await firstFailure("none", kind), null);
+  });
+}
 
 const defects: Defect[] = [
   "snapshot shares the pages",

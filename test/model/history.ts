@@ -6,15 +6,16 @@ import type { View, Volume } from "../../src/volume/types.ts";
 import { firstDifference, same } from "./explain.ts";
 import { Model } from "./model.ts";
 import { Random } from "./prng.ts";
-import { type Media, type Opener, openOn } from "./subjects.ts";
 import {
-  createOptions,
-  drawImage,
-  drawMedia,
-  drawWorld,
-  openOptions,
-  type World,
-} from "./world.ts";
+  againOptions,
+  begin,
+  beginAgain,
+  FIXED,
+  type Media,
+  openOn,
+  type Subject,
+} from "./subjects.ts";
+import { drawImage, drawMedia, drawWorld, openOptions, type World } from "./world.ts";
 
 const LOG_LINES = 25;
 /** No range that is compared is longer: a small volume, or a reach with a chunk on both sides. */
@@ -33,21 +34,21 @@ export class History {
   /** Operations done: a burst counts each of its requests. */
   operations = 0;
   readonly log: string[] = [];
-  readonly #open: Opener;
+  readonly subject: Subject;
   readonly #media: Media;
   readonly #found = new Uint8Array(LONGEST);
   readonly #expected = new Uint8Array(LONGEST);
   #names = 0;
 
   constructor(
-    open: Opener,
+    subject: Subject,
     random: Random,
     world: World,
     media: Media,
     volume: Volume,
     model: Model,
   ) {
-    this.#open = open;
+    this.subject = subject;
     this.random = random;
     this.world = world;
     this.#media = media;
@@ -55,15 +56,15 @@ export class History {
     this.model = model;
   }
 
-  static async start(open: Opener, seed: number): Promise<History> {
+  static async start(subject: Subject, seed: number): Promise<History> {
     const random = new Random(seed);
-    const world = drawWorld(random);
+    const world = drawWorld(random, subject.capabilities);
     const image = drawImage(random, world);
     const media = await drawMedia(random, world, image);
-    const options = { ...openOptions(world), create: createOptions(world) };
-    const volume = await openOn(open, world.mode, media, options);
+    const volume = await openOn(subject.open, world.mode, media, openOptions(world));
     const model = new Model(volume.origin.id, world.size, world.chunk, world.mode, image);
-    const history = new History(open, random, world, media, volume, model);
+    begin(model, subject.capabilities);
+    const history = new History(subject, random, world, media, volume, model);
     for (let i = 0; i < world.crowd; i++) await history.#joinCrowd();
     return history;
   }
@@ -71,7 +72,7 @@ export class History {
   /** One more snapshot, with data of its own and of what it is a snapshot of. */
   async #joinCrowd(): Promise<void> {
     const { random, model } = this;
-    const of = random.chance(0.7) ? model.origin : this.anyView();
+    const of = random.chance(0.7) ? model.origin : this.source();
     const name = this.newName();
     const made = await this.view(of).snapshot(name);
     model.snapshot(of, made.id, name);
@@ -98,6 +99,11 @@ export class History {
   anyView(): number {
     const ids = [...this.model.views.keys()];
     return this.random.chance(0.45) ? this.model.origin : this.random.pick(ids);
+  }
+
+  /** A view that has snapshots in this kind of store. */
+  source(): number {
+    return this.subject.capabilities.ofSnapshots ? this.anyView() : this.model.origin;
   }
 
   writableView(): number {
@@ -135,7 +141,10 @@ export class History {
   async reopen() {
     this.note("close and open");
     await this.volume.close();
-    this.volume = await openOn(this.#open, this.world.mode, this.#media, openOptions(this.world));
+    const { open, capabilities } = this.subject;
+    const options = againOptions(capabilities, openOptions(this.world));
+    this.volume = await openOn(open, this.world.mode, this.#media, options);
+    beginAgain(this.model, capabilities);
     this.#sameSnapshots();
     if (this.world.shape !== "sparse") await this.verifyAll();
   }
@@ -161,9 +170,18 @@ export class History {
 
   /** Everything compared, then everything given back: what is still in use then has leaked. */
   async finish(): Promise<void> {
+    const { fixed, merge } = this.subject.capabilities;
     this.note("finish");
     await this.check();
     await this.verifyAll();
+    if (!fixed) await this.#empty();
+    else if (merge) await this.merge();
+    await this.check();
+    await this.volume.close();
+    if (this.subject.capabilities.crash === "lost") await this.#gone();
+  }
+
+  async #empty(): Promise<void> {
     await this.volume.delete(...this.volume.snapshots);
     for (const id of [...this.model.snapshots.keys()]) this.model.delete(id);
     await this.volume.reclaimed();
@@ -174,8 +192,27 @@ export class History {
     const { dataBytes } = this.volume.usage();
     const most = whole || this.world.mode === "attached" ? 0 : this.world.chunk;
     if (dataBytes > most) throw new Error(`leak: ${dataBytes} bytes of data in an empty volume`);
-    await this.check();
-    await this.volume.close();
+  }
+
+  /** The origin becomes what the snapshot is, and that is all there is then. */
+  async merge(): Promise<void> {
+    this.note("merge");
+    const { model } = this;
+    await this.volume.merge();
+    model.views.set(model.origin, new Map(model.pages(FIXED.id)));
+    model.delete(FIXED.id);
+    await this.verifyAll();
+    const { dataBytes, exceptions } = this.volume.usage();
+    if (dataBytes + exceptions === 0) return;
+    throw new Error(`after a merge: ${exceptions} exceptions, ${dataBytes} bytes of data`);
+  }
+
+  /** Nothing of a store that keeps nothing is left behind. */
+  async #gone(): Promise<void> {
+    const device = await this.#media.store.open();
+    const bytes = device.size();
+    await device.close();
+    if (bytes > 0) throw new Error(`${bytes} bytes are left of a store that is gone at close`);
   }
 
   discard(): void {

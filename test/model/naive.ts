@@ -7,10 +7,12 @@ import { createHash } from "node:crypto";
 import { deserialize, serialize } from "node:v8";
 import type { Device } from "../../src/devices/device.ts";
 import { MultisnapError } from "../../src/errors.ts";
+import { CAPABILITIES } from "../../src/stores/kinds.ts";
+import type { Capabilities, StoreKind } from "../../src/stores/store.ts";
 import type { ByteRange, SnapshotOptions, View, Volume } from "../../src/volume/types.ts";
 import { turns } from "./late.ts";
 import { Model, type OriginMode, PAGE } from "./model.ts";
-import type { Devices, Opener, VolumeOptions } from "./subjects.ts";
+import { begin, type Devices, FIXED, type Subject, type VolumeOptions } from "./subjects.ts";
 
 export type Defect =
   | "none"
@@ -30,6 +32,7 @@ export type Defect =
   | "snapshot answers before it is durable"
   | "recovery brings a deleted snapshot back";
 
+/** Bytes of a slot in a store that grows. */
 const SLOT = 2 ** 28;
 const ORIGIN = 1;
 
@@ -43,16 +46,28 @@ interface State {
   snapshots: Model["snapshots"];
 }
 
+/** Bytes of each of the two slots. */
+function slotBytes(device: Device): number {
+  return device.growable ? SLOT : device.size() / 2;
+}
+
 async function load(device: Device, slot: number, defect: Defect): Promise<State | null> {
   const head = new Uint8Array(24);
-  await device.read(head, 0, 24, slot * SLOT);
+  const start = slot * slotBytes(device);
+  await device.read(head, 0, 24, start);
   const length = new DataView(head.buffer).getUint32(16, true);
-  if (length === 0 || length > SLOT) return null;
+  if (length === 0 || length > slotBytes(device) - 24) return null;
   const body = new Uint8Array(length);
-  await device.read(body, 0, length, slot * SLOT + 24);
+  await device.read(body, 0, length, start + 24);
   const sum = createHash("md5").update(body).digest();
   if (defect !== "checksum ignored" && Buffer.compare(sum, head.subarray(0, 16)) !== 0) return null;
   return deserialize(body) as State;
+}
+
+async function lastState(device: Device, defect: Defect): Promise<State> {
+  const [a, b] = [await load(device, 0, defect), await load(device, 1, defect)];
+  const last = a && (!b || a.sequence > b.sequence) ? a : b;
+  return last ?? fail("Invalid", "no state in the store");
 }
 
 async function newState(devices: Devices, create: NonNullable<VolumeOptions["create"]>) {
@@ -66,17 +81,24 @@ async function newState(devices: Devices, create: NonNullable<VolumeOptions["cre
   return { sequence: 0, next: ORIGIN + 1, size, chunk, mode, views, snapshots };
 }
 
-export function naive(defect: Defect = "none"): Opener {
-  return async (devices, options) => {
-    const slots = [await load(devices.store, 0, defect), await load(devices.store, 1, defect)];
-    const found = slots.filter((slot) => slot !== null);
-    const last = found.reduce<State | null>((a, b) => (a && a.sequence > b.sequence ? a : b), null);
-    if (options.create === undefined && last === null) throw new MultisnapError("Corrupt", "none");
-    const state = options.create ? await newState(devices, options.create) : (last as State);
-    const volume = new NaiveVolume(devices, state, defect);
-    if (options.create === undefined) await volume.loadOrigin();
-    await volume.commit();
-    return volume as unknown as Volume;
+/** A store that can do what a kind of stores can. */
+export function naive(defect: Defect = "none", kind: StoreKind = "range"): Subject {
+  const capabilities = CAPABILITIES[kind];
+  return {
+    name: `naive ${kind}`,
+    kind,
+    capabilities,
+    open: async (devices, options) => {
+      if (!options.create && capabilities.crash === "lost") fail("Invalid", "nothing is kept");
+      const state = options.create
+        ? await newState(devices, options.create)
+        : await lastState(devices.store, defect);
+      const volume = new NaiveVolume(devices, state, defect, capabilities);
+      if (!options.create) await volume.loadOrigin();
+      if (state.snapshots.size === 0) begin(volume.model, capabilities);
+      await volume.commit();
+      return volume as unknown as Volume;
+    },
   };
 }
 
@@ -85,20 +107,21 @@ class NaiveVolume {
   readonly #state: State;
   readonly #devices: Devices;
   readonly #defect: Defect;
+  readonly #can: Capabilities;
   #committed: Promise<void> = Promise.resolve();
   #closed = false;
   #written = new Map<number, Uint8Array>();
   readonly origin: View;
   readonly #views = new Map<number, View>();
 
-  constructor(devices: Devices, state: State, defect: Defect) {
+  constructor(devices: Devices, state: State, defect: Defect, can: Capabilities) {
     this.model = new Model(ORIGIN, state.size, state.chunk, state.mode);
     Object.assign(this.model, { views: state.views, snapshots: state.snapshots });
     this.#state = state;
     this.#devices = devices;
     this.#defect = defect;
+    this.#can = can;
     this.origin = this.#view(ORIGIN);
-    for (const id of state.snapshots.keys()) this.#view(id);
   }
 
   get chunk(): number {
@@ -106,7 +129,7 @@ class NaiveVolume {
   }
 
   get snapshots(): View[] {
-    return [...this.model.snapshots.keys()].map((id) => this.#views.get(id) as View);
+    return [...this.model.snapshots.keys()].map((id) => this.#views.get(id) ?? this.#view(id));
   }
 
   has(name: string): boolean {
@@ -137,8 +160,9 @@ class NaiveVolume {
       bytes.set(body, 24);
       await this.#writeOrigin();
       if (this.#defect !== "attached origin not flushed") await this.#devices.origin?.flush();
-      await this.#devices.store.write(bytes, 0, bytes.length, (state.sequence % 2) * SLOT);
-      if (this.#defect !== "commit without device flush") await this.#devices.store.flush();
+      const { store } = this.#devices;
+      await store.write(bytes, 0, bytes.length, (state.sequence % 2) * slotBytes(store));
+      if (this.#defect !== "commit without device flush") await store.flush();
     });
     return this.#committed;
   }
@@ -158,9 +182,11 @@ class NaiveVolume {
   }
 
   async snapshot(name: string, options: SnapshotOptions & { of?: View } = {}): Promise<View> {
-    this.#mustBeOpen();
+    this.#mustBeChangeable();
     if (this.has(name)) fail("Exists", name);
     const of = options.of?.id ?? ORIGIN;
+    if (of !== ORIGIN && !this.#can.ofSnapshots) fail("Unsupported", name);
+    if (this.model.snapshots.size >= this.#can.snapshots) fail("NoSpace", name);
     const id = this.#state.next++;
     this.model.snapshot(of, id, name, options.readOnly);
     if (this.#defect === "snapshot shares the pages") {
@@ -175,7 +201,7 @@ class NaiveVolume {
   }
 
   async delete(...snapshots: (View | string)[]): Promise<void> {
-    this.#mustBeOpen();
+    this.#mustBeChangeable();
     const ids = snapshots.map((one) => (typeof one === "string" ? this.get(one) : one).id);
     for (const id of ids) if (!this.model.views.has(id)) fail("NotFound", String(id));
     if (this.#defect === "deleted names stay" && this.model.snapshots.size > 3) return;
@@ -183,8 +209,15 @@ class NaiveVolume {
     if (this.#defect !== "recovery brings a deleted snapshot back") await this.commit();
   }
 
+  /** The origin becomes what the fixed snapshot is. */
+  async merge(): Promise<void> {
+    this.model.views.set(ORIGIN, new Map(this.model.pages(FIXED.id)));
+    this.model.delete(FIXED.id);
+    await this.commit();
+  }
+
   async rename(snapshot: View | string, name: string): Promise<void> {
-    this.#mustBeOpen();
+    this.#mustBeChangeable();
     if (this.has(name)) fail("Exists", name);
     this.model.rename((typeof snapshot === "string" ? this.get(snapshot) : snapshot).id, name);
     await this.commit();
@@ -204,6 +237,10 @@ class NaiveVolume {
     this.#closed = true;
     await this.commit();
     const { store, origin, base } = this.#devices;
+    if (this.#can.crash === "lost") {
+      if (store.growable) await store.resize(0);
+      else await store.write(new Uint8Array(8192), 0, 8192, 0);
+    }
     for (const device of [store, origin, base]) await device?.close();
   }
 
@@ -288,6 +325,11 @@ class NaiveVolume {
     if (this.#closed) fail("Closed", "volume");
   }
 
+  #mustBeChangeable(): void {
+    this.#mustBeOpen();
+    if (this.#can.fixed) fail("Unsupported", "snapshots");
+  }
+
   #view(id: number, parent: number | null = null): View {
     const volume = this;
     const view: View = {
@@ -308,6 +350,8 @@ class NaiveVolume {
         if (length > 0) yield { offset, length, data: volume.#defect !== "all is called a hole" };
       },
       writeZeroes: (offset, length) => volume.write(id, offset, new Uint8Array(length)),
+      cloneFrom: (source, offset, length) =>
+        volume.write(id, offset, volume.model.read(source.id, offset, length)),
       flush: () => volume.flush(),
       snapshot: (name, options) => volume.snapshot(name, { ...options, of: view }),
       readSync(offset, target) {
@@ -325,7 +369,7 @@ class NaiveVolume {
 }
 
 function fail(
-  code: "Exists" | "NotFound" | "Invalid" | "ReadOnly" | "Closed",
+  code: "Exists" | "NotFound" | "Invalid" | "ReadOnly" | "Closed" | "Unsupported" | "NoSpace",
   what: string,
 ): never {
   throw new MultisnapError(code, `the naive volume: ${what}`);

@@ -1,11 +1,20 @@
-/** The table of subjects: whatever is listed here goes through every suite. */
+/**
+ * The table of subjects: whatever is listed here goes through every suite. `KIND=bitmap` leaves
+ * only that kind.
+ */
+import { CAPABILITIES } from "../../src/stores/kinds.ts";
+import type { StoreKind } from "../../src/stores/store.ts";
 import { openVolume } from "../../src/volume/open.ts";
 import type { Subject } from "./subjects.ts";
 
-export const subjects: readonly Subject[] = [
-  {
-    name: "range",
-    kind: "range",
-    open: (devices, options) => openVolume({ ...options, ...devices }),
-  },
-];
+const kinds = (Object.keys(CAPABILITIES) as StoreKind[]).filter(
+  (kind) => kind === (process.env.KIND ?? kind),
+);
+
+export const subjects: readonly Subject[] = kinds.map((kind) => ({
+  name: kind,
+  kind,
+  capabilities: CAPABILITIES[kind],
+  open: (devices, { create, ...options }) =>
+    openVolume({ ...options, ...devices, ...(create && { create: { kind, ...create } }) }),
+}));

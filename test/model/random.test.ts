@@ -1,6 +1,6 @@
 /**
- * Random histories against the model. `SEED=7 STEPS=400 npx tsx test/model/random.test.ts` runs
- * one history; without `SEED`, a fixed set of them.
+ * Random histories against the model. `KIND=range SEED=7 STEPS=400 npx tsx
+ * test/model/random.test.ts` runs one history; without `SEED`, a fixed set of them.
  */
 import { suite } from "uvu";
 import { subjects } from "./openers.ts";
@@ -15,13 +15,13 @@ for (const subject of subjects) {
   if (process.env.SEED !== undefined) {
     const seed = Number(process.env.SEED);
     test(`seed ${seed}, ${STEPS} steps`, async () => {
-      await runHistory(subject.open, seed, STEPS);
+      await runHistory(subject, seed, STEPS);
     });
   } else {
     for (let first = 1; first <= HISTORIES; first += GROUP) {
       const last = first + GROUP - 1;
       test(`seeds ${first} to ${last}, ${STEPS} steps each`, async () => {
-        for (let seed = first; seed <= last; seed++) await runHistory(subject.open, seed, STEPS);
+        for (let seed = first; seed <= last; seed++) await runHistory(subject, seed, STEPS);
       });
     }
   }

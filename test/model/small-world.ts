@@ -3,6 +3,8 @@
  * small alphabet. Left out is what cannot be done, what does nothing, and what differs from
  * another sequence only in the names of the chunks.
  */
+import type { Capabilities } from "../../src/stores/store.ts";
+
 export const CHUNKS = 2;
 export const SNAPSHOTS_MAX = 3;
 
@@ -62,10 +64,21 @@ function after(step: Step, before: Situation): Situation | null {
   }
 }
 
+function isPossible(step: Step, { fixed, ofSnapshots }: Capabilities): boolean {
+  if (step.do === "delete" || step.do === "reclaim") return !fixed;
+  return step.do !== "snapshot" || (!fixed && (ofSnapshots || step.of === "origin"));
+}
+
 /**
- * Every sequence of `length` steps that makes sense; a shorter one is the start of a longer one.
+ * Every sequence of `length` steps that makes sense in a store of these capabilities; a shorter one
+ * is the start of a longer one.
  */
-export function* sequences(length: number, steps = alphabet): Generator<Step[]> {
+export function* sequences(
+  length: number,
+  capabilities: Capabilities,
+  wanted = alphabet,
+): Generator<Step[]> {
+  const steps = wanted.filter((step) => isPossible(step, capabilities));
   const visit = function* (prefix: Step[], situation: Situation): Generator<Step[]> {
     if (prefix.length === length) return yield prefix;
     for (const step of steps) {
@@ -73,7 +86,8 @@ export function* sequences(length: number, steps = alphabet): Generator<Step[]> 
       if (next !== null) yield* visit([...prefix, step], next);
     }
   };
-  yield* visit([], { snapshots: 0, apart: false, toReclaim: false });
+  const snapshots = capabilities.fixed ? 1 : 0;
+  yield* visit([], { snapshots, apart: false, toReclaim: false });
 }
 
 export function describeStep(step: Step): string {

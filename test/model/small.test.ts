@@ -1,6 +1,6 @@
 /**
  * Every sequence of five steps over two chunks and three snapshots, compared with the model after
- * each step.
+ * each step; of four steps where each sequence needs a volume of its own, and over a base.
  */
 import { suite } from "uvu";
 import { seededEnv } from "../../src/env.ts";
@@ -9,14 +9,14 @@ import { Model, type OriginMode } from "./model.ts";
 import { subjects } from "./openers.ts";
 import { SmallWorld } from "./small.ts";
 import { CHUNKS, sequences } from "./small-world.ts";
-import type { Opener } from "./subjects.ts";
+import { begin, type Subject } from "./subjects.ts";
 
 const LENGTH = Number(process.env.LENGTH ?? 5);
 const CHUNK = 4096;
 /** Sequences that one volume serves before a new one takes over. */
 const PER_VOLUME = 2000;
 
-async function smallWorld(open: Opener, mode: OriginMode): Promise<SmallWorld> {
+async function smallWorld({ open, capabilities }: Subject, mode: OriginMode): Promise<SmallWorld> {
   const size = CHUNKS * CHUNK;
   const store = imageDevice(new Image());
   const under = imageDevice(new Image(size), { fixed: true, readOnly: mode === "base" });
@@ -28,19 +28,24 @@ async function smallWorld(open: Opener, mode: OriginMode): Promise<SmallWorld> {
         : { store };
   const create = { size, chunk: CHUNK };
   const volume = await open(devices, { create, cacheBytes: 2 ** 20, env: seededEnv(1) });
-  return new SmallWorld(volume, new Model(volume.origin.id, size, CHUNK, mode));
+  const model = new Model(volume.origin.id, size, CHUNK, mode);
+  begin(model, capabilities);
+  return new SmallWorld(volume, model, capabilities);
 }
 
 for (const subject of subjects) {
   const test = suite(`small worlds: ${subject.name}`);
-  for (const mode of ["inline", "attached"] as const) {
-    test(`every sequence of ${LENGTH} steps, ${mode}`, async () => {
-      let world = await smallWorld(subject.open, mode);
+  const { capabilities } = subject;
+  const perVolume = capabilities.fixed ? 1 : PER_VOLUME;
+  for (const mode of capabilities.origins) {
+    const length = capabilities.fixed || mode === "base" ? LENGTH - 1 : LENGTH;
+    test(`every sequence of ${length} steps, ${mode}`, async () => {
+      let world = await smallWorld(subject, mode);
       let count = 0;
-      for (const sequence of sequences(LENGTH)) {
-        if (++count % PER_VOLUME === 0) {
+      for (const sequence of sequences(length, capabilities)) {
+        if (++count % perVolume === 0) {
           await world.volume.close();
-          world = await smallWorld(subject.open, mode);
+          world = await smallWorld(subject, mode);
         }
         await world.run(sequence);
       }

@@ -1,22 +1,26 @@
 /**
  * Runs sequences of a small world on one volume and the model; afterwards the volume is empty
- * again.
+ * again, or, where snapshots cannot be deleted, at its end.
  */
+import type { Capabilities } from "../../src/stores/store.ts";
 import type { View, Volume } from "../../src/volume/types.ts";
 import { firstDifference, same } from "./explain.ts";
 import type { Model } from "./model.ts";
 import { CHUNKS, describeStep, type Step, type Target } from "./small-world.ts";
+import { FIXED } from "./subjects.ts";
 
 const patterns = Array.from({ length: 251 }, (_, i) => new Uint8Array(8192).fill(i + 1));
 
 export class SmallWorld {
   readonly volume: Volume;
   readonly model: Model;
+  readonly #can: Capabilities;
   readonly #found: Uint8Array;
   #stamp = 0;
   #names = 0;
 
-  constructor(volume: Volume, model: Model) {
+  constructor(volume: Volume, model: Model, can: Capabilities) {
+    this.#can = can;
     this.volume = volume;
     this.model = model;
     this.#found = new Uint8Array(model.size);
@@ -28,7 +32,9 @@ export class SmallWorld {
         await this.step(step);
         await this.compare();
       }
-      await this.#empty();
+      await this.#mustBeClean();
+      if (!this.#can.fixed) await this.#empty();
+      else if (this.#can.merge) await this.#merge();
     } catch (error) {
       const steps = sequence.map(describeStep).join(", ");
       throw new Error(`${(error as Error).message}\n  after: ${steps}`, { cause: error });
@@ -89,11 +95,26 @@ export class SmallWorld {
     }
   }
 
+  async #mustBeClean(): Promise<void> {
+    const report = await this.volume.check();
+    if (!report.clean) throw new Error(`check: ${JSON.stringify(report.problems)}`);
+  }
+
+  /** The origin becomes what the snapshot is. */
+  async #merge(): Promise<void> {
+    const { volume, model } = this;
+    await volume.merge();
+    model.views.set(model.origin, new Map(model.pages(FIXED.id)));
+    model.delete(FIXED.id);
+    await this.compare();
+    await this.#mustBeClean();
+    const { exceptions } = volume.usage();
+    if (exceptions !== 0) throw new Error(`${exceptions} exceptions after a merge`);
+  }
+
   /** Back to zeros everywhere; what is in use then has leaked. */
   async #empty(): Promise<void> {
     const { volume, model } = this;
-    const report = await volume.check();
-    if (!report.clean) throw new Error(`check: ${JSON.stringify(report.problems)}`);
     await volume.delete(...volume.snapshots);
     for (const id of [...model.snapshots.keys()]) model.delete(id);
     await volume.reclaimed();

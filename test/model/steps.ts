@@ -2,7 +2,7 @@
 import { runBurst } from "./burst.ts";
 import { firstDifference } from "./explain.ts";
 import { expectCode, History, type Range } from "./history.ts";
-import type { Opener } from "./subjects.ts";
+import { FIXED, type Subject } from "./subjects.ts";
 import { describeWorld } from "./world.ts";
 
 /** What a step touched: compared afterwards, together with another view. */
@@ -17,6 +17,7 @@ const weights = {
   burst: 14,
   trim: 5,
   writeZeroes: 4,
+  clone: 2,
   snapshot: 9,
   delete: 6,
   rename: 1,
@@ -27,8 +28,13 @@ const weights = {
   extents: 2,
   check: 1,
   reopen: 1,
+  merge: 0,
 };
 type Step = keyof typeof weights;
+
+/** Of a store whose one snapshot is there from the beginning. */
+const fixedWeights = { ...weights, snapshot: 0, delete: 0, rename: 0, reclaimed: 1, refused: 2 };
+const mergeWeights = { ...fixedWeights, merge: 1 };
 
 const steps: Record<Step, Run> = {
   async write(history) {
@@ -87,14 +93,20 @@ const steps: Record<Step, Run> = {
     return { id, range };
   },
 
+  async clone(history) {
+    const [id, source] = [history.writableView(), history.anyView()];
+    const range = wholeChunks(history);
+    history.note(`clone ${id} of ${source} ${range.offset}+${range.length}`);
+    await history.view(id).cloneFrom(history.view(source), ...ends(range));
+    history.model.write(id, range.offset, history.model.read(source, ...ends(range)));
+    return { id, range };
+  },
+
   async snapshot(history): Promise<Touched | null> {
     if (history.model.snapshots.size >= history.world.snapshotsMax)
       return await steps.delete(history);
-    const [of, name, readOnly] = [
-      history.anyView(),
-      history.newName(),
-      history.random.chance(0.15),
-    ];
+    const [of, name] = [history.source(), history.newName()];
+    const readOnly = history.random.chance(0.15);
     history.note(`snapshot ${name} of ${of}${readOnly ? " read-only" : ""}`);
     const made = history.random.chance(0.5)
       ? await history.volume.snapshot(name, { of: history.view(of), readOnly })
@@ -130,20 +142,27 @@ const steps: Record<Step, Run> = {
 
   /** What must be refused and change nothing. */
   async refused(history) {
+    const { volume, world } = history;
     const fixed = [...history.model.snapshots].find(([, snapshot]) => snapshot.readOnly);
     history.note("refused requests");
     if (fixed !== undefined) {
       const view = history.view(fixed[0]);
       await expectCode("ReadOnly", view.write(0, new Uint8Array(512)));
-      await expectCode("ReadOnly", view.trim(0, history.world.chunk));
+      await expectCode("ReadOnly", view.trim(0, world.chunk));
       await expectCode("ReadOnly", view.writeZeroes(0, 512));
     }
     const past = new Uint8Array(2);
-    await expectCode("Invalid", history.volume.origin.write(history.world.size - 1, past));
-    await expectCode("Invalid", history.volume.origin.read(history.world.size - 1, past));
-    await expectCode("NotFound", history.volume.delete("nobody"));
-    const taken = history.model.snapshots.values().next().value;
-    if (taken !== undefined) await expectCode("Exists", history.volume.snapshot(taken.name));
+    await expectCode("Invalid", volume.origin.write(world.size - 1, past));
+    await expectCode("Invalid", volume.origin.read(world.size - 1, past));
+    if (history.subject.capabilities.fixed) {
+      await expectCode("Unsupported", volume.delete(FIXED.name));
+      await expectCode("Unsupported", volume.rename(FIXED.name, "other"));
+    } else {
+      await expectCode("NotFound", volume.delete("nobody"));
+      const taken = history.model.snapshots.values().next().value;
+      if (taken !== undefined) await expectCode("Exists", volume.snapshot(taken.name));
+    }
+    await refusedSnapshots(history);
     return null;
   },
 
@@ -207,10 +226,30 @@ const steps: Record<Step, Run> = {
     await history.reopen();
     return null;
   },
+
+  /** What was merged is the origin alone; opened again, it has a snapshot again. */
+  async merge(history) {
+    await history.merge();
+    const touched = await steps.write(history);
+    await history.reopen();
+    return touched;
+  },
 };
 
+/** Snapshots that a store of this kind cannot have. */
+async function refusedSnapshots({ volume, model, subject }: History): Promise<void> {
+  const { snapshots, fixed, ofSnapshots } = subject.capabilities;
+  if (fixed) await expectCode("Unsupported", volume.snapshot("refused"));
+  else if (model.snapshots.size >= snapshots) {
+    await expectCode("NoSpace", volume.snapshot("refused"));
+  }
+  const of = volume.snapshots[0];
+  if (of && !ofSnapshots) await expectCode("Unsupported", of.snapshot("refused"));
+}
+
 export async function step(history: History): Promise<void> {
-  const name = history.random.weighted(weights);
+  const { fixed, merge } = history.subject.capabilities;
+  const name = history.random.weighted(fixed ? (merge ? mergeWeights : fixedWeights) : weights);
   const touched = await steps[name](history);
   const range = touched?.range ?? history.range();
   const other = history.random.pick([...history.model.views.keys()]);
@@ -230,6 +269,17 @@ function trimRange(history: History): Range {
   const { offset, length } = history.range();
   const end = Math.floor(history.world.size / history.world.chunk) * history.world.chunk;
   return { offset: Math.min(offset, end), length: Math.max(0, Math.min(length, end - offset)) };
+}
+
+/** All chunks that a range touches. */
+function wholeChunks(history: History): Range {
+  const { chunk, size } = history.world;
+  const { offset, length } = bounded(history, history.range());
+  const first = offset - (offset % chunk);
+  return {
+    offset: first,
+    length: Math.min(size, Math.ceil((offset + length) / chunk) * chunk) - first,
+  };
 }
 
 function bounded(history: History, range: Range): Range {
@@ -286,8 +336,8 @@ function nothingElseDiffers(
  * Runs `steps` operations of the history that `seed` stands for; an error names its world, its
  * end and its replay.
  */
-export async function runHistory(open: Opener, seed: number, steps: number): Promise<number> {
-  const history = await History.start(open, seed);
+export async function runHistory(subject: Subject, seed: number, steps: number): Promise<number> {
+  const history = await History.start(subject, seed);
   try {
     while (history.operations < steps) await step(history);
     await history.finish();
@@ -297,7 +347,7 @@ export async function runHistory(open: Opener, seed: number, steps: number): Pro
       `${error instanceof Error ? error.message : error}`,
       `  ${describeWorld(history.world)}`,
       ...history.log.map((line) => `  ${line}`),
-      `  SEED=${seed} STEPS=${steps} npx tsx test/model/random.test.ts`,
+      `  KIND=${subject.kind} SEED=${seed} STEPS=${steps} npx tsx test/model/random.test.ts`,
     ];
     throw new Error(lines.join("\n"), { cause: error });
   } finally {

@@ -1,8 +1,9 @@
 /** What the suites run over: each way to get a volume, under its name. */
 import type { Device } from "../../src/devices/device.ts";
+import type { Capabilities } from "../../src/stores/store.ts";
 import type { OpenOptions, StoreKind, Volume } from "../../src/volume/types.ts";
 import type { Medium } from "./media.ts";
-import type { OriginMode } from "./model.ts";
+import type { Model, OriginMode } from "./model.ts";
 
 export interface Devices {
   store: Device;
@@ -16,6 +17,7 @@ export type Opener = (devices: Devices, options: VolumeOptions) => Promise<Volum
 export interface Subject {
   name: string;
   kind: StoreKind;
+  capabilities: Capabilities;
   open: Opener;
 }
 
@@ -36,4 +38,25 @@ export async function openOn(
   if (mode === "attached") devices.origin = await media.under?.open();
   if (mode === "base") devices.base = await media.under?.open({ readOnly: true });
   return await open(devices, options);
+}
+
+/** What opens a volume that was closed: a store that is gone at close is made again. */
+export function againOptions({ crash }: Capabilities, options: VolumeOptions): VolumeOptions {
+  const { create: _, ...others } = options;
+  return crash === "lost" ? options : others;
+}
+
+/** The snapshot that is there from the beginning, in the kinds that have one. */
+export const FIXED = { id: 2, name: "cow" } as const;
+
+/** Gives the model of a new volume what such a volume has. */
+export function begin(model: Model, { fixed }: Capabilities): void {
+  if (fixed) model.snapshot(model.origin, FIXED.id, FIXED.name);
+}
+
+/** The same for a volume that was closed and is open again. */
+export function beginAgain(model: Model, capabilities: Capabilities): void {
+  if (!capabilities.fixed) return;
+  if (capabilities.crash === "lost") model.delete(FIXED.id);
+  if (!model.snapshots.has(FIXED.id)) begin(model, capabilities);
 }

@@ -1,5 +1,5 @@
 /** The circumstances of a random history, all drawn from its seed. */
-
+import type { Capabilities } from "../../src/stores/store.ts";
 import { type MediumKind, medium } from "./media.ts";
 import type { OriginMode } from "./model.ts";
 import type { Random } from "./prng.ts";
@@ -27,31 +27,40 @@ const TIB = 2 ** 40;
 const LONGEST = 2 ** 20;
 const SMALL = 2 ** 20;
 
+/** Sizes, the usual ones more often. */
+function chunks({ chunk: [least, most] }: Capabilities): number[] {
+  const sizes = [512, 1024, 4096, 4096, 8192, 65536];
+  return sizes.filter((size) => size >= least && size <= most);
+}
+
 function sparseSpots(random: Random, size: number, reach: number): number[] {
   const far = Array.from({ length: 6 }, () => random.below((size - reach) / 512) * 512);
   return [0, size - reach, 2 ** 32 - reach / 2, ...far];
 }
 
-export function drawWorld(random: Random): World {
-  const shape = random.weighted({ tiny: 45, small: 30, sparse: 20, crowded: 5 });
-  const chunk = shape === "crowded" ? 4096 : random.pick([4096, 4096, 8192, 65536]);
+/** A world that a store of these capabilities can be in. */
+export function drawWorld(random: Random, capabilities: Capabilities): World {
+  const { origins, snapshots, fixed } = capabilities;
+  const crowded = fixed ? 0 : 5;
+  const shape = random.weighted({ tiny: 45, small: 30, sparse: 20, crowded });
+  const chunk = shape === "crowded" ? 4096 : random.pick(chunks(capabilities));
   const most = Math.min(64, SMALL / chunk);
-  const chunks = shape === "small" ? random.between(9, most) : random.between(2, 8);
-  const crowd = shape === "crowded" ? random.pick([80, 200, 400, 700]) : 0;
-  const tail = random.chance(0.2) ? 512 * random.between(1, chunk / 512 - 1) : 0;
-  const size = shape === "sparse" ? TIB : chunks * chunk + tail;
+  const count = shape === "small" ? random.between(9, most) : random.between(2, 8);
+  const crowd = shape === "crowded" ? Math.min(snapshots - 8, random.pick([80, 200, 400, 700])) : 0;
+  const tail = chunk > 512 && random.chance(0.2) ? 512 * random.between(1, chunk / 512 - 1) : 0;
+  const size = shape === "sparse" ? TIB : count * chunk + tail;
   const reach = Math.min(size, LONGEST, 16 * chunk);
   const spots = [0, random.below((size - reach) / 512 + 1) * 512, size - reach];
   return {
     shape,
     chunk,
     size,
-    mode: random.pick(["inline", "base", "attached"]),
+    mode: random.pick(origins),
     medium: random.weighted({ memory: 5, late: 4, file: 1 }),
     spots: shape === "sparse" ? sparseSpots(random, size, reach) : spots,
     reach,
     crowd,
-    snapshotsMax: crowd + random.pick([3, 8, 24]),
+    snapshotsMax: Math.min(snapshots, crowd + random.pick([3, 8, 24])),
     copySlots: random.pick([1, 2, 8]),
     queueDepth: random.pick([1, 4, 256]),
   };
@@ -80,12 +89,9 @@ export async function drawMedia(random: Random, world: World, image: Uint8Array)
   return { store, under };
 }
 
-export function createOptions(world: World): NonNullable<VolumeOptions["create"]> {
-  return { size: world.size, chunk: world.chunk };
-}
-
-export function openOptions(world: World): VolumeOptions {
-  return { cacheBytes: 2 ** 20, copySlots: world.copySlots, queueDepth: world.queueDepth };
+/** What makes the volume. */
+export function openOptions({ size, chunk, copySlots, queueDepth }: World): VolumeOptions {
+  return { create: { size, chunk }, cacheBytes: 2 ** 20, copySlots, queueDepth };
 }
 
 export function describeWorld(world: World): string {

@@ -13,7 +13,7 @@ const ROUNDS = 100;
 const KEPT = 10;
 const PER_ROUND = 24;
 
-for (const subject of subjects.filter(({ kind }) => kind === "range")) {
+for (const subject of subjects.filter(({ capabilities }) => capabilities.delete)) {
   const test = suite(`rolling snapshots: ${subject.name}`);
   for (const mode of ["inline", "attached"] as const) {
     test(`${ROUNDS} rounds, the last ${KEPT} kept, ${mode}`, async () => {

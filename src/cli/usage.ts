@@ -1,0 +1,21 @@
+/** Arguments that a parser of another layer reads: what it refuses is wrong usage. */
+import { InvalidArgumentError } from "commander";
+import { MultisnapError } from "../errors.ts";
+import { parseSnapshotId } from "../volume/message.ts";
+
+/** For commander. */
+export function usage<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof MultisnapError)) throw error;
+      throw new InvalidArgumentError(`${error.message}.`);
+    }
+  };
+}
+
+/** `2,5,7`, or `none`: an empty variable of a script must not mean that all are deleted. */
+export const parseIds = usage((text) =>
+  text === "none" ? [] : text.split(",").map(parseSnapshotId),
+);

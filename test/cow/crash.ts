@@ -1,0 +1,131 @@
+/**
+ * A power cut at any device write of a volume with persistent snapshots: what the COW devices and
+ * the origin then say to the strict reader, and to the library.
+ */
+
+import { CrashLog, type Effort, Wreck } from "../crash/log.ts";
+import { firstUnexplained, type Patch } from "../model/explain.ts";
+import { mustHold } from "../model/fixture.ts";
+import type { Image } from "../model/image.ts";
+import type { Random } from "../model/prng.ts";
+import { Attached, bytesOf, type How, nameOf, ORIGIN, openCows } from "./attached.ts";
+import { view as viewOf } from "./format.ts";
+
+/** What may be there from device event `since` on. */
+interface Expected {
+  since: number;
+  /** Of each view: what is durable, and what was written behind it. */
+  views: { durable: Uint8Array; pending: Patch[] }[];
+}
+
+/** A volume whose device events are recorded, one request at a time. */
+export class Recorded {
+  readonly log = new CrashLog();
+  readonly attached: Attached;
+  readonly #history: Expected[] = [];
+
+  private constructor(attached: Attached, log: CrashLog) {
+    this.attached = attached;
+    this.log = log;
+    this.#flushed(0);
+  }
+
+  static async open(images: readonly Image[], options: How["options"] = {}): Promise<Recorded> {
+    const log = new CrashLog();
+    const device: How["device"] = (image, how) => log.device(image, how);
+    return new Recorded(await Attached.open(images, { device, options }), log);
+  }
+
+  async write(number: number, offset: number, bytes: Uint8Array): Promise<void> {
+    const { views } = this.#history.at(-1) as Expected;
+    const patched = views.map(({ durable, pending }, index) => {
+      return {
+        durable,
+        pending: index === number ? [...pending, { view: number, offset, bytes }] : pending,
+      };
+    });
+    this.#history.push({ since: this.log.now, views: patched });
+    await this.attached.write(number, offset, bytes);
+  }
+
+  async flush(): Promise<void> {
+    await this.attached.volume.flush();
+    this.#flushed();
+  }
+
+  #flushed(since = this.log.now): void {
+    const views = this.attached.contents.map((bytes) => ({ durable: bytes.slice(), pending: [] }));
+    this.#history.push({ since, views });
+  }
+
+  /** What may be there when the power goes behind event number `point`. */
+  at(point: number): Expected {
+    return this.#history.findLast(({ since }) => since <= point) as Expected;
+  }
+}
+
+export interface Depth extends Effort {
+  /** Share of the states that the library opens, too. */
+  opened: number;
+}
+
+/** Looks at what a crash behind each event may leave; answers the number of states. */
+export async function crashEverywhere(
+  recorded: Recorded,
+  random: Random,
+  depth: Depth,
+): Promise<number> {
+  const { log } = recorded;
+  const wreck = new Wreck(log);
+  let states = 0;
+  for (let point = 0; point <= log.events.length; point++) {
+    const event = log.events[point - 1];
+    if (event) wreck.advance(event);
+    const expected = recorded.at(point);
+    for (const images of wreck.states(random, depth)) {
+      states++;
+      try {
+        mustExplain(images, expected);
+        if (random.chance(depth.opened)) await mustOpen(images);
+      } catch (error) {
+        const where = `crash behind event ${point} of ${log.events.length}, state ${states}`;
+        const last = event && `${event.kind} of device ${event.device}`;
+        throw new Error(`${(error as Error).message}\n${where}: ${last}`, { cause: error });
+      }
+    }
+  }
+  return states;
+}
+
+function mustExplain(images: readonly Image[], { views }: Expected): void {
+  const [origin, ...cows] = images.map(bytesOf) as [Uint8Array, ...Uint8Array[]];
+  const found = [origin, ...cows.map((cow) => viewOf(origin, cow, { torn: true }))];
+  for (const [number, { durable, pending }] of views.entries()) {
+    const at = firstUnexplained(durable, pending, found[number] as Uint8Array, 0, "inOrder");
+    const name = number === ORIGIN ? "the origin" : nameOf(number);
+    if (at >= 0) throw new Error(`${name} at byte ${at}: not what may be there`);
+  }
+}
+
+/** The library reads what the reader reads, and can go on. */
+async function mustOpen(images: readonly Image[]): Promise<void> {
+  const [origin, ...cows] = images.map(bytesOf) as [Uint8Array, ...Uint8Array[]];
+  const found = [origin, ...cows.map((cow) => viewOf(origin, cow, { torn: true }))];
+  const volume = await openCows(images);
+  const views = [volume.origin, ...cows.map((_, index) => volume.get(nameOf(index + 1)))];
+  for (const [number, view] of views.entries())
+    await mustHold(view, 0, found[number] as Uint8Array);
+  const [first] = found as [Uint8Array];
+  const bytes = first.slice(0, 700).fill(0x77);
+  await volume.origin.write(300, bytes);
+  first.set(bytes, 300);
+  await volume.flush();
+  for (const [number, view] of views.entries())
+    await mustHold(view, 0, found[number] as Uint8Array);
+  for (const [index, image] of images.slice(1).entries()) {
+    const after = viewOf(bytesOf(images[ORIGIN] as Image), bytesOf(image), { torn: true });
+    const at = firstUnexplained(found[index + 1] as Uint8Array, [], after, 0, "inOrder");
+    if (at >= 0) throw new Error(`${nameOf(index + 1)} changed at byte ${at} afterwards`);
+  }
+  await volume.close();
+}
