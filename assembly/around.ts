@@ -36,7 +36,7 @@ export function coverer(list: usize, n: u32, rank: u64): u32 {
   return n;
 }
 
-/** Cell of the highest live view, other than `but`, that entry `index` of a list is for; 0: none. */
+/** Cell of the highest live view, but for `but`, that entry `index` of a list is for; 0: none. */
 export function highestOwn(list: usize, index: u32, but: u32): u32 {
   const e = c.listAt(list, index);
   const floor = rankOf(c.afterId(e));

@@ -5,8 +5,9 @@
 import * as m from "./memory";
 import * as engine from "./range";
 import * as out from "./copyout";
-import * as bitmap from "./bitmap";
-import { isMasked, maskOf } from "./mask";
+import * as masks from "./bitmap/lookup";
+import * as bitmap from "./bitmap/map";
+import { isMasked, maskOf } from "./bitmap/mask";
 import * as pending from "./conflict";
 import * as space from "./space";
 import * as timeline from "./timeline";
@@ -119,22 +120,22 @@ export function copyOutStep(chunk: f64, count: u32, place: f64, hole: bool): i32
   return out.copyOutStep(<u64>chunk, count, <u64>place, hole);
 }
 
-/** See `bitmap.lookup`. */
+/** See `bitmap/lookup.ts`. */
 export function maskLookup(view: u32, chunk: f64, count: u32, writing: bool): i32 {
-  return bitmap.lookup(view, <u64>chunk, count, writing);
+  return masks.lookup(view, <u64>chunk, count, writing);
 }
 
-/** See `bitmap.mapStep`. */
+/** See `bitmap/map.ts`. */
 export function maskMapStep(view: u32, chunk: f64, count: u32, place: f64, how: u32): i32 {
   return bitmap.mapStep(view, <u64>chunk, count, <u64>place, how);
 }
 
-/** See `bitmap.planCopyOut`. */
+/** See `bitmap/lookup.ts`. */
 export function maskPlanCopyOut(chunk: f64, count: u32): i32 {
-  return bitmap.planCopyOut(<u64>chunk, count);
+  return masks.planCopyOut(<u64>chunk, count);
 }
 
-/** See `bitmap.copyOutStep`. */
+/** See `bitmap/map.ts`. */
 export function maskCopyOutStep(chunk: f64, count: u32, place: f64, hole: bool): i32 {
   return bitmap.copyOutStep(<u64>chunk, count, <u64>place, hole);
 }
@@ -269,7 +270,7 @@ export function groupFree(index: u32): u32 {
   return space.groupFree(index);
 }
 
-export { VIEW_BIT_SHIFT } from "./mask";
+export { VIEW_BIT_SHIFT } from "./bitmap/mask";
 export { isBlock, slabBase, slabCount } from "./meta";
 
 /** Block of a stream of the last checkpoint (0 tables, 1 views), 0 behind its end. */

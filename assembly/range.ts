@@ -30,9 +30,17 @@ import {
 } from "./layout";
 import { FAULT, NOT_FOUND } from "./status";
 import { assertThat } from "./assert";
-import { anyLiveBut, cellOf, cellRank, liveCell, previousLive, rankOf } from "./timeline";
+import {
+  anyLiveBut,
+  cellOf,
+  cellRank,
+  liveAtOrBefore,
+  liveCell,
+  previousLive,
+  rankOf,
+} from "./timeline";
 import { AROUND_ENTRIES, aroundFlag, coverer, flatten, highestOwn, lowestOwn } from "./around";
-import { descend, pathIndex, pathNext } from "./btree/path";
+import { descend, pathIndex, pathNext, pathPrevious } from "./btree/path";
 import { LEAVE_ALL, LEAVE_HALF, noteSparse, prepare } from "./prepare";
 import { epoch, isUnsettled, journalAppend } from "./journal";
 import { spaceHold } from "./space";
@@ -189,7 +197,7 @@ function isPrivate(entry: usize, cell: u32, last: u64): i32 {
   const place = c.placeOf(entry);
   const others =
     flags & FLAG_AROUND
-      ? anyOther(last, to, cell)
+      ? anyOther(last, cell)
       : <i32>anyLiveBut(cellOf(c.afterId(entry)), cellOf(to), cell);
   if (others != 0) return others == FAULT ? FAULT : 0;
   if ((flags & FLAG_SHARED) == 0) return 1;
@@ -199,10 +207,18 @@ function isPrivate(entry: usize, cell: u32, last: u64): i32 {
 }
 
 /**
- * Whether the entry that ends at view `to`, with others inside, is for a live view other than the
- * one of `cell`. 1, 0, FAULT. The path is spoilt.
+ * Whether the path's entry, with others inside, is for a live view other than the one of `cell`.
+ * 1, 0, FAULT. The path is spoilt.
  */
-function anyOther(last: u64, to: u32, cell: u32): i32 {
+function anyOther(last: u64, cell: u32): i32 {
+  const to = c.toId(c.here());
+  let highest = liveAtOrBefore(cellOf(to));
+  if (highest == cell) highest = previousLive(cell);
+  // Mostly the highest tells: no entry inside ends at it or above.
+  const status = pathPrevious();
+  if (status == FAULT) return FAULT;
+  const inside = status == 1 && c.lastChunk(c.here()) == last ? rankOf(c.toId(c.here())) : 0;
+  if (inside < cellRank(highest)) return 1;
   if (descend(last, 0) == FAULT) return FAULT;
   const n = c.gather();
   if (n == FAULT) return FAULT;
@@ -220,6 +236,7 @@ export function mapStep(view: u32, chunk: u64, count: u32, place: u64, how: u32)
   if (ready < 0) return ready;
   const cell = liveCell(view);
   if (cell == 0) return NOT_FOUND;
+  if (hole) place = 0;
   const status = descend(chunk, 0);
   if (status == FAULT) return FAULT;
   const start = status == 1 ? c.firstChunk(c.here()) : <u64>-1;
@@ -236,7 +253,7 @@ export function mapStep(view: u32, chunk: u64, count: u32, place: u64, how: u32)
   } else {
     done = mapColumn(cell, chunk, count, place, how);
   }
-  if (done > 0) journalAppend(OP_MAP, how, done, view, chunk, hole ? 0 : place);
+  if (done > 0) journalAppend(OP_MAP, how, done, view, chunk, place);
   return done;
 }
 

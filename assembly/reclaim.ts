@@ -35,8 +35,8 @@ import { LEAVE_NOTHING, prepare } from "./prepare";
 import { isUnsettled, journalAppend, journalReclaim } from "./journal";
 import { spaceHold } from "./space";
 import { putJoined } from "./range";
-import { tidyMasks } from "./bitmap";
-import { isMasked } from "./mask";
+import { tidyMasks } from "./bitmap/map";
+import { isMasked } from "./bitmap/mask";
 import { aroundFlag, highestOwn, lowestOwn } from "./around";
 import * as c from "./columns";
 

@@ -7,7 +7,7 @@ import { OP_CREATE, OP_DELETE, OP_RENAME, SUPER_NEXT_ID } from "./layout";
 import { EXISTS, INVALID, NOT_FOUND, UNSUPPORTED } from "./status";
 import { LEAVE_ALL, LEAVE_NOTHING, prepare } from "./prepare";
 import { journalAppend, journalAppendName } from "./journal";
-import { freeBit, isMasked, NO_BIT, VIEW_BIT_SHIFT } from "./mask";
+import { freeBit, isMasked, NO_BIT, VIEW_BIT_SHIFT } from "./bitmap/mask";
 import * as t from "./timeline";
 
 /**

@@ -37,7 +37,7 @@ import {
   VIEW_DYING,
   VIEW_LIVE_FLAG,
 } from "./cells";
-import { countBits } from "./mask";
+import { countBits } from "./bitmap/mask";
 import { addWords, dropName, putName, viewWords } from "./names";
 export * from "./cells";
 export { findName, getName, isNameLength, viewWords } from "./names";

@@ -8,7 +8,7 @@ import { crc32c } from "./crc32c";
 import { isBlock } from "./meta";
 import { cellOf, rankOf } from "./timeline";
 import { keyRank, lowestBit } from "./btree/order";
-import { isMasked } from "./mask";
+import { isMasked } from "./bitmap/mask";
 import { entryAt, innerAt } from "./btree/node";
 import * as c from "./columns";
 

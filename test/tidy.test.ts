@@ -20,6 +20,7 @@ const LAYERS: readonly string[][] = [
   ["engine"],
   ["stores"],
   ["volume"],
+  ["convert"],
   ["sockets"],
   ["nbd", "control", "schedule"],
   ["cli"],

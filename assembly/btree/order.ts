@@ -6,7 +6,7 @@
  */
 import { ENTRY_MASK, ENTRY_TO } from "../layout";
 import { rankOf } from "../timeline";
-import { isMasked } from "../mask";
+import { isMasked } from "../bitmap/mask";
 
 /** 64 for mask 0, the origin's own entry, which is the last. */
 // @ts-ignore: decorator

@@ -19,7 +19,7 @@ export function addMessage(program: Command): void {
     .addHelpText(
       "after",
       "\ncreate and create_subsnap print the id of the new snapshot, which is its name, too." +
-        "\nIt is of the instant of the message, between two writes: no suspend and resume is needed.",
+        "\nIt is of the instant of the message, between two writes: nothing has to be suspended.",
     )
     .action(async (store: string, words: string[], options: Options, command: Command) => {
       const text = words.join(" ");

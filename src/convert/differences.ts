@@ -3,6 +3,7 @@
  * metadata says where to look, the bytes decide.
  */
 import { endIfAborted, turn } from "../task.ts";
+import { compare } from "../volume/compare.ts";
 import type { View, Volume } from "../volume/types.ts";
 
 /** Of a piece; a multiple of every chunk size. */
@@ -47,36 +48,5 @@ export async function* differences(
       at += length;
       await turn();
     }
-  }
-}
-
-/** Chunks in which two pieces differ. */
-export function compare(a: Uint8Array, b: Uint8Array, chunk: number): boolean[] {
-  return Array.from({ length: Math.ceil(a.length / chunk) }, (_, index) => {
-    const [from, end] = [index * chunk, Math.min(a.length, (index + 1) * chunk)];
-    return !isSame(a.subarray(from, end), b.subarray(from, end));
-  });
-}
-
-/** Of two pieces of one length, a multiple of 4, on addresses that are. */
-export function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  const words = a.length >>> 2;
-  const [x, y] = [
-    new Uint32Array(a.buffer, a.byteOffset, words),
-    new Uint32Array(b.buffer, b.byteOffset, words),
-  ];
-  for (let i = 0; i < words; i++) if (x[i] !== y[i]) return false;
-  return true;
-}
-
-/** Runs of neighbours with the same value: the first, and the one behind the last. */
-export function* runsOf<T>(
-  values: readonly T[],
-): Generator<{ value: T; from: number; to: number }> {
-  let from = 0;
-  for (let to = 1; to <= values.length; to++) {
-    if (to < values.length && values[to] === values[from]) continue;
-    yield { value: values[from] as T, from, to };
-    from = to;
   }
 }

@@ -9,10 +9,11 @@ import type { Device } from "../devices/device.ts";
 import { MultisnapError } from "../errors.ts";
 import { ENTRY_BYTES } from "../stores/cow/format.ts";
 import { CAPABILITIES } from "../stores/kinds.ts";
+import { stretches } from "../volume/compare.ts";
 import { openVolume } from "../volume/open.ts";
 import type { ProgressOptions, View, Volume } from "../volume/types.ts";
 import { borrowed, viewDevice } from "./borrowed.ts";
-import { differences, runsOf } from "./differences.ts";
+import { differences } from "./differences.ts";
 
 const CHUNK_DEFAULT = 4096;
 /** What a device of a given size must have as zeros for a store to be made on it. */
@@ -87,7 +88,7 @@ async function write(
       chunk,
       options.signal,
     )) {
-      for (const { value, from, to } of runsOf(differs)) {
+      for (const { value, from, to } of stretches(differs)) {
         if (!value) continue;
         await snapshot.write(offset + from * chunk, bytes.subarray(from * chunk, to * chunk));
         exceptions += to - from;

@@ -6,10 +6,11 @@
  */
 import type { Device } from "../devices/device.ts";
 import { MultisnapError } from "../errors.ts";
+import { compare, isSame, stretches } from "../volume/compare.ts";
 import { openVolume } from "../volume/open.ts";
 import type { ProgressOptions, View, Volume } from "../volume/types.ts";
 import { viewDevice } from "./borrowed.ts";
-import { compare, differences, isSame, type Piece, runsOf } from "./differences.ts";
+import { differences, type Piece } from "./differences.ts";
 import { freeName, freeNames } from "./names.ts";
 
 export interface CowSource {
@@ -107,7 +108,7 @@ function notCow({ name }: Device): MultisnapError {
 
 async function put(view: View, piece: Piece, chunk: number, earlier: View[]): Promise<void> {
   const contents = await contentsOf(piece, chunk, earlier);
-  for (const { value, from, to } of runsOf(contents)) {
+  for (const { value, from, to } of stretches(contents)) {
     const end = Math.min(to * chunk, piece.bytes.length);
     const [offset, length] = [piece.offset + from * chunk, end - from * chunk];
     if (value === "same") continue;

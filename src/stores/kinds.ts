@@ -7,7 +7,7 @@ import { MultisnapError } from "../errors.ts";
 import type { Task } from "../task.ts";
 import { BITMAP, BitmapStore } from "./bitmap.ts";
 import { PERSISTENT, TRANSIENT } from "./cow/capabilities.ts";
-import type { CowSetup } from "./cow/cow-store.ts";
+import { type CowSetup, CowStore } from "./cow/cow-store.ts";
 import { findCow, PersistentStore } from "./cow/persistent.ts";
 import { TransientStore } from "./cow/transient.ts";
 import { RANGE, RangeStore } from "./range.ts";
@@ -101,12 +101,13 @@ export function* openStore(
 }
 
 /**
- * Deletes every snapshot of a store that has failed and that nobody uses any more, durably. Errors:
- * whatever its device answers; then it is as it was.
+ * What is on the device of a store that has failed shows no snapshot any more, durably. Nobody uses
+ * the store any more. Errors: whatever its device answers; then it is as it was.
  */
 export function* abandonStore(failed: ExceptionStore, setup: Setup): Task<void> {
   const { kind } = failed;
-  if (failed instanceof TreeStore && (kind === "range" || kind === "bitmap")) {
+  if (failed instanceof CowStore) yield* failed.abandon();
+  else if (failed instanceof TreeStore && (kind === "range" || kind === "bitmap")) {
     yield* abandonTree(failed, TREES[kind], setup);
   }
 }

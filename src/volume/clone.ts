@@ -9,12 +9,15 @@ import { RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
 import { MultisnapError } from "../errors.ts";
 import { run, type Task } from "../task.ts";
 import { checkInside } from "./bounds.ts";
+import { compare, stretches } from "./compare.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import { pairs, type Run, runsOf } from "./runs.ts";
 import type { DiskView } from "./view.ts";
 
 /** Bytes of a piece that is copied, at least a chunk. */
 const COPY_BYTES = 2 ** 20;
+
+type Pair = [Uint8Array, Uint8Array];
 
 /** Chunks up to `next` are done; then `copy` chunks come that lie under the store. */
 interface Step {
@@ -38,12 +41,15 @@ export async function cloneRange(
     throw new MultisnapError("Invalid", `${asked}: only such can be cloned`);
   }
   if (target.id === source.id) return;
+  // Stores of the old kinds have a snapshot each, and nothing to share.
+  if (core.store.capabilities.fixed) return copyBytes(target, source, offset, end);
   const last = Math.ceil(end / core.chunk);
   for (let at = offset / core.chunk; at < last; ) {
     const work = () => share(core, target.id, source.id, at, last);
     const { next, copy } = await run(target.volume.guard(core.between(work)));
     const from = next * core.chunk;
-    await copyBytes(target, source, from, Math.min(end, from + copy * core.chunk));
+    const to = Math.min(end, from + copy * core.chunk);
+    if (to > from) await copyBytes(target, source, from, to);
     at = next + copy;
   }
 }
@@ -69,9 +75,9 @@ function isSame(a: Run, b: Run): boolean {
 
 /** What lies under the store has no place in it; and an attached origin takes bytes alone. */
 function mustCopy(core: Core, target: number, source: Run): boolean {
-  const { fixed, ofSnapshots } = core.store.capabilities;
   // Where not every view may have snapshots, the origin is not kept as they are.
-  if (fixed || (target === ORIGIN && (core.origin || !ofSnapshots))) return true;
+  const isOther = core.origin !== null || !core.store.capabilities.ofSnapshots;
+  if (target === ORIGIN && isOther) return true;
   return source.kind === RUN_UNMAPPED && (core.origin ?? core.base) !== null;
 }
 
@@ -103,17 +109,23 @@ function* mapRun(core: Core, target: number, source: number, at: number, end: nu
   }
 }
 
+/** Writes the chunks that differ. */
 async function copyBytes(
   target: DiskView,
   source: DiskView,
   from: number,
   end: number,
 ): Promise<void> {
-  const most = Math.max(COPY_BYTES, target.volume.chunk);
-  const buffer = new Uint8Array(Math.min(most, Math.max(0, end - from)));
+  const { chunk } = target.volume;
+  const most = Math.max(COPY_BYTES, chunk);
+  const theirs = new Uint8Array(Math.min(most, end - from));
+  const ours = new Uint8Array(theirs.length);
   for (let at = from; at < end; at += most) {
-    const piece = buffer.subarray(0, Math.min(most, end - at));
-    await source.read(at, piece);
-    await target.write(at, piece);
+    const [bytes, old] = [theirs, ours].map((buffer) => buffer.subarray(0, end - at)) as Pair;
+    await source.read(at, bytes);
+    await target.read(at, old);
+    for (const { value, from, to } of stretches(compare(bytes, old, chunk))) {
+      if (value) await target.write(at + from * chunk, bytes.subarray(from * chunk, to * chunk));
+    }
   }
 }

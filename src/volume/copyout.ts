@@ -24,10 +24,15 @@ export interface Need {
 
 export class OriginWriter {
   readonly #cores: readonly Core[];
+  readonly #preserves: boolean;
 
-  /** All stores that are attached to the origin; the volume's own first. */
-  constructor(cores: readonly Core[]) {
+  /**
+   * `cores`: of all stores that are attached to the origin, the volume's own first. `preserves`: an
+   * error costs the origin a write, rather than a snapshot.
+   */
+  constructor(cores: readonly Core[], preserves: boolean) {
     this.#cores = cores;
+    this.#preserves = preserves;
   }
 
   get #core(): Core {
@@ -140,14 +145,16 @@ export class OriginWriter {
     yield Promise.all(running);
   }
 
-  /** Where a full store loses its snapshot, the origin goes on without it. */
+  /** Where a full store loses its snapshot, or a broken one may, the origin goes on without it. */
   *#orLose(core: Core, work: Task<void>): Task<void> {
     try {
       yield* work;
     } catch (error) {
-      const isFull = error instanceof MultisnapError && error.code === "NoSpace";
-      if (!isFull || !core.cow || core.store.failure) throw error;
-      yield* core.cow.invalidate(error.message);
+      if (!(error instanceof MultisnapError) || !core.cow || core.store.failure) throw error;
+      const isFull = error.code === "NoSpace";
+      if (!isFull && (error.code !== "Io" || this.#preserves)) throw error;
+      const full = "there was no room for what a write to the origin replaced";
+      yield* core.cow.invalidate(isFull ? full : error.message);
     }
   }
 

@@ -34,10 +34,9 @@ export interface CoreOptions {
 }
 
 export class Core {
-  /** Another one once its snapshots are given up. */
   store: ExceptionStore;
   /** The store, where it is one of the old dm-snapshot target's. */
-  readonly cow: CowStore | null;
+  cow: CowStore | null;
   /** Attached origin. */
   readonly origin: Device | null;
   readonly base: Device | null;
@@ -73,6 +72,12 @@ export class Core {
     this.traffic = options.traffic;
     this.counters = options.traffic.counters;
     this.#freeSlots = Array.from({ length: options.copySlots }, (_, i) => i);
+  }
+
+  /** The store's snapshots are given up: another one stands in for it. */
+  leaveStore(instead: ExceptionStore): void {
+    this.store = instead;
+    this.cow = null;
   }
 
   /** Whether a request can run to its end at once: nothing is in its way and nothing can come. */

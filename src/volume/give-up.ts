@@ -30,14 +30,17 @@ export interface Hands {
 }
 
 export class GiveUp {
-  readonly #core: Core;
+  /** Of all stores that are attached to the origin; the volume's own first. */
+  readonly #cores: readonly Core[];
   readonly #setup: Setup;
   readonly #hands: Hands;
+  /** Failures of stores that were left behind. */
+  readonly #left = new WeakSet<object>();
   #state: GivenUp | null = null;
   #errno = 0;
 
-  constructor(core: Core, setup: Setup, hands: Hands) {
-    this.#core = core;
+  constructor(cores: readonly Core[], setup: Setup, hands: Hands) {
+    this.#cores = cores;
     this.#setup = setup;
     this.#hands = hands;
   }
@@ -46,9 +49,10 @@ export class GiveUp {
     return this.#state && { ...this.#state };
   }
 
-  /** What is wrong as long as the origin goes on without its store, or null. */
+  /** What is wrong as long as the origin goes on without a store, or null. */
   get error(): string | null {
-    return this.#core.store instanceof GivenUpStore ? this.#state!.reason : null;
+    const isLeft = this.#cores.some(({ store }) => store instanceof GivenUpStore);
+    return isLeft ? this.#state!.reason : null;
   }
 
   /** The status line with the error that the snapshots were given up for, in its second field. */
@@ -58,16 +62,18 @@ export class GiveUp {
 
   /** As the core's, but that a store has failed is no reason: only the origin is. */
   assertWritable(): void {
-    this.#core.assertTakesWrites();
-    const { failure } = this.#core.store;
-    if (failure && this.#isOrigins(failure)) throw refusal(failure);
+    const [own] = this.#cores;
+    own!.assertTakesWrites();
+    const { failure } = own!.store;
+    if (failure && (this.#isOrigins(failure) || own!.merging)) throw refusal(failure);
   }
 
   /** Runs a write to the origin, and again once the snapshots are out of its way. */
   *insist(write: () => Task<void>): Task<void> {
+    const own = this.#cores[0]!;
     for (;;) {
-      const { store } = this.#core;
-      let trouble: unknown = store.failure;
+      const { store } = own;
+      let trouble: unknown = this.#failed()?.store.failure;
       if (!trouble) {
         try {
           yield* write();
@@ -76,57 +82,75 @@ export class GiveUp {
           trouble = error;
         }
       }
-      if (!this.#isStores(trouble, store)) throw trouble;
-      yield* this.#core.between(() => this.#clear(store, trouble), true);
+      const isTrouble = trouble instanceof MultisnapError && TROUBLES.includes(trouble.code);
+      if (!isTrouble || this.#isOrigins(trouble) || own.merging) throw trouble;
+      yield* own.traffic.between(() => this.#clear(store, trouble as MultisnapError));
     }
+  }
+
+  /** One whose store has failed, and not because its origin has. */
+  #failed(): Core | undefined {
+    return this.#cores.find(({ store: { failure } }) => failure && !this.#isOrigins(failure));
   }
 
   #isOrigins(error: unknown): boolean {
-    return this.#core.traffic.originFailures.has(error as object);
+    return this.#cores[0]!.traffic.originFailures.has(error as object);
   }
 
-  #isStores(trouble: unknown, store: ExceptionStore): boolean {
-    if (!(trouble instanceof MultisnapError) || !TROUBLES.includes(trouble.code)) return false;
-    const { failure } = this.#core.store;
-    if (this.#isOrigins(trouble) || (failure && this.#isOrigins(failure))) return false;
-    return !(store instanceof GivenUpStore);
-  }
-
-  /** Between two writes. Others that `store` was in the way of may have been here before. */
-  *#clear(store: ExceptionStore, trouble: unknown): Task<void> {
-    if (this.#core.store !== store) return;
-    const ids = store
-      .views()
-      .map(({ id }) => id)
-      .filter((id) => id !== ORIGIN);
-    const cause = store.failure ?? (trouble as Error);
-    const isFull = cause instanceof MultisnapError && cause.code === "NoSpace";
-    if (!store.failure && isFull && (yield* this.#hands.makeRoom())) return;
+  /** Between two writes. `store`: the volume's own when the write met its trouble. */
+  *#clear(store: ExceptionStore, trouble: MultisnapError): Task<void> {
+    const own = this.#cores[0]!;
+    const failed = this.#failed();
+    if (failed) {
+      this.#errno = EIO;
+      yield* this.#leave(failed, failed.store.failure!);
+      return;
+    }
+    // Others that it was in the way of have been here before.
+    if (own.store !== store || this.#left.has(trouble)) return;
+    const { failure } = own.store;
+    if (failure || store instanceof GivenUpStore || store.capabilities.fixed) throw trouble;
+    const isFull = trouble.code === "NoSpace";
+    if (isFull && (yield* this.#hands.makeRoom())) return;
     this.#errno = isFull ? ENOSPC : EIO;
-    if (!store.failure && ids.length > 0) {
+    const ids = snapshotsOf(store);
+    if (ids.length > 0) {
       try {
         yield* this.#hands.delete(ids);
-        this.#state = { reason: cause.message, snapshots: ids.length };
+        this.#add(trouble.message, ids.length);
         return;
       } catch {
-        // Then without it; the first reason stands.
+        // Then without the store; the first reason stands.
       }
     }
-    yield* this.#leave(store, cause, ids.length);
+    yield* this.#leave(own, trouble);
   }
 
   /** Nobody uses the store any more, and what is on its device shows no snapshot, if it can be. */
-  *#leave(store: ExceptionStore, cause: Error, snapshots: number): Task<void> {
+  *#leave(core: Core, cause: Error): Task<void> {
+    const { store } = core;
     store.fail(cause);
-    this.#core.store = new GivenUpStore(store, cause.message);
-    this.#state = { reason: cause.message, snapshots };
+    this.#left.add(store.failure!);
+    core.leaveStore(new GivenUpStore(store, cause.message));
+    let reason = cause.message;
     try {
       yield* abandonStore(store, this.#setup);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       const unmarked = `${store.device.name} could not be told so (${why})`;
-      const then = "its snapshots are wrong from now on: make a new store";
-      this.#state = { reason: `${cause.message}; ${unmarked}, and ${then}`, snapshots };
+      reason += `; ${unmarked}, and its snapshots are wrong from now on: make a new store`;
     }
+    this.#add(reason, snapshotsOf(store).length);
   }
+
+  #add(reason: string, snapshots: number): void {
+    this.#state = { reason, snapshots: snapshots + (this.#state?.snapshots ?? 0) };
+  }
+}
+
+function snapshotsOf(store: ExceptionStore): number[] {
+  return store
+    .views()
+    .map(({ id }) => id)
+    .filter((id) => id !== ORIGIN);
 }

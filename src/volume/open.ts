@@ -242,10 +242,6 @@ function checkOptions(options: OpenOptions): {
   if (new Set([options.store, ...others]).size <= others.length) {
     throw invalid("a device is given twice");
   }
-  if (others.length > 0 && options.preserveOnError === false) {
-    const why = "with several stores each gives its own snapshot up when it is full";
-    throw new MultisnapError("Unsupported", `preserveOnError false: ${why}`);
-  }
   if (options.origin && options.base) throw invalid("an attached origin has no base: give one");
   if (options.origin?.readOnly && !options.readOnly) {
     throw new MultisnapError("ReadOnly", `${options.origin.name} is read-only`);

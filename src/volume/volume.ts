@@ -53,21 +53,21 @@ export class DiskVolume implements Volume {
     const core = cores[0]!;
     this.core = core;
     this.#cores = cores;
-    this.originWriter = new OriginWriter(cores);
+    this.originWriter = new OriginWriter(cores, setup === null);
     this.#flusher = new Flusher(cores);
     const reclaim = () => this.#reclaimer.forRoom();
     this.#timeline = new Timeline(core, () => this.#flusher.all(), reclaim);
     this.#reclaimer = new Reclaimer(core, (work) => this.guard(work));
     this.#merger = new Merger(cores, this.originWriter, this.#flusher, (work) => this.guard(work));
-    this.giveUp = setup && this.#mayGiveUp(core, setup);
+    this.giveUp = setup && this.#mayGiveUp(cores, setup);
     const record = core.store.view(ORIGIN);
     if (!record) throw new MultisnapError("Corrupt", "the store has no origin");
     this.origin = new DiskView(this, record, core);
     if (!core.readOnly && core.store.usage().reclaiming > 0) this.#reclaimer.start();
   }
 
-  #mayGiveUp(core: Core, setup: Setup): GiveUp {
-    return new GiveUp(core, setup, {
+  #mayGiveUp(cores: readonly Core[], setup: Setup): GiveUp {
+    return new GiveUp(cores, setup, {
       makeRoom: () => this.#reclaimer.forRoom(),
       delete: (ids) => this.#timeline.deleteNow(ids),
     });

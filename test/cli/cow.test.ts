@@ -151,6 +151,31 @@ test("merge: the origin is what the snapshot was; served and not", async () => {
   }
 });
 
+test("merge: Ctrl-C leaves the snapshot as it is, and the next one ends it", async () => {
+  const origin = newOrigin(64 * 2 ** 20);
+  const cow = fresh("big.cow");
+  const at = ["--origin", origin];
+  await succeed("create", cow, "--kind", "persistent", ...at, "--quiet");
+  const bytes = pattern(64 * 2 ** 20, 7);
+  await succeedWith(bytes, "write", `${cow}@cow`, "--offset", "0", ...at, "--quiet");
+  const { mtimeMs } = fs.statSync(origin);
+  const child = start("merge", cow, ...at);
+  const end = finished(child);
+  while (child.exitCode === null && fs.statSync(origin).mtimeMs === mtimeMs) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  child.kill("SIGINT");
+  const result = await end;
+  // Unless it was faster.
+  if (result.code !== 0) {
+    failed(result, 1, ["Closed"], "merge");
+    assert.equal(await names(cow, ...at), ["cow"]);
+    assert.ok((await succeed("export", `${cow}@cow`, "-", ...at)).equals(bytes));
+    await succeed("merge", cow, ...at, "--quiet");
+  }
+  assert.ok(fs.readFileSync(origin).equals(bytes));
+});
+
 test("merge of what cannot be", async () => {
   const store = fresh("range.msnap");
   await succeed("create", store, "--size", "1M", "--quiet");

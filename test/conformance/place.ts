@@ -22,11 +22,19 @@ export interface Place {
   medium: MediumKind;
 }
 
-/** Where a store of these capabilities can be. */
+/** Chunks so large that what media do with requests is seen with smaller ones. */
+const LARGE = 2 ** 20;
+
+function mediaFor(chunk: number, least: number): readonly MediumKind[] {
+  if (chunk === LARGE) return ["memory"];
+  return mediumKinds.filter((kind) => kind !== "file" || chunk === least);
+}
+
+/** Where a store of these capabilities can be: each origin, each size of chunks, each medium. */
 export function placesOf({ origins, chunk: [least, most] }: Capabilities): Place[] {
-  const sizes = [512, 4096, 65536, 2 ** 20].filter((size) => size >= least && size <= most);
+  const sizes = [512, 4096, 65536, LARGE].filter((size) => size >= least && size <= most);
   return origins.flatMap((mode) =>
-    sizes.flatMap((chunk) => mediumKinds.map((kind) => ({ mode, chunk, medium: kind }))),
+    sizes.flatMap((chunk) => mediaFor(chunk, least).map((medium) => ({ mode, chunk, medium }))),
   );
 }
 

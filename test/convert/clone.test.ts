@@ -3,8 +3,10 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openVolume } from "../../src/volume/open.ts";
 import type { StoreKind, View } from "../../src/volume/types.ts";
-import { Fixture } from "../model/fixture.ts";
+import { same } from "../model/explain.ts";
+import { Fixture, readAll } from "../model/fixture.ts";
 import { expectCode } from "../model/history.ts";
+import { Image, imageDevice } from "../model/image.ts";
 import type { OriginMode } from "../model/model.ts";
 import { Random } from "../model/prng.ts";
 
@@ -118,6 +120,96 @@ for (const kind of kinds) {
     test.run();
   }
 }
+
+const crash = suite("cloneFrom: a crash");
+
+for (const kind of kinds) {
+  crash(
+    `${kind}: the origin is overwritten when the clone of what it covers is durable`,
+    async () => {
+      const random = new Random(4);
+      const [store, under] = [new Image(), Image.of(random.bytes(SIZE))];
+      let durable = store.copy();
+      const found: { store: Image; under: Image }[] = [];
+      const device = imageDevice(store);
+      const origin = imageDevice(under, { fixed: true });
+      const volume = await openVolume({
+        store: {
+          ...device,
+          flush: () => {
+            durable = store.copy();
+          },
+        },
+        origin: {
+          ...origin,
+          write: (...transfer) => {
+            origin.write(...transfer);
+            found.push({ store: durable, under: under.copy() });
+          },
+        },
+        create: { kind },
+        cacheBytes: 2 ** 20,
+      });
+      const [one, two] = [await volume.snapshot("one"), await volume.snapshot("two")];
+      await one.write(0, random.bytes(4 * CHUNK));
+      await volume.flush();
+      const before = await readAll(two);
+      await two.cloneFrom(one, 0, 4 * CHUNK);
+      const after = await readAll(two);
+      await volume.origin.write(CHUNK, random.bytes(CHUNK));
+      assert.is(found.length, 1);
+      for (const { store, under } of found) {
+        const again = await openVolume({
+          store: imageDevice(store.copy()),
+          origin: imageDevice(under, { fixed: true }),
+          cacheBytes: 2 ** 20,
+        });
+        const bytes = await readAll(again.get("two"));
+        assert.ok(same(bytes, before) || same(bytes, after));
+        await again.close();
+      }
+      await volume.close();
+    },
+  );
+}
+crash.run();
+
+const cows = suite("cloneFrom: persistent");
+
+cows("between two stores on one origin, of what differs alone", async () => {
+  const random = new Random(1);
+  const origin = Image.of(random.bytes(SIZE));
+  const [one, two] = [new Image(), new Image()];
+  const under = () => imageDevice(origin, { fixed: true });
+  const create = { kind: "persistent" as const, chunk: 8192 };
+  const made = await openVolume({ store: imageDevice(two), origin: under(), create });
+  await made.close();
+  const first = await openVolume({
+    store: imageDevice(one),
+    origin: under(),
+    create: { ...create, chunk: CHUNK },
+  });
+  await first.close();
+  const volume = await openVolume({
+    store: imageDevice(one),
+    others: [imageDevice(two)],
+    origin: under(),
+  });
+  const [cow, cow2] = volume.snapshots as [View, View];
+  await cow.write(5000, random.bytes(9000));
+  await cow2.write(30 * CHUNK, random.bytes(100));
+  const wanted = await readAll(cow);
+  const { dataBytes } = volume.usage();
+  await cow2.cloneFrom(cow, 0, SIZE);
+  assert.equal(await readAll(cow2), wanted);
+  await cow.cloneFrom(cow2, 0, SIZE);
+  assert.ok(volume.usage().dataBytes <= dataBytes + 5 * 8192);
+  await volume.origin.cloneFrom(cow, 0, SIZE);
+  assert.equal(await readAll(volume.origin), wanted);
+  assert.equal(await readAll(cow2), wanted);
+  await volume.close();
+});
+cows.run();
 
 async function story(kind: StoreKind, mode: OriginMode, random: Random): Promise<void> {
   const fixture = await make(kind, mode);

@@ -7,6 +7,7 @@ import { CrashLog, type Effort, Wreck } from "../crash/log.ts";
 import { firstUnexplained, type Patch } from "../model/explain.ts";
 import { mustHold } from "../model/fixture.ts";
 import type { Image } from "../model/image.ts";
+import { lateDevice } from "../model/late.ts";
 import type { Random } from "../model/prng.ts";
 import { Attached, bytesOf, type How, nameOf, ORIGIN, openCows } from "./attached.ts";
 import { view as viewOf } from "./format.ts";
@@ -16,6 +17,8 @@ interface Expected {
   since: number;
   /** Of each view: what is durable, and what was written behind it. */
   views: { durable: Uint8Array; pending: Patch[] }[];
+  /** The origin's view is that of the first snapshot; its device is on the way there. */
+  merging: boolean;
 }
 
 /** A volume whose device events are recorded, one request at a time. */
@@ -30,22 +33,24 @@ export class Recorded {
     this.#flushed(0);
   }
 
-  static async open(images: readonly Image[], options: How["options"] = {}): Promise<Recorded> {
+  static async open(images: readonly Image[], late?: Random): Promise<Recorded> {
     const log = new CrashLog();
-    const device: How["device"] = (image, how) => log.device(image, how);
-    return new Recorded(await Attached.open(images, { device, options }), log);
+    const device: How["device"] = (image, how) => {
+      const logged = log.device(image, how);
+      return late ? lateDevice(logged, late.fork()) : logged;
+    };
+    return new Recorded(await Attached.open(images, { device }), log);
   }
 
   async write(number: number, offset: number, bytes: Uint8Array): Promise<void> {
-    const { views } = this.#history.at(-1) as Expected;
-    const patched = views.map(({ durable, pending }, index) => {
-      return {
-        durable,
-        pending: index === number ? [...pending, { view: number, offset, bytes }] : pending,
-      };
+    const { views, merging } = this.#history.at(-1) as Expected;
+    const shown = merging && number === ORIGIN ? 1 : number;
+    const patched = views.map(({ durable, pending }, view) => {
+      return { durable, pending: view === shown ? [...pending, { view, offset, bytes }] : pending };
     });
-    this.#history.push({ since: this.log.now, views: patched });
-    await this.attached.write(number, offset, bytes);
+    this.#history.push({ since: this.log.now, views: patched, merging });
+    await this.attached.view(number).write(offset, bytes);
+    this.attached.contents[shown]?.set(bytes, offset);
   }
 
   async flush(): Promise<void> {
@@ -53,9 +58,22 @@ export class Recorded {
     this.#flushed();
   }
 
+  /** Begins to merge the first snapshot; answers once it has begun. */
+  async beginMerge(): Promise<{ ended: Promise<void> }> {
+    let began = () => {};
+    const beginning = new Promise<void>((resolve) => {
+      began = resolve;
+    });
+    const last = this.#history.at(-1) as Expected;
+    this.#history.push({ ...last, since: this.log.now, merging: true });
+    const ended = this.attached.volume.merge({ progress: () => began() });
+    await Promise.race([beginning, ended]);
+    return { ended };
+  }
+
   #flushed(since = this.log.now): void {
     const views = this.attached.contents.map((bytes) => ({ durable: bytes.slice(), pending: [] }));
-    this.#history.push({ since, views });
+    this.#history.push({ since, views, merging: this.#history.at(-1)?.merging ?? false });
   }
 
   /** What may be there when the power goes behind event number `point`. */
@@ -97,10 +115,11 @@ export async function crashEverywhere(
   return states;
 }
 
-function mustExplain(images: readonly Image[], { views }: Expected): void {
+function mustExplain(images: readonly Image[], { views, merging }: Expected): void {
   const [origin, ...cows] = images.map(bytesOf) as [Uint8Array, ...Uint8Array[]];
   const found = [origin, ...cows.map((cow) => viewOf(origin, cow, { torn: true }))];
   for (const [number, { durable, pending }] of views.entries()) {
+    if (merging && number === ORIGIN) continue;
     const at = firstUnexplained(durable, pending, found[number] as Uint8Array, 0, "inOrder");
     const name = number === ORIGIN ? "the origin" : nameOf(number);
     if (at >= 0) throw new Error(`${name} at byte ${at}: not what may be there`);

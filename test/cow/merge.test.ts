@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { ProgressOptions, Volume } from "../../src/volume/types.ts";
+import type { Volume } from "../../src/volume/types.ts";
 import { CrashLog, Wreck } from "../crash/log.ts";
 import { mustHold } from "../model/fixture.ts";
 import { Image, imageDevice } from "../model/image.ts";
@@ -10,15 +10,12 @@ import { lateDevice } from "../model/late.ts";
 import { Random } from "../model/prng.ts";
 import { bytesOf, type How, mustBe, nameOf, ORIGIN, openCows } from "./attached.ts";
 import { craftCow, noise, place, shuffled } from "./craft.ts";
+import { crashEverywhere, Recorded } from "./crash.ts";
 import { type Leniency, readCow, view as viewOf } from "./format.ts";
 import { kernelCows, snapshotHash } from "./kernel.ts";
 
-interface Mergeable extends Volume {
-  merge(options?: ProgressOptions): Promise<void>;
-}
-
-async function opened(images: readonly Image[], device?: How["device"]): Promise<Mergeable> {
-  return (await openCows(images, device && { device })) as Mergeable;
+function opened(images: readonly Image[], device?: How["device"]): Promise<Volume> {
+  return openCows(images, device && { device });
 }
 
 /** What every snapshot holds, by the independent reader. */
@@ -226,6 +223,28 @@ for (const chunks of [[512], [1024, 512], [512, 4096]]) {
       }
     }
     assert.ok(states > 50, `${states} states`);
+  });
+}
+
+for (const chunks of [[512], [512, 1024], [2048, 512]]) {
+  test(`the same with requests meanwhile, chunks of ${chunks.join(" and ")} bytes`, async () => {
+    for (const seed of [1, 2, 3]) {
+      const random = new Random(seed);
+      const size = 47 * 512;
+      const recorded = await Recorded.open(world(chunks, size, random), random.fork());
+      const { ended } = await recorded.beginMerge();
+      for (let step = 0; step < 20; step++) {
+        const number = random.pick([ORIGIN, ...chunks.slice(1).map((_, index) => index + 2)]);
+        const bytes = random.bytes(random.between(1, random.pick([300, 3000])));
+        await recorded.write(number, random.below(size - bytes.length), bytes);
+        if (random.chance(0.2)) await recorded.flush();
+      }
+      await ended;
+      await recorded.attached.volume.close();
+      const depth = { allUpTo: 3, samples: 3, torn: 1, opened: 0.02 };
+      const states = await crashEverywhere(recorded, random, depth);
+      assert.ok(states > 100, `${states} states`);
+    }
   });
 }
 

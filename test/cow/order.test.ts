@@ -5,13 +5,13 @@
  */
 import { suite, test } from "uvu";
 import * as assert from "uvu/assert";
-import { CrashLog } from "../crash/log.ts";
+import { CrashLog, Wreck } from "../crash/log.ts";
 import { Image } from "../model/image.ts";
 import { Random } from "../model/prng.ts";
-import { makeCow, ORIGIN, openCows, usedCow } from "./attached.ts";
-import { noise } from "./craft.ts";
+import { bytesOf, makeCow, mustBe, ORIGIN, openCows, usedCow } from "./attached.ts";
+import { craftCow, noise, place, setEntry } from "./craft.ts";
 import { crashEverywhere, type Depth, Recorded } from "./crash.ts";
-import { areaChunk } from "./format.ts";
+import { areaChunk, view as viewOf } from "./format.ts";
 
 const CHUNK = 4096;
 const PER_AREA = CHUNK / 16;
@@ -125,5 +125,34 @@ for (const chunks of [[512], [1024], [4096], [512, 2048]]) {
     }
   });
 }
+
+/** Entries that an earlier power cut left behind the end of the table must not join it. */
+crashes("the second power cut, on what the first one left of an area", async () => {
+  const random = new Random(5);
+  const [count, stale] = [60, 64];
+  const origin = random.bytes(200 * CHUNK);
+  const exceptions = place([...Array(count).keys()], CHUNK, random);
+  const snapshot = random.bytes(count * CHUNK);
+  const cow = craftCow({ chunk: CHUNK, size: 210 * CHUNK, exceptions, snapshot });
+  const expected = viewOf(origin, cow);
+  for (let entry = stale; entry < stale + 40; entry++) {
+    setEntry(cow, CHUNK, entry, { oldChunk: 50 + entry, newChunk: 2 + entry });
+  }
+  const log = new CrashLog();
+  const images = [Image.of(origin), Image.of(cow)];
+  const volume = await openCows(images, { device: (image, how) => log.device(image, how) });
+  for (let chunk = count; chunk < stale + 2; chunk++) {
+    await volume.origin.write(chunk * CHUNK, random.bytes(CHUNK));
+  }
+  await volume.close();
+  const wreck = new Wreck(log);
+  for (const event of log.events) {
+    wreck.advance(event);
+    for (const state of wreck.states(random, { allUpTo: 3, samples: 1, torn: 12 }, true)) {
+      const [now, left] = state.map(bytesOf) as [Uint8Array, Uint8Array];
+      mustBe(viewOf(now, left, { torn: true }), expected, "the snapshot");
+    }
+  }
+});
 
 crashes.run();

@@ -4,7 +4,7 @@ import type { Subject } from "../model/subjects.ts";
 import { type Effort, Wreck } from "./log.ts";
 import { Script } from "./script.ts";
 import { type Crashed, verifyCrash, verifyCrashedRecovery, verifyViews } from "./verify.ts";
-import { describeWorld, drawWorld } from "./world.ts";
+import { describeWorld, drawWorld, storeImage } from "./world.ts";
 
 export interface Depth {
   effort: Effort;
@@ -233,8 +233,10 @@ export async function crashEverywhere(
  */
 async function goOn(crashed: Crashed, random: Random): Promise<number> {
   const { subject, world, images } = crashed;
+  const isLost = subject.capabilities.crash === "lost";
+  if (isLost) images[0] = storeImage(world);
   const script = await Script.resume(subject, world, images);
-  if (subject.capabilities.crash !== "lost") await verifyViews(script.volume, crashed);
+  if (!isLost) await verifyViews(script.volume, crashed);
   for (let step = 0; step < STEPS_AFTERWARDS; step++) await runStep(script, random, 6);
   await script.close();
   const closed = { subject, world, images, expected: script.oracle.at(script.log.now) };

@@ -20,10 +20,14 @@ const ENTRIES = 200;
 const SIZE = 256 * CHUNK;
 const world = { mode: "attached", chunk: CHUNK, size: SIZE, used: false, late: null } as const;
 
-/** The one write that has so many entries: area 0 is chunk 1. */
-function isArea(event: DeviceEvent): boolean {
-  const { device, kind } = event;
-  return device === 0 && kind === "write" && event.offset === CHUNK && event.bytes[16 * 199] !== 0;
+/** Entries of the second write: more than a sector has. */
+const MORE = 40;
+
+/** The writes of area 0, which is chunk 1. */
+function areaWrites({ log, created }: Script): number[] {
+  const isArea = (event: DeviceEvent) =>
+    event.device === 0 && event.kind === "write" && event.offset === CHUNK;
+  return log.events.flatMap((event, at) => (at >= created && isArea(event) ? [at] : []));
 }
 
 /** What is on the media where of event `at` only the `arrived` sectors are. */
@@ -40,28 +44,42 @@ function torn({ log }: Script, at: number, arrived: (sector: number) => boolean)
   return images as Image[];
 }
 
+function copies(images: Image[]): Image[] {
+  return images.map((image) => image.copy());
+}
+
 for (const subject of subjects.filter(({ kind }) => kind === "persistent")) {
   const test = suite(`torn areas: ${subject.name}`);
 
-  for (let missing = 0; missing < Math.ceil((16 * ENTRIES) / SECTOR); missing++) {
-    test(`all sectors but number ${missing}, then work goes on`, async () => {
-      const random = new Random(missing);
-      const first = await Script.start(subject, world, random.bytes(SIZE));
-      await first.write(FIXED.id, 0, random.bytes(ENTRIES * CHUNK));
-      await first.flush();
-      await first.close();
-      const at = first.log.events.findIndex(isArea);
-      const images = torn(first, at, (sector) => sector !== missing);
-      const crashed = { subject, world, expected: first.oracle.at(at + 1) };
-      await verifyCrash({ ...crashed, images: images.map((image) => image.copy()) });
-      const again = await Script.resume(subject, world, images);
-      for (let i = 0; i < ENTRIES / 2; i++) {
-        await again.write(FIXED.id, (SIZE / CHUNK - 1 - i) * CHUNK, random.bytes(100));
-        await again.flush();
-        const left = images.map((image) => image.copy());
-        await verifyCrash({ ...crashed, images: left, expected: again.oracle.at(again.log.now) });
+  /** One commit of `count` exceptions, cut short; answers what is left of it, verified. */
+  async function cut(script: Script, first: number, count: number, kept: (at: number) => boolean) {
+    const bytes = new Random(first).bytes(count * CHUNK);
+    await script.write(FIXED.id, first * CHUNK, bytes);
+    await script.flush();
+    const [at = -1, ...others] = areaWrites(script);
+    assert.equal(others, [], "one area write names them all");
+    const images = torn(script, at, kept);
+    const expected = script.oracle.at(at + 1);
+    await verifyCrash({ subject, world, images: copies(images), expected });
+    await script.close();
+    return images;
+  }
+
+  for (let sector = 0; sector < Math.ceil((16 * ENTRIES) / SECTOR) - 1; sector++) {
+    test(`sector ${sector} is missing, and later the others behind it`, async () => {
+      const image = new Random(99).bytes(SIZE);
+      const first = await Script.start(subject, world, image);
+      const left = await cut(first, 0, ENTRIES, (at) => at !== sector);
+      const second = await Script.resume(subject, world, copies(left));
+      await cut(second, SIZE / CHUNK - MORE, MORE, (at) => at <= sector);
+      const third = await Script.resume(subject, world, left);
+      for (let i = 0; i < MORE; i++) {
+        await third.write(FIXED.id, SIZE - (i + 1) * CHUNK, new Random(i).bytes(100));
+        await third.flush();
       }
-      await again.close();
+      await third.close();
+      const expected = third.oracle.at(third.log.now);
+      await verifyCrash({ subject, world, images: copies(left), expected });
     });
   }
 

@@ -5,23 +5,13 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openVolume } from "../../src/volume/open.ts";
-import type { OpenOptions, StoreKind, View } from "../../src/volume/types.ts";
-import { Fixture, type FixtureOptions, mustHold } from "../model/fixture.ts";
+import type { StoreKind, View } from "../../src/volume/types.ts";
+import { type Fixture, type FixtureOptions, mustHold } from "../model/fixture.ts";
 import { expectCode } from "../model/history.ts";
 import { Image, imageDevice } from "../model/image.ts";
 import { Random } from "../model/prng.ts";
 import { type Call, Failing } from "../model/watched.ts";
-
-const CHUNK = 4096;
-const CHUNKS = 1024;
-const kinds: StoreKind[] = ["range", "bitmap"];
-
-function make(kind: StoreKind, how: Partial<FixtureOptions> = {}): Promise<Fixture> {
-  const open = (devices: object, options: object) =>
-    openVolume({ preserveOnError: false, ...options, ...devices } as OpenOptions);
-  const create = { kind, ...how.create };
-  return Fixture.make(open, { mode: "attached", size: CHUNKS * CHUNK, ...how, create });
-}
+import { CHUNK, CHUNKS, kinds, make } from "./giving.ts";
 
 /** Of all views, wherever: the origin is right, every snapshot is lost. */
 async function mustBeLost({ volume, model }: Fixture, snapshots: View[]): Promise<void> {

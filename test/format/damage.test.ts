@@ -8,13 +8,12 @@ import { MultisnapError } from "../../src/errors.ts";
 import { Fixture } from "../model/fixture.ts";
 import { Image, imageDevice } from "../model/image.ts";
 import { bytesOf, TREES } from "./agree.ts";
-import { crc32c, HEADER, StoreBlocks } from "./blocks.ts";
+import { BLOCK, crc32c, HEADER, StoreBlocks } from "./blocks.ts";
 import { type Entry, readEntry } from "./entries.ts";
 import { StoreReader } from "./reader.ts";
 
 const CHUNK = 4096;
 const ENTRY = 24;
-const LEAF = 4096;
 
 /** A leaf that is to be damaged. */
 class Leaf {
@@ -67,13 +66,13 @@ function damaged(store: Uint8Array, change: (leaf: Leaf) => void): Uint8Array {
   const blocks = new StoreBlocks(bytes);
   assert.is(blocks.field(92), 1, "one leaf");
   const at = blocks.blockAt(blocks.field(112));
-  const page = new DataView(bytes.buffer, at, LEAF);
+  const page = new DataView(bytes.buffer, at, BLOCK);
   const count = page.getUint16(10, true);
   const entries = Array.from({ length: count }, (_, i) =>
     readEntry(blocks, at + HEADER + i * ENTRY),
   );
   change(new Leaf(page, entries));
-  page.setUint32(0, crc32c(bytes.subarray(at + 4, at + LEAF)), true);
+  page.setUint32(0, crc32c(bytes.subarray(at + 4, at + BLOCK)), true);
   return bytes;
 }
 

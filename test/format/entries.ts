@@ -5,11 +5,11 @@
 import { must, type StoreBlocks } from "./blocks.ts";
 import { ORIGIN, type ReadView, type Timeline } from "./timeline.ts";
 
-export const FLAG_SHARED = 1;
+const FLAG_SHARED = 1;
 export const FLAG_HOLE = 2;
-export const FLAG_FILLED = 4;
+const FLAG_FILLED = 4;
 /** Of a range store. */
-export const FLAG_AROUND = 8;
+const FLAG_AROUND = 8;
 /** Of a bitmap store. */
 export const FLAG_UNDER = 8;
 

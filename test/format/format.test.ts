@@ -72,7 +72,7 @@ test("each drawing shows the fields of the table below it", () => {
   );
   for (const { fields, rows } of drawn) {
     const own = rows.map(fieldOf);
-    // The second drawing of an entry has a table of what is other than in the first.
+    // The table below an entry's second drawing has only what differs from the first.
     const others = page.drawings.flatMap((one) => one.rows).filter(isLike(rows[0] as Row));
     const known = [...own, ...others.map(fieldOf)];
     assert.equal(fields.filter(isIn(own)), own);
@@ -106,6 +106,7 @@ test("what fits into a block is what the constants say", () => {
 
 test("bounds that FORMAT.md states are those of the code", () => {
   const open = constants("src/stores/tree/open.ts");
+  const around = constants("assembly/around.ts");
   const areaMin = value(open, "AREA_MIN");
   const stated = text("assembly/FORMAT.md").replaceAll(",", "").replace(/\s+/g, " ");
   for (const sentence of [
@@ -114,6 +115,8 @@ test("bounds that FORMAT.md states are those of the code", () => {
     `at most ${value(open, "JOURNAL_BYTES")} bytes`,
     `${value(constants("assembly/memory.ts"), "PATH_LEVELS")}; 0: no entry`,
     `more than ${value(open, "CHUNKS_MAX") / value(layout, "GROUP_CHUNKS")} groups`,
+    `such an entry has at most ${value(around, "AROUND_ENTRIES")} entries`,
+    `a column of ${value(around, "AROUND_ENTRIES")} entries and more`,
   ]) {
     assert.ok(stated.includes(sentence), sentence);
   }
@@ -171,14 +174,15 @@ test("a map step has one of the flags of its operation, or none", () => {
 
 test("bits and flags of a view are where FORMAT.md and the host have them", () => {
   const stated = text("assembly/FORMAT.md").replace(/\s+/g, " ");
-  const mask = constants("assembly/mask.ts");
+  const mask = constants("assembly/bitmap/mask.ts");
   const [shift, bits] = [value(mask, "VIEW_BIT_SHIFT"), value(mask, "NO_BIT")];
   const cells = constants("assembly/cells.ts");
-  const flag = (name: string) => value(cells, name);
+  const names = ["VIEW_LIVE_FLAG", "VIEW_READ_ONLY", "VIEW_DYING"];
+  const [live, readOnly, dying] = names.map((name) => value(cells, name));
   assert.is(engine.constant("VIEW_BIT_SHIFT"), shift);
   assert.is(CAPABILITIES.bitmap.snapshots, bits);
   for (const sentence of [
-    `${flag("VIEW_LIVE_FLAG")} live, ${flag("VIEW_READ_ONLY")} read-only, ${flag("VIEW_DYING")} deleted`,
+    `${live} live, ${readOnly} read-only, ${dying} deleted`,
     `bits ${shift} to ${shift + Math.log2(bits) - 1} are the snapshot's bit (0 to ${bits - 1})`,
     `its lowest bit, ${bits} for mask 0`,
     `with mask 0 last: at most ${bits + 1}`,
@@ -197,6 +201,18 @@ test("requests in flight fit the engine's table", () => {
   const core = constants("src/volume/core.ts");
   const slots = value(core, "QUEUE_MAX") * value(core, "PENDS_MAX");
   assert.is(slots, value(constants("assembly/memory.ts"), "PENDING_SLOTS"));
+});
+
+test("the reader of FORMAT.md shares no code with the library", () => {
+  const seen = new Set(["reader"]);
+  for (const file of seen) {
+    const imports = text(`test/format/${file}.ts`).matchAll(/ from "([^"]+)"/g);
+    for (const [, from = ""] of imports) {
+      assert.match(from, /^\.\/\w+\.ts$/, `${file}.ts`);
+      seen.add(from.slice(2, -3));
+    }
+  }
+  assert.ok(seen.size > 4);
 });
 
 test("the host reads nodes as the layout says", () => {

@@ -4,11 +4,12 @@
  */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { run } from "../../src/task.ts";
 import { Fixture } from "../model/fixture.ts";
 import type { OriginMode } from "../model/model.ts";
 import { Random } from "../model/prng.ts";
 import type { Subject } from "../model/subjects.ts";
-import { mustAgree, mustRecoverAs, readerOf, TREES, viewsOf } from "./agree.ts";
+import { mustAgree, mustRecoverAs, readerOf, storeOf, TREES, viewsOf } from "./agree.ts";
 import type { StoreReader } from "./reader.ts";
 import { step } from "./steps.ts";
 
@@ -115,8 +116,33 @@ for (const subject of TREES) {
   test.run();
 }
 
-for (const { name, open } of TREES.filter(({ kind }) => kind === "range")) {
+for (const subject of TREES.filter(({ kind }) => kind === "range")) {
+  const { name, open } = subject;
   const test = suite(`the reader, wide columns: ${name}`);
+
+  for (const mode of MODES) {
+    test(`${mode}: entries around others, until the column is too long for them`, async () => {
+      const random = new Random(6);
+      const fixture = await Fixture.make(open, { mode, size: 3 * 4096 });
+      const { volume } = fixture;
+      const flags: number[] = [];
+      await fixture.write(volume.origin, 4096, random.bytes(4096));
+      for (let i = 0; i < 260; i++) {
+        const view = await fixture.snapshot(`${i}`);
+        if (i % 2 === 1) await fixture.write(view, 4096, random.bytes(4096));
+        if (i % 20 !== 19) continue;
+        await fixture.write(volume.origin, 4096, random.bytes(4096));
+        await volume.flush();
+        await mustRecoverAs(mustAgree(fixture), subject, fixture);
+        await run(storeOf(volume).checkpoint(false));
+        flags.push(mustAgree(fixture).flags & 9);
+      }
+      assert.is(flags[0], 8, "one entry around those of its time");
+      assert.is(flags.at(-1), 1, "one each, shared");
+      await fixture.verify();
+      await volume.close();
+    });
+  }
 
   test("a copy into one, one gap an operation, and new data behind it", async () => {
     const random = new Random(5);

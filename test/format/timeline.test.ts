@@ -17,7 +17,7 @@ const CHUNK = 4096;
 const CHUNKS = 8;
 const MOST = 64;
 
-/** Reclaims no more than it is told to: answers the method that does a step. */
+/** Nothing is reclaimed in the background any more; answers what begins a walk and does a step. */
 function holdReclaim(store: TreeStore): { begin: () => number; step: () => number } {
   const begin = store.reclaimBegin.bind(store);
   const step = store.reclaimStep.bind(store);
@@ -114,7 +114,7 @@ for (const subject of TREES.filter(({ kind }) => kind === "bitmap")) {
   });
 
   for (const mode of ["inline", "base", "attached"] as const) {
-    test(`${mode}: all 64 with an entry in one column, some of them gone and made again`, async () => {
+    test(`${mode}: 64 with an entry in one column, some deleted and made again`, async () => {
       const random = new Random(7);
       const fixture = await start(subject, mode, MOST);
       const { volume } = fixture;

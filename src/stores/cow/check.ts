@@ -1,7 +1,7 @@
 /**
- * Verifies the exceptions of a COW device: that its areas hold what is in memory, in that order, and
- * end where it ends; that no old chunk (I1) and no place (I2) is named twice, and none is out of
- * bounds. Memory: a bit for each place of the device.
+ * Verifies the exceptions of a COW device: that its areas hold what is in memory, in that order,
+ * and end where it ends; that no old chunk (I1) and no place (I2) is named twice, and none is out
+ * of bounds. Memory: a bit for each place of the device.
  */
 import type { Device } from "../../devices/device.ts";
 import { MultisnapError } from "../../errors.ts";

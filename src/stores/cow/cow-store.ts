@@ -5,7 +5,7 @@
  *
  * Of the engine these stores use memory for copies and the table of copies in flight.
  *
- * States: sound; `merging` (the origin's view finds the snapshot's chunks here, the snapshot answers
+ * States: sound; merging (the origin's view finds the snapshot's chunks here, the snapshot answers
  * no more); merged (no snapshot); invalid (the snapshot is lost for good).
  */
 import type { Device } from "../../devices/device.ts";
@@ -128,7 +128,7 @@ export abstract class CowStore implements ExceptionStore {
   // biome-ignore lint/correctness/useYield: others wait
   *serve(status: number): Task<boolean> {
     if (status === NO_SPACE) {
-      throw new MultisnapError("NoSpace", `${this.device.name} is full: make it larger`);
+      throw new MultisnapError("NoSpace", `${this.device.name} is full: give it more room`);
     }
     throw new MultisnapError("Internal", `status ${status} is not known`);
   }
@@ -255,6 +255,12 @@ export abstract class CowStore implements ExceptionStore {
     }
   }
 
+  /** The same for a store that has failed: marking its device is the last that is tried. */
+  *abandon(): Task<void> {
+    this.invalid ??= this.failure?.message ?? "given up";
+    yield* this.still(this.giveUpNow());
+  }
+
   protected abstract giveUpNow(): Task<void>;
 
   /** `Corrupt` where the snapshot is lost. */
@@ -325,6 +331,8 @@ export abstract class CowStore implements ExceptionStore {
 
   fail(error: unknown): void {
     this.failure ??= error instanceof Error ? error : new Error(String(error));
+    // A commit waits for copies that may not end any more.
+    this.places.wake();
   }
 
   protected assertSound(): void {

@@ -96,7 +96,7 @@ export class PersistentStore extends CowStore {
     }, writable);
     if (!isAscending) this.#refuseTwice();
     this.places.startAt(next);
-    // What was just read may be in a cache only: a power cut after the first write must not undo it.
+    // What was just read may be in a cache only: a power cut after a write must not undo it.
     if (writable) yield* this.#areas.flush();
   }
 
@@ -121,7 +121,10 @@ export class PersistentStore extends CowStore {
     const { table, places } = this;
     let last = 0;
     for (let i = this.committed; i < table.length; i++) last = Math.max(last, table.place(i));
-    yield* places.ended(last);
+    while (places.oldest < last) {
+      this.assertSound();
+      yield places.moved();
+    }
     table.sort(this.committed);
     const { oldest } = places;
     let end = this.committed;

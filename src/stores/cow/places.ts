@@ -5,7 +5,7 @@
  * Invariant: places below `oldest` are named, or left empty for good by a copy that failed.
  */
 import { NO_SPACE } from "../../engine/status.ts";
-import { Signal, type Task } from "../../task.ts";
+import { Signal } from "../../task.ts";
 import { isAreaPlace } from "./format.ts";
 
 /** Places that a copy in flight fills; `left` of them have not ended. */
@@ -26,7 +26,7 @@ export class Places {
   readonly #perArea: number | null;
   /** In the order of their places; as many as copies in flight. */
   readonly #runs: Run[] = [];
-  readonly #ended = new Signal();
+  readonly #moved = new Signal();
 
   constructor(next: number, limit: number, perArea: number | null) {
     this.#limit = limit;
@@ -71,7 +71,7 @@ export class Places {
     run.left -= count;
     if (run.left > 0) return;
     this.#runs.splice(index, 1);
-    this.#ended.wake();
+    this.#moved.wake();
   }
 
   /** Places will not be named. The last ones are given out again, others stay empty. */
@@ -80,9 +80,13 @@ export class Places {
     this.named(place, count);
   }
 
-  /** Ends when no copy in flight fills a place below `place`. */
-  *ended(place: number): Task<void> {
-    while (this.oldest < place) yield this.#ended.wait();
+  /** Ends when some copy has ended, or `wake` is called. */
+  moved(): Promise<void> {
+    return this.#moved.wait();
+  }
+
+  wake(): void {
+    this.#moved.wake();
   }
 
   #pastArea(place: number): number {

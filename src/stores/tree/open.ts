@@ -1,5 +1,6 @@
 /**
- * Makes a store in the tree on an empty device, or opens one: superblock, streams, journal (design 5).
+ * Makes a store in the tree on an empty device, or opens one: superblock, streams, journal (design
+ * 5).
  */
 import type { Device } from "../../devices/device.ts";
 import { Engine, type EngineSizes } from "../../engine/engine.ts";

@@ -4,9 +4,9 @@
  *
  * A view's bit is kept in its flags, so the views stream has it.
  */
-import { BOTTOM, KNOWN_MASK, LIVE_MASK, SUPER } from "./memory";
-import { KIND_BITMAP, SUPER_KIND } from "./layout";
-import { CELL_FLAGS, CELL_NEXT, isLive, ORIGIN } from "./cells";
+import { BOTTOM, KNOWN_MASK, LIVE_MASK, SUPER } from "../memory";
+import { ENTRY_MASK, KIND_BITMAP, SUPER_KIND } from "../layout";
+import { CELL_FLAGS, CELL_NEXT, isLive, ORIGIN } from "../cells";
 
 export const VIEW_BIT_SHIFT: u32 = 8;
 /** What `freeBit` answers where there is none. */
@@ -16,6 +16,12 @@ export const NO_BIT: u32 = 64;
 @inline
 export function isMasked(): bool {
   return load<u32>(SUPER + SUPER_KIND) == KIND_BITMAP;
+}
+
+// @ts-ignore: decorator
+@inline
+export function entryMask(entry: usize): u64 {
+  return load<u64>(entry, ENTRY_MASK);
 }
 
 /** Mask of a view alone; 0 for the origin. */

@@ -1,15 +1,8 @@
 /**
- * What the bitmap store decides (Fujita + Daniel): an entry is for the snapshots in its mask; the
- * entry with mask 0 is the inline origin's own. A snapshot whose bit no entry of a column has sees
- * what the origin sees. So whatever the number of snapshots, one entry serves all that a write to
- * the origin takes its old chunk from: those without a bit.
- *
- * Invariants
- * - I1: the masks of a column have no bit in common, so it has at most 65 entries; sorted by lowest
- *   bit.
- * - A place is named by one entry.
+ * What the bitmap store changes: a view's own write, a copy-out, the bits of dead snapshots. One
+ * column at a time; what its entries mean and must be stands in `lookup.ts`.
  */
-import { FOUND, MIDDLE, NEW, OLD, RUNS_MAX, ZERO_DEFAULT } from "./memory";
+import { FOUND, MIDDLE, NEW, OLD, ZERO_DEFAULT } from "../memory";
 import {
   ENTRY_BYTES,
   ENTRY_MASK,
@@ -19,36 +12,21 @@ import {
   OP_AGAIN,
   OP_COPY_OUT,
   OP_MAP,
-} from "./layout";
-import { FAULT, NOT_FOUND } from "./status";
-import { assertThat } from "./assert";
-import { liveCell, ORIGIN } from "./timeline";
-import { descend, pathNext } from "./btree/path";
-import { lowestBit } from "./btree/order";
-import { LEAVE_ALL, LEAVE_HALF, prepare } from "./prepare";
-import { epoch, isUnsettled, journalAppend } from "./journal";
-import { spaceHold } from "./space";
-import { liveMask, maskOf } from "./mask";
-import {
-  addRun,
-  putJoined,
-  RUN_HOLE,
-  RUN_PRIVATE,
-  RUN_SHARED,
-  RUN_UNMAPPED,
-  someOr,
-} from "./range";
-import { RUN_COPY, RUN_READY } from "./copyout";
-import * as c from "./columns";
+} from "../layout";
+import { FAULT, NOT_FOUND } from "../status";
+import { assertThat } from "../assert";
+import { liveCell, ORIGIN } from "../timeline";
+import { descend } from "../btree/path";
+import { lowestBit } from "../btree/order";
+import { LEAVE_ALL, LEAVE_HALF, prepare } from "../prepare";
+import { epoch, journalAppend } from "../journal";
+import { spaceHold } from "../space";
+import { putJoined } from "../range";
+import { entryMask, liveMask, maskOf } from "./mask";
+import * as c from "../columns";
 
 /** No entry of a list. */
 const NONE: u32 = 0xffffffff;
-
-// @ts-ignore: decorator
-@inline
-function entryMask(entry: usize): u64 {
-  return load<u64>(entry, ENTRY_MASK);
-}
 
 function putMask(entry: usize, first: u64, n: u32, mask: u64, place: u64, flags: u32): void {
   c.putEntry(entry, first, n, <u32>mask, <u32>(mask >>> 32), place, flags);
@@ -58,112 +36,6 @@ function putMask(entry: usize, first: u64, n: u32, mask: u64, place: u64, flags:
 function underFlags(): u32 {
   return load<u32>(ZERO_DEFAULT) ? FLAG_HOLE : FLAG_HOLE | FLAG_UNDER;
 }
-
-// ---- plans
-
-/**
- * Where `count` chunks of a view from `chunk` lie: runs in RUNS, at most RUNS_MAX, so perhaps not
- * all chunks. Answers the number of runs. With `writing` PRIVATE is told from SHARED.
- */
-export function lookup(view: u32, chunk: u64, count: u32, writing: bool): i32 {
-  const cell = liveCell(view);
-  if (cell == 0) return NOT_FOUND;
-  const own = maskOf(cell);
-  const end = chunk + count;
-  let n: u32 = 0;
-  while (chunk < end && n < RUNS_MAX - 1) {
-    const status = descend(chunk, 0);
-    if (status == FAULT) return someOr(n);
-    const first = status == 0 ? end : c.firstChunk(c.here());
-    if (first > chunk) {
-      const stop = min<u64>(first, end);
-      n = addRun(n, RUN_UNMAPPED, stop - chunk, 0);
-      chunk = stop;
-      continue;
-    }
-    const stop = min<u64>(c.lastChunk(c.here()) + 1, end);
-    const kind = columnKind(own, writing);
-    if (kind == FAULT) return someOr(n);
-    n = addRun(n, <u32>kind, stop - chunk, load<u64>(FOUND) + (chunk - load<u64>(FOUND, 8)));
-    chunk = stop;
-  }
-  return n;
-}
-
-/**
- * Kind of run of the column at the path for the view with mask `own`; place and first chunk of the
- * entry that it sees go to FOUND. Or FAULT.
- */
-function columnKind(own: u64, writing: bool): i32 {
-  const last = c.lastChunk(c.here());
-  let named: u64 = 0;
-  while (true) {
-    const e = c.here();
-    const mask = entryMask(e);
-    named |= mask;
-    // The origin's own entry is the last, and nothing in the column has the bit before it.
-    if (own != 0 ? (mask & own) != 0 || mask == 0 : mask == 0) {
-      store<u64>(FOUND, c.placeOf(e));
-      store<u64>(FOUND, c.firstChunk(e), 8);
-      return entryKind(e, own, named, writing);
-    }
-    const status = pathNext();
-    if (status == FAULT) return FAULT;
-    if (status == 0 || c.lastChunk(c.here()) != last) return RUN_UNMAPPED;
-  }
-}
-
-/** `named`: bits of the column up to this entry; all of them, if it is the origin's. */
-function entryKind(entry: usize, own: u64, named: u64, writing: bool): i32 {
-  const flags = c.flagsOf(entry);
-  if (flags & FLAG_HOLE) return flags & FLAG_UNDER ? RUN_UNMAPPED : RUN_HOLE;
-  if (!writing || isUnsettled(flags)) return RUN_SHARED;
-  const mask = entryMask(entry);
-  if (own != 0) return mask != 0 && (mask & liveMask()) == own ? RUN_PRIVATE : RUN_SHARED;
-  return (liveMask() & ~named) == 0 ? RUN_PRIVATE : RUN_SHARED;
-}
-
-/**
- * Which of `count` chunks of an attached origin must be copied before they are overwritten: runs in
- * RUNS, perhaps not all.
- */
-export function planCopyOut(chunk: u64, count: u32): i32 {
-  const end = chunk + count;
-  if (liveMask() == 0) return addRun(0, RUN_READY, count, 0);
-  let n: u32 = 0;
-  while (chunk < end && n < RUNS_MAX - 1) {
-    const status = descend(chunk, 0);
-    if (status == FAULT) return someOr(n);
-    const first = status == 0 ? end : c.firstChunk(c.here());
-    if (first > chunk) {
-      const stop = min<u64>(first, end);
-      n = addRun(n, RUN_COPY, stop - chunk, 0);
-      chunk = stop;
-      continue;
-    }
-    const stop = min<u64>(c.lastChunk(c.here()) + 1, end);
-    const open = needsCopy();
-    if (open == FAULT) return someOr(n);
-    n = addRun(n, open == 1 ? RUN_COPY : RUN_READY, stop - chunk, 0);
-    chunk = stop;
-  }
-  return n;
-}
-
-/** Whether a live snapshot has no bit in the column at the path. 1, 0, FAULT. */
-function needsCopy(): i32 {
-  const last = c.lastChunk(c.here());
-  let open = liveMask();
-  while (true) {
-    open &= ~entryMask(c.here());
-    if (open == 0) return 0;
-    const status = pathNext();
-    if (status == FAULT) return FAULT;
-    if (status == 0 || c.lastChunk(c.here()) != last) return 1;
-  }
-}
-
-// ---- changes
 
 /**
  * One step of a view's own write: its chunks from `chunk` lie at `place` from now on, or are a hole
@@ -275,38 +147,49 @@ function mapSnapshot(own: u64, old: u32, chunk: u64, part: u32, place: u64, hole
 function mapOrigin(old: u32, chunk: u64, part: u32, place: u64, hole: bool): void {
   c.copyPart(old, MIDDLE, chunk, part);
   const index = find(old, 0);
-  const open = unnamed(old);
   const drop = hole && load<u32>(ZERO_DEFAULT) != 0;
   if (drop && index == NONE) return;
-  let n = old;
-  let freed: u64 = 0;
+  let n = leaveOrigin(old, index, chunk, part);
+  if (!drop) putMask(c.listAt(MIDDLE, n++), chunk, part, 0, place, hole ? FLAG_HOLE : 0);
+  putColumn(old, n, chunk, part, load<u64>(FOUND));
+}
+
+/**
+ * The origin leaves its entry `index` (NONE: it has none) to the live snapshots without a bit, or
+ * drops it, with its place in FOUND then, else 0. Answers the number of entries.
+ */
+function leaveOrigin(n: u32, index: u32, chunk: u64, part: u32): u32 {
+  const open = unnamed(n);
+  store<u64>(FOUND, 0);
   if (index == NONE) {
     if (open != 0) putMask(c.listAt(MIDDLE, n++), chunk, part, open, 0, underFlags());
   } else if (open != 0) {
     setMask(index, open);
   } else {
-    freed = c.placeOf(c.listAt(MIDDLE, index));
+    store<u64>(FOUND, c.placeOf(c.listAt(MIDDLE, index)));
     n = remove(n, index);
   }
-  if (!drop) putMask(c.listAt(MIDDLE, n++), chunk, part, 0, place, hole ? FLAG_HOLE : 0);
-  putColumn(old, n, chunk, part, freed);
+  return n;
 }
 
 /** A snapshot's bit moves to the entry that names `place`; to none where that is the origin's. */
 function join(own: u64, old: u32, chunk: u64, part: u32, place: u64): void {
   c.copyPart(old, MIDDLE, chunk, part);
   const index = find(old, own);
-  let target = named(old, place);
-  assertThat(target != NONE, 7);
-  if (index == target) return;
+  assertThat(named(old, place) != NONE, 7);
+  if (index == named(old, place)) return;
   let n = old;
   store<u64>(FOUND, 0);
-  const origins = find(old, 0);
-  if (index != NONE) n = leave(n, index, own);
-  else if (origins != NONE) mark(origins);
-  target = named(n, place);
-  const mask = entryMask(c.listAt(MIDDLE, target));
-  if (mask != 0) store<u64>(c.listAt(MIDDLE, target), mask | own, ENTRY_MASK);
+  if (own == 0) {
+    n = leaveOrigin(n, index, chunk, part);
+    setMask(named(n, place), 0);
+  } else {
+    const origins = find(old, 0);
+    if (index != NONE) n = leave(n, index, own);
+    else if (origins != NONE) mark(origins);
+    const target = c.listAt(MIDDLE, named(n, place));
+    if (entryMask(target) != 0) store<u64>(target, entryMask(target) | own, ENTRY_MASK);
+  }
   putColumn(old, n, chunk, part, load<u64>(FOUND));
 }
 
