@@ -7,6 +7,7 @@ import { same } from "../model/explain.ts";
 import { Fixture, readAll } from "../model/fixture.ts";
 import { expectCode } from "../model/history.ts";
 import { Image, imageDevice } from "../model/image.ts";
+import { lateDevice, turns } from "../model/late.ts";
 import type { OriginMode } from "../model/model.ts";
 import { Random } from "../model/prng.ts";
 
@@ -173,6 +174,46 @@ for (const kind of kinds) {
   );
 }
 crash.run();
+
+const late = suite("cloneFrom: writes to the source in flight");
+
+for (const kind of kinds) {
+  late(`${kind}: none of them reaches the target later`, async () => {
+    const random = new Random(6);
+    const medium = (size?: number) => {
+      const device = imageDevice(size === undefined ? new Image() : new Image(size), {
+        fixed: size !== undefined,
+      });
+      return lateDevice(device, random.fork());
+    };
+    const create = { kind };
+    const volume = await openVolume({ store: medium(), origin: medium(64 * CHUNK), create });
+    const [one, two] = [await volume.snapshot("one"), await volume.snapshot("two")];
+    let stopped = false;
+    const writer = async (chunk: number) => {
+      for (let count = 1; !stopped; count++) {
+        await one.write(chunk * CHUNK, new Uint8Array(CHUNK).fill(count));
+      }
+    };
+    const writers = Array.from({ length: 16 }, (_, chunk) => writer(chunk));
+    for (let round = 0; round < 20; round++) {
+      await two.cloneFrom(one, 0, 32 * CHUNK);
+      const first = await readAll(two);
+      await turns(20);
+      assert.ok(same(await readAll(two), first), `round ${round}`);
+      for (let chunk = 0; chunk < 16; chunk++) {
+        const bytes = first.subarray(chunk * CHUNK, (chunk + 1) * CHUNK);
+        assert.ok(bytes.every((byte) => byte === bytes[0]));
+      }
+    }
+    stopped = true;
+    await Promise.all(writers);
+    const { problems } = await volume.check();
+    assert.equal(problems, []);
+    await volume.close();
+  });
+}
+late.run();
 
 const cows = suite("cloneFrom: persistent");
 

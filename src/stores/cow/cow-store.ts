@@ -13,7 +13,7 @@ import { Engine } from "../../engine/engine.ts";
 import { NO_SPACE } from "../../engine/status.ts";
 import type { Env } from "../../env.ts";
 import { MultisnapError } from "../../errors.ts";
-import { Lock, settle, type Task } from "../../task.ts";
+import { settle, type Task } from "../../task.ts";
 import { refusal } from "../failure.ts";
 import type {
   Capabilities,
@@ -26,14 +26,13 @@ import type {
   ViewRecord,
   Visit,
 } from "../store.ts";
+import { Commits } from "./commits.ts";
 import { EXCEPTIONS_MAX, Exceptions } from "./exceptions.ts";
 import { invalidSnapshot, PLACE_MAX } from "./format.ts";
 import type { Places } from "./places.ts";
 import { Runs } from "./runs.ts";
+import { fixedSnapshot, ORIGIN, originOf } from "./snapshot.ts";
 
-const ORIGIN = 1;
-/** Id of the first store's snapshot; those of stores beside it follow. */
-const SNAPSHOT_FIRST = 2;
 /** Bits of the table of copies in flight. */
 const ORIGIN_BIT = 1;
 const SNAPSHOT_BIT = 2;
@@ -93,9 +92,7 @@ export abstract class CowStore implements ExceptionStore {
   protected abstract readonly capacity: number;
   readonly #engine: Engine;
   readonly #snapshot: ViewRecord;
-  readonly #lock = new Lock();
-  #started = 0;
-  #finished = 0;
+  readonly #commits = new Commits();
   readonly #runs: Runs;
 
   constructor(device: Device, chunk: number, created: number, setup: CowSetup) {
@@ -111,10 +108,7 @@ export abstract class CowStore implements ExceptionStore {
     this.#engine = new Engine(setup.module, { ...ENGINE_PARTS, copies: setup.copyBytes(chunk) });
     this.memory = this.#engine.u8;
     this.copies = this.#engine.copies;
-    const name = index === 0 ? "cow" : `cow${index + 1}`;
-    const id = SNAPSHOT_FIRST + index;
-    const size = originBytes;
-    this.#snapshot = { id, name, parent: ORIGIN, created, size, readOnly: false };
+    this.#snapshot = fixedSnapshot(index, originBytes, created);
   }
 
   // ---- requests
@@ -227,8 +221,7 @@ export abstract class CowStore implements ExceptionStore {
     return this.views().find((view) => view.name === name) ?? null;
   }
   views(): ViewRecord[] {
-    const { created, size } = this.#snapshot;
-    const origin = { id: ORIGIN, name: null, parent: 0, created, size, readOnly: false };
+    const origin = originOf(this.#snapshot);
     return this.merged ? [origin] : [{ ...this.#snapshot }, origin];
   }
 
@@ -241,18 +234,19 @@ export abstract class CowStore implements ExceptionStore {
 
   /** Gives the snapshot up for good; that is durable when it ends, and the origin may go on. */
   *invalidate(reason: string): Task<void> {
-    yield* this.#lock.acquire();
+    yield* this.#commits.alone(() => this.#invalidateNow(reason));
+  }
+
+  *#invalidateNow(reason: string): Task<void> {
+    if (this.invalid !== null) return;
+    this.assertSound();
     try {
-      if (this.invalid !== null) return;
-      this.assertSound();
       yield* this.giveUpNow();
-      this.invalid = reason;
     } catch (error) {
       this.fail(error);
       throw error;
-    } finally {
-      this.#lock.release();
     }
+    this.invalid = reason;
   }
 
   /** The same for a store that has failed: marking its device is the last that is tried. */
@@ -297,20 +291,18 @@ export abstract class CowStore implements ExceptionStore {
 
   /** One commit serves all who asked before it began. */
   *commit(): Task<void> {
-    const wanted = this.#started + 1;
-    yield* this.#lock.acquire();
+    yield* this.#commits.shared(() => this.#commitOrFail());
+  }
+
+  *#commitOrFail(): Task<void> {
+    this.assertSound();
+    if (this.invalid !== null) return;
     try {
-      if (this.#finished >= wanted) return;
-      this.assertSound();
-      const started = ++this.#started;
-      if (this.invalid === null) yield* this.commitNow();
-      this.#finished = started;
+      yield* this.commitNow();
     } catch (error) {
       // Without room nothing was changed, and it can be tried again.
       if (!(error instanceof MultisnapError) || error.code !== "NoSpace") this.fail(error);
       throw error;
-    } finally {
-      this.#lock.release();
     }
   }
 
@@ -320,13 +312,8 @@ export abstract class CowStore implements ExceptionStore {
     return this.commit();
   }
 
-  *still<T>(work: Task<T>): Task<T> {
-    yield* this.#lock.acquire();
-    try {
-      return yield* work;
-    } finally {
-      this.#lock.release();
-    }
+  still<T>(work: Task<T>): Task<T> {
+    return this.#commits.alone(() => work);
   }
 
   fail(error: unknown): void {
