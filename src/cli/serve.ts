@@ -21,6 +21,7 @@ import {
   type KeepOptions,
 } from "./serve-keep.ts";
 import { parseBytes } from "./sizes.ts";
+import { describeGivenUp } from "./status.ts";
 import { parsePath } from "./target.ts";
 
 /** The port that the IANA gave to NBD. */
@@ -128,6 +129,8 @@ async function serve(
       await writeOut(`${ready}\n`);
       await asked;
       await rolling?.stop();
+      const { givenUp } = volume.status();
+      if (givenUp) say(describeGivenUp(givenUp));
     } finally {
       await control.close();
     }

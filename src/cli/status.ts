@@ -1,7 +1,7 @@
 /** `status STORE`: sizes, space, kind, error state. */
 import type { Command } from "commander";
 import type { ServedStatus } from "../control/remote-volume.ts";
-import type { Counters, Status } from "../volume/types.ts";
+import type { Counters, GivenUp, Status } from "../volume/types.ts";
 import { addStoreCommand } from "./command.ts";
 import { type StoreOptions, withVolume } from "./open.ts";
 import { answer, oneLine } from "./output.ts";
@@ -54,8 +54,13 @@ function rows(store: string, status: Status): string[][] {
 }
 
 function state({ error, givenUp }: Status): string {
-  if (givenUp) return `${givenUp.snapshots} snapshots were given up: ${oneLine(givenUp.reason)}`;
+  if (givenUp) return oneLine(describeGivenUp(givenUp));
   return error === null ? "good" : `read-only: ${oneLine(error)}`;
+}
+
+export function describeGivenUp({ reason, snapshots }: GivenUp): string {
+  const lost = snapshots === 1 ? "1 snapshot was" : `${snapshots} snapshots were`;
+  return `${lost} given up: ${reason}`;
 }
 
 type Server = ServedStatus["server"] | null;

@@ -3,7 +3,7 @@
  * metadata says where to look, the bytes decide.
  */
 import { endIfAborted, turn } from "../task.ts";
-import { compare } from "../volume/compare.ts";
+import { differing } from "../volume/compare.ts";
 import type { View, Volume } from "../volume/types.ts";
 
 /** Of a piece; a multiple of every chunk size. */
@@ -42,7 +42,7 @@ export async function* differences(
       const [bytes, under] = [mine.subarray(0, length), origins.subarray(0, length)];
       await view.read(at, bytes);
       await volume.origin.read(at, under);
-      const differs = compare(bytes, under, chunk);
+      const differs = differing(bytes, under, chunk);
       done += length;
       if (differs.includes(true)) yield { offset: at, bytes, differs, done };
       at += length;

@@ -9,7 +9,7 @@ import type { Device } from "../devices/device.ts";
 import { MultisnapError } from "../errors.ts";
 import { ENTRY_BYTES } from "../stores/cow/format.ts";
 import { CAPABILITIES } from "../stores/kinds.ts";
-import { stretches } from "../volume/compare.ts";
+import { grouped } from "../volume/compare.ts";
 import { openVolume } from "../volume/open.ts";
 import type { ProgressOptions, View, Volume } from "../volume/types.ts";
 import { borrowed, viewDevice } from "./borrowed.ts";
@@ -82,19 +82,16 @@ async function write(
   try {
     const [snapshot] = cows.snapshots as [View];
     let exceptions = 0;
-    for await (const { offset, bytes, differs, done } of differences(
-      volume,
-      view,
-      chunk,
-      options.signal,
-    )) {
-      for (const { value, from, to } of stretches(differs)) {
+    const pieces = differences(volume, view, chunk, options.signal);
+    for await (const { offset, bytes, differs } of pieces) {
+      for (const { value, from, to } of grouped(differs)) {
         if (!value) continue;
         await snapshot.write(offset + from * chunk, bytes.subarray(from * chunk, to * chunk));
         exceptions += to - from;
       }
-      options.progress?.(done, Math.max(done, view.size));
+      options.progress?.(offset + bytes.length, view.size);
     }
+    options.progress?.(view.size, view.size);
     await cows.flush();
     return { exceptions, chunk };
   } finally {

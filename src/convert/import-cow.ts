@@ -6,7 +6,8 @@
  */
 import type { Device } from "../devices/device.ts";
 import { MultisnapError } from "../errors.ts";
-import { compare, isSame, stretches } from "../volume/compare.ts";
+import { endIfAborted } from "../task.ts";
+import { differing, grouped, isSame } from "../volume/compare.ts";
 import { openVolume } from "../volume/open.ts";
 import type { ProgressOptions, View, Volume } from "../volume/types.ts";
 import { viewDevice } from "./borrowed.ts";
@@ -40,7 +41,10 @@ export async function importCows(
     throw new MultisnapError("Invalid", "the volume has no attached origin that they could be of");
   }
   let total = 0;
-  for (const cow of cows) total += await withCow(volume, cow, async ({ usage }) => usage.dataBytes);
+  for (const cow of cows) {
+    endIfAborted(options.signal);
+    total += await withCow(volume, cow, async ({ usage }) => usage.dataBytes);
+  }
   const names = freeNames(
     volume,
     cows.map(({ name }) => name),
@@ -108,7 +112,7 @@ function notCow({ name }: Device): MultisnapError {
 
 async function put(view: View, piece: Piece, chunk: number, earlier: View[]): Promise<void> {
   const contents = await contentsOf(piece, chunk, earlier);
-  for (const { value, from, to } of stretches(contents)) {
+  for (const { value, from, to } of grouped(contents)) {
     const end = Math.min(to * chunk, piece.bytes.length);
     const [offset, length] = [piece.offset + from * chunk, end - from * chunk];
     if (value === "same") continue;
@@ -134,7 +138,7 @@ async function contentsOf(piece: Piece, chunk: number, earlier: View[]): Promise
     const from = first * chunk;
     const end = Math.min(bytes.length, (contents.lastIndexOf("data") + 1) * chunk);
     await view.read(offset + from, theirs.subarray(from, end));
-    const differ = compare(bytes.subarray(from, end), theirs.subarray(from, end), chunk);
+    const differ = differing(bytes.subarray(from, end), theirs.subarray(from, end), chunk);
     for (const [index, isOther] of differ.entries()) {
       if (!isOther && contents[first + index] === "data") contents[first + index] = view;
     }

@@ -9,7 +9,7 @@ import { RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
 import { MultisnapError } from "../errors.ts";
 import { run, type Task } from "../task.ts";
 import { checkInside } from "./bounds.ts";
-import { compare, stretches } from "./compare.ts";
+import { differing, grouped } from "./compare.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import { pairs, type Run, runsOf } from "./runs.ts";
 import type { DiskView } from "./view.ts";
@@ -124,7 +124,7 @@ async function copyBytes(
     const [bytes, old] = [theirs, ours].map((buffer) => buffer.subarray(0, end - at)) as Pair;
     await source.read(at, bytes);
     await target.read(at, old);
-    for (const { value, from, to } of stretches(compare(bytes, old, chunk))) {
+    for (const { value, from, to } of grouped(differing(bytes, old, chunk))) {
       if (value) await target.write(at + from * chunk, bytes.subarray(from * chunk, to * chunk));
     }
   }

@@ -1,7 +1,7 @@
 /** Bytes of two views side by side. */
 
 /** Chunks in which two pieces of one length differ. */
-export function compare(a: Uint8Array, b: Uint8Array, chunk: number): boolean[] {
+export function differing(a: Uint8Array, b: Uint8Array, chunk: number): boolean[] {
   return Array.from({ length: Math.ceil(a.length / chunk) }, (_, index) => {
     const [from, end] = [index * chunk, Math.min(a.length, (index + 1) * chunk)];
     return !isSame(a.subarray(from, end), b.subarray(from, end));
@@ -18,13 +18,13 @@ export function isSame(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /** Neighbours with the same value: the first of them, and the one behind the last. */
-export interface Stretch<T> {
+export interface Group<T> {
   value: T;
   from: number;
   to: number;
 }
 
-export function* stretches<T>(values: readonly T[]): Generator<Stretch<T>> {
+export function* grouped<T>(values: readonly T[]): Generator<Group<T>> {
   let from = 0;
   for (let to = 1; to <= values.length; to++) {
     if (to < values.length && values[to] === values[from]) continue;

@@ -68,14 +68,13 @@ export class Merger {
     return store;
   }
 
-  /** Everything is durable, no write in flight; snapshot reads of the origin end first. */
+  /**
+   * Everything is durable, no write in flight. Reads of the snapshot may be: they are in the table,
+   * and who overwrites what they read waits for them.
+   */
   *#begin(store: PersistentStore): Task<void> {
     store.assertValid();
     yield* this.#flusher.all();
-    const chunks = Math.ceil(this.#core.origin!.size() / this.#core.chunk);
-    while (store.conflicts(0, Math.min(chunks, 2 ** 32 - 1), ORIGIN, true)) {
-      yield this.#core.traffic.moved();
-    }
     store.beginMerge();
   }
 

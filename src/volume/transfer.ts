@@ -37,7 +37,13 @@ export function* transferSpans(core: Core, spans: Span[], visit: Visit): Task<vo
     const own = store.enter();
     return run(work(own)).finally(() => store.leave(own));
   });
-  yield Promise.allSettled(workers);
+  // Outside the visit: a worker may wait for a checkpoint, and that for all visits to end.
+  store.leave(visit);
+  try {
+    yield Promise.allSettled(workers);
+  } finally {
+    visit.epoch = store.enter().epoch;
+  }
   yield Promise.all(workers);
 }
 

@@ -141,10 +141,12 @@ test("serve --no-preserve-on-error: status says what was given up", async () => 
   assert.is(readOnly, false);
   assert.match(
     (await succeed("status", store)).toString(),
-    /^state +1 snapshots were given up: .*full/m,
+    /^state +1 snapshot was given up: .*full/m,
   );
   assert.match((await succeed("status", store, "--dm")).toString(), /^5 -28 3 /);
-  await served.stop();
+  const { code, stderr } = await served.signal("SIGTERM");
+  assert.match(stderr, /^multisnap: 1 snapshot was given up: [^\n]*full[^\n]*\n$/);
+  assert.is(code, 0);
   assert.ok(fs.readFileSync(origin).equals(bytes));
   assert.equal(await ids(store), []);
 });

@@ -35,7 +35,9 @@ hostile("create: sizes, chunks, kinds", async () => {
   for (const chunk of ["0", "512", "12K", "2M", "8T"]) {
     await refused("Invalid", "create", store, "--size", "1M", "--chunk", chunk);
   }
-  await refused("Unsupported", "create", store, "--size", "1M", "--kind", "bitmap");
+  const cow = ["create", store, "--kind", "persistent", "--origin", image];
+  for (const chunk of ["0", "256", "12K", "2M"]) await refused("Invalid", ...cow, "--chunk", chunk);
+  await wrongUsage(...cow, "--base", image);
   await refused("NotFound", "create", fresh("no/such/folder"), "--size", "1M");
   await refused("NotFound", "create", store, "--origin", fresh("no-origin"));
   await refused("Invalid", "create", store, "--base", folder);

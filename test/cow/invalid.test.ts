@@ -88,19 +88,25 @@ test("one write that is more than there is room for", async () => {
   await mustBeInvalid(attached);
 });
 
-test("a write of the snapshot that finds no room fails, and the snapshot stays", async () => {
-  const attached = await start(5);
-  for (let chunk = 0; chunk < 3; chunk++) {
-    await attached.write(1, chunk * CHUNK, new Uint8Array(CHUNK).fill(chunk));
-  }
-  assert.is(await codeOf(attached.view(1).write(3 * CHUNK, new Uint8Array(CHUNK))), "NoSpace");
-  await attached.write(1, 100, new Uint8Array(CHUNK).fill(9));
-  await attached.volume.flush();
-  attached.inspect();
-  await attached.verify();
-  await attached.write(ORIGIN, 50 * CHUNK, new Uint8Array(CHUNK).fill(1));
-  await mustBeInvalid(attached);
-});
+/** Chunks of the device, exceptions; the second has room for data, but not for the area then due. */
+for (const [chunks, count] of [
+  [5, 3],
+  [2 + PER_AREA, PER_AREA - 1],
+] as const) {
+  test(`a write of the snapshot that finds no room, ${count} have some: it stays`, async () => {
+    const attached = await start(chunks);
+    for (let chunk = 0; chunk < count; chunk++) {
+      await attached.write(1, chunk * CHUNK, new Uint8Array(CHUNK).fill(chunk));
+    }
+    assert.is(await codeOf(attached.view(1).write(count * CHUNK, new Uint8Array(1))), "NoSpace");
+    await attached.write(1, 100, new Uint8Array(CHUNK).fill(9));
+    await attached.volume.flush();
+    attached.inspect();
+    await attached.verify();
+    await attached.write(ORIGIN, 50 * CHUNK, new Uint8Array(CHUNK).fill(1));
+    await mustBeInvalid(attached);
+  });
+}
 
 test("a snapshot that is full leaves the others what they are", async () => {
   const origin = Image.of(noise(CHUNKS * CHUNK, new Random(3)));

@@ -65,13 +65,12 @@ for (const { chunkSectors, cow, origin } of kernelCows()) {
     await volume.merge();
     assert.is(volume.has("cow"), false);
     await mustHold(volume.origin, 0, before[0] as Uint8Array);
+    const header = 2 * chunkSectors;
+    assert.is(volume.status().dmStatus, `${header}/16384 ${header}`);
     await volume.close();
     mustBeMerged(images, before);
     const merged = createHash("sha256").update(bytesOf(images[0] as Image));
     assert.is(merged.digest("hex"), snapshotHash);
-    const { allocated, total, metadata } = readCow(bytesOf(images[1] as Image));
-    const header = 2 * chunkSectors;
-    assert.is(`${allocated}/${total} ${metadata}`, `${header}/16384 ${header}`);
   });
 }
 

@@ -129,7 +129,8 @@ for (const chunks of [[512], [1024], [4096], [512, 2048]]) {
 /** Entries that an earlier power cut left behind the end of the table must not join it. */
 crashes("the second power cut, on what the first one left of an area", async () => {
   const random = new Random(5);
-  const [count, stale] = [60, 64];
+  // The area ends with its second sector, but for an entry.
+  const [count, stale] = [63, 64];
   const origin = random.bytes(200 * CHUNK);
   const exceptions = place([...Array(count).keys()], CHUNK, random);
   const snapshot = random.bytes(count * CHUNK);

@@ -3,10 +3,16 @@
  * tsx test/crash/crash.test.ts` replays one; `THOROUGH=1` looks at more states of it.
  */
 import { suite } from "uvu";
+import type { StoreKind } from "../../src/stores/store.ts";
 import { subjects } from "../model/openers.ts";
 import { quick, runCrashes, thorough } from "./crashes.ts";
 
-const HISTORIES = 60;
+const HISTORIES: Record<StoreKind, number> = {
+  range: 60,
+  bitmap: 60,
+  persistent: 60,
+  transient: 20,
+};
 const GROUP = 20;
 
 const depth = process.env.THOROUGH === undefined ? quick : thorough;
@@ -20,7 +26,7 @@ for (const subject of subjects) {
       await runCrashes(subject, seed, depth, steps);
     });
   } else {
-    for (let first = 1; first <= HISTORIES; first += GROUP) {
+    for (let first = 1; first <= HISTORIES[subject.kind]; first += GROUP) {
       const last = first + GROUP - 1;
       test(`seeds ${first} to ${last}`, async () => {
         for (let seed = first; seed <= last; seed++) await runCrashes(subject, seed, depth);

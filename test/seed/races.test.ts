@@ -1,6 +1,8 @@
 /** What goes wrong in a snapshot target when devices answer late: the old races, by name. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { run } from "../../src/task.ts";
+import type { DiskVolume } from "../../src/volume/volume.ts";
 import { firstUnexplained, type Patch } from "../model/explain.ts";
 import { Fixture, mustHold, readAll } from "../model/fixture.ts";
 import { lateDevice, turns } from "../model/late.ts";
@@ -108,6 +110,36 @@ for (const subject of subjects) {
       await fixture.volume.close();
     }
   });
+
+  if (!fixed) {
+    test("a checkpoint that comes while copies are made waits for nobody who waits for it", async () => {
+      for (let seed = 1; seed <= 20; seed++) {
+        const random = new Random(seed);
+        const fixture = await Fixture.make(subject.open, {
+          mode: "attached",
+          size: 64 * 4096,
+          options: { copySlots: random.pick([1, 2]) },
+          wrap: (device) => lateDevice(device, random.fork()),
+        });
+        const { volume } = fixture;
+        await fixture.anySnapshot("s");
+        for (let i = 0; i < 32; i++) {
+          await fixture.write(volume.origin, (2 * i + 1) * 4096, random.bytes(4096));
+        }
+        const writes = [0, 22, 43].map((first) =>
+          fixture.write(volume.origin, first * 4096, random.bytes(20 * 4096)),
+        );
+        const { store } = (volume as DiskVolume).core;
+        for (let i = 0; i < 4; i++) {
+          await turns(random.below(8));
+          await run(store.checkpoint(false));
+        }
+        await Promise.all(writes);
+        await fixture.verify();
+        await volume.close();
+      }
+    });
+  }
 
   test("adjacent chunks are copied as one large transfer", async () => {
     const random = new Random(9);
