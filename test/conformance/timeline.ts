@@ -1,4 +1,4 @@
-/** Of the conformance suite: snapshots made, deleted and renamed, or merged; and what is refused. */
+/** Of the conformance suite: snapshots made, deleted, renamed or merged, and what is refused. */
 import * as assert from "uvu/assert";
 import type { View } from "../../src/volume/types.ts";
 import { expectCode } from "../model/history.ts";

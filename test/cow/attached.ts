@@ -8,7 +8,7 @@ import { seededEnv } from "../../src/env.ts";
 import { openVolume } from "../../src/volume/open.ts";
 import type { OpenOptions, View, Volume } from "../../src/volume/types.ts";
 import { firstDifference, same } from "../model/explain.ts";
-import { mustHold } from "../model/fixture.ts";
+import { mustBeClean, mustHold } from "../model/fixture.ts";
 import { Image, type ImageOptions, imageDevice } from "../model/image.ts";
 import type { Random } from "../model/prng.ts";
 import { craftCow } from "./craft.ts";
@@ -17,14 +17,12 @@ import { type Cow, isAreaChunk, readCow, view as viewOf } from "./format.ts";
 /** Number of the origin's device, and of its view; COW devices and their snapshots follow. */
 export const ORIGIN = 0;
 
-export type Options = Omit<OpenOptions, "store" | "origin" | "others" | "create">;
-
 export interface How {
   /** Makes the device of that number; a plain one by default. */
   device?: (image: Image, options: ImageOptions, number: number) => Device;
   /** COW devices grow, as files do. */
   grows?: boolean;
-  options?: Options;
+  options?: Omit<OpenOptions, "store" | "origin" | "others" | "create">;
 }
 
 export function bytesOf(image: Image): Uint8Array {
@@ -141,8 +139,9 @@ export class Attached {
     return tables;
   }
 
-  /** What the volume reads agrees with the model. */
+  /** What the volume reads agrees with the model, and it finds nothing wrong with itself. */
   async verify(): Promise<void> {
+    await mustBeClean(this.volume);
     for (const [number, content] of this.contents.entries()) {
       await mustHold(this.view(number), 0, content);
     }

@@ -2,14 +2,13 @@
  * A power cut at any device write of a volume with persistent snapshots: what the COW devices and
  * the origin then say to the strict reader, and to the library.
  */
-
 import { CrashLog, type Effort, Wreck } from "../crash/log.ts";
 import { firstUnexplained, type Patch } from "../model/explain.ts";
 import { mustHold } from "../model/fixture.ts";
 import type { Image } from "../model/image.ts";
 import { lateDevice } from "../model/late.ts";
 import type { Random } from "../model/prng.ts";
-import { Attached, bytesOf, type How, nameOf, ORIGIN, openCows } from "./attached.ts";
+import { Attached, bytesOf, type How, mustBe, nameOf, ORIGIN, openCows } from "./attached.ts";
 import { view as viewOf } from "./format.ts";
 
 /** What may be there from device event `since` on. */
@@ -23,7 +22,7 @@ interface Expected {
 
 /** A volume whose device events are recorded, one request at a time. */
 export class Recorded {
-  readonly log = new CrashLog();
+  readonly log: CrashLog;
   readonly attached: Attached;
   readonly #history: Expected[] = [];
 
@@ -129,22 +128,22 @@ function mustExplain(images: readonly Image[], { views, merging }: Expected): vo
 /** The library reads what the reader reads, and can go on. */
 async function mustOpen(images: readonly Image[]): Promise<void> {
   const [origin, ...cows] = images.map(bytesOf) as [Uint8Array, ...Uint8Array[]];
-  const found = [origin, ...cows.map((cow) => viewOf(origin, cow, { torn: true }))];
+  const snapshots = cows.map((cow) => viewOf(origin, cow, { torn: true }));
   const volume = await openCows(images);
-  const views = [volume.origin, ...cows.map((_, index) => volume.get(nameOf(index + 1)))];
-  for (const [number, view] of views.entries())
-    await mustHold(view, 0, found[number] as Uint8Array);
-  const [first] = found as [Uint8Array];
-  const bytes = first.slice(0, 700).fill(0x77);
-  await volume.origin.write(300, bytes);
-  first.set(bytes, 300);
+  const holds = async () => {
+    await mustHold(volume.origin, 0, origin);
+    for (const [index, content] of snapshots.entries()) {
+      await mustHold(volume.get(nameOf(index + 1)), 0, content);
+    }
+  };
+  await holds();
+  origin.fill(0x77, 300, 1000);
+  await volume.origin.write(300, origin.subarray(300, 1000));
   await volume.flush();
-  for (const [number, view] of views.entries())
-    await mustHold(view, 0, found[number] as Uint8Array);
-  for (const [index, image] of images.slice(1).entries()) {
-    const after = viewOf(bytesOf(images[ORIGIN] as Image), bytesOf(image), { torn: true });
-    const at = firstUnexplained(found[index + 1] as Uint8Array, [], after, 0, "inOrder");
-    if (at >= 0) throw new Error(`${nameOf(index + 1)} changed at byte ${at} afterwards`);
+  await holds();
+  for (const [index, content] of snapshots.entries()) {
+    const cow = bytesOf(images[index + 1] as Image);
+    mustBe(viewOf(bytesOf(images[ORIGIN] as Image), cow), content, `${nameOf(index + 1)}, later`);
   }
   await volume.close();
 }

@@ -88,7 +88,7 @@ test("one write that is more than there is room for", async () => {
   await mustBeInvalid(attached);
 });
 
-/** Chunks of the device, exceptions; the second has room for data, but not for the area then due. */
+/** Chunks of the device, and exceptions: a full area would need another, that has no room. */
 for (const [chunks, count] of [
   [5, 3],
   [2 + PER_AREA, PER_AREA - 1],

@@ -99,7 +99,7 @@ test("an empty snapshot is merged at once", async () => {
   const volume = await opened(images);
   await volume.merge();
   await volume.close();
-  mustBeMerged(images, before, { torn: true });
+  mustBeMerged(images, before);
 });
 
 test("others that are attached keep their content", async () => {
@@ -225,25 +225,23 @@ for (const chunks of [[512], [1024, 512], [512, 4096]]) {
   });
 }
 
-for (const chunks of [[512], [512, 1024], [2048, 512]]) {
-  test(`the same with requests meanwhile, chunks of ${chunks.join(" and ")} bytes`, async () => {
-    for (const seed of [1, 2, 3]) {
-      const random = new Random(seed);
-      const size = 47 * 512;
-      const recorded = await Recorded.open(world(chunks, size, random), random.fork());
-      const { ended } = await recorded.beginMerge();
-      for (let step = 0; step < 20; step++) {
-        const number = random.pick([ORIGIN, ...chunks.slice(1).map((_, index) => index + 2)]);
-        const bytes = random.bytes(random.between(1, random.pick([300, 3000])));
-        await recorded.write(number, random.below(size - bytes.length), bytes);
-        if (random.chance(0.2)) await recorded.flush();
-      }
-      await ended;
-      await recorded.attached.volume.close();
-      const depth = { allUpTo: 3, samples: 3, torn: 1, opened: 0.02 };
-      const states = await crashEverywhere(recorded, random, depth);
-      assert.ok(states > 100, `${states} states`);
+for (const [seed, chunks] of [[512], [512], [512, 1024], [512, 1024], [2048, 512]].entries()) {
+  test(`the same, with requests, chunks of ${chunks.join(", ")} bytes, seed ${seed}`, async () => {
+    const random = new Random(seed);
+    const size = 47 * 512;
+    const recorded = await Recorded.open(world(chunks, size, random), random.fork());
+    const { ended } = await recorded.beginMerge();
+    for (let step = 0; step < 20; step++) {
+      const number = random.pick([ORIGIN, ...chunks.slice(1).map((_, index) => index + 2)]);
+      const bytes = random.bytes(random.between(1, random.pick([300, 3000])));
+      await recorded.write(number, random.below(size - bytes.length), bytes);
+      if (random.chance(0.2)) await recorded.flush();
     }
+    await ended;
+    await recorded.attached.volume.close();
+    const depth = { allUpTo: 3, samples: 3, torn: 1, opened: 0.02 };
+    const states = await crashEverywhere(recorded, random, depth);
+    assert.ok(states > 100, `${states} states`);
   });
 }
 

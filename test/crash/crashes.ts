@@ -256,9 +256,10 @@ export async function runCrashes(
     const script = await recordScript(subject, seed, steps);
     return await crashEverywhere(script, new Random(seed + 1), depth);
   } catch (error) {
-    const replay = `KIND=${subject.kind} SEED=${seed}${steps === undefined ? "" : ` STEPS=${steps}`}`;
+    const length = steps === undefined ? "" : ` STEPS=${steps}`;
     const mode = depth === thorough ? " THOROUGH=1" : "";
-    const line = `${replay}${mode} npx tsx test/crash/crash.test.ts`;
+    const replay = `KIND=${subject.kind} SEED=${seed}${length}${mode}`;
+    const line = `${replay} npx tsx test/crash/crash.test.ts`;
     throw new Error(`${(error as Error).message}\n  ${line}`, { cause: error });
   }
 }

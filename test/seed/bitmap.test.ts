@@ -127,7 +127,7 @@ for (const subject of subjects.filter(({ kind }) => kind === "bitmap")) {
     await end(fixture);
   });
 
-  test("deleting clears a bit everywhere, in bounded steps, and frees what nobody uses", async () => {
+  test("deleting clears a bit everywhere in bounded steps and frees what none has", async () => {
     const columns = 200;
     const { fixture, snapshots, volume, random } = await start(MOST, 2 * columns);
     const [victim, ...others] = snapshots as [View, ...View[]];

@@ -112,7 +112,7 @@ for (const subject of subjects) {
   });
 
   if (!fixed) {
-    test("a checkpoint that comes while copies are made waits for nobody who waits for it", async () => {
+    test("a checkpoint among copies waits for nobody who waits for it", async () => {
       for (let seed = 1; seed <= 20; seed++) {
         const random = new Random(seed);
         const fixture = await Fixture.make(subject.open, {
