@@ -33,6 +33,8 @@ export class GivenUpStore implements ExceptionStore {
   readonly commits: number;
   readonly checkpoints: number;
   readonly flushes: number;
+  readonly mergeable = null;
+  readonly merging = false;
   readonly paused = false;
   readonly uncommitted = false;
   /** Of the origin: it is all that is left. */
@@ -178,6 +180,7 @@ export class GivenUpStore implements ExceptionStore {
   fail(error: unknown): void {
     this.failure ??= error instanceof Error ? error : new Error(String(error));
   }
+  *invalidate(): Task<void> {}
   poison(error: unknown): MultisnapError {
     const message = error instanceof Error ? error.message : String(error);
     const failure = new MultisnapError("Internal", `${message}; reopen the volume`, {

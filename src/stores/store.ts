@@ -118,6 +118,31 @@ export interface ProgressOptions {
   progress?: (done: number, total: number) => void;
 }
 
+/** Exceptions that lie one after the other, in the origin and in the store. */
+export interface MergeRun {
+  old: number;
+  place: number;
+  count: number;
+}
+
+/** What a store answers whose snapshot can be merged into its origin. */
+export interface Mergeable {
+  /** The snapshot has been merged: there is none any more. */
+  readonly merged: boolean;
+  /** The last try met an error. */
+  mergeFailed: boolean;
+  /** Everything is committed and nothing in flight. From now on the origin's view looks here. */
+  beginMerge(): void;
+  /**
+   * The last exceptions, backwards: at most `most` runs of at most `chunks` each, which can be
+   * withdrawn at once. None: the table is empty.
+   */
+  lastRuns(most: number, chunks: number): MergeRun[];
+  /** Takes the last `count` exceptions out: their data is in the origin, durable. */
+  withdraw(count: number): Task<void>;
+  endMerge(): void;
+}
+
 export interface ExceptionStore {
   readonly kind: StoreKind;
   readonly capabilities: Capabilities;
@@ -135,6 +160,11 @@ export interface ExceptionStore {
   readonly commits: number;
   readonly checkpoints: number;
   readonly flushes: number;
+
+  /** Null where no snapshot can be merged. */
+  readonly mergeable: Mergeable | null;
+  /** Chunks of the origin's view lie in the store: its snapshot is being merged. */
+  readonly merging: boolean;
 
   // requests
   enter(): Visit;
@@ -216,6 +246,11 @@ export interface ExceptionStore {
   checkpoint(trim: boolean): Task<void>;
   /** A failure after which nothing is changed any more. */
   fail(error: unknown): void;
+  /**
+   * Gives the snapshot up for good, durably, so that the origin can go on: where `whenFull` says
+   * so.
+   */
+  invalidate(reason: string): Task<void>;
   /**
    * The error to throw for one that is not ours: a trap of the engine, an invariant that did not
    * hold. Poisons the store.

@@ -75,9 +75,7 @@ function isSame(a: Run, b: Run): boolean {
 
 /** What lies under the store has no place in it; and an attached origin takes bytes alone. */
 function mustCopy(core: Core, target: number, source: Run): boolean {
-  // Where not every view may have snapshots, the origin is not kept as they are.
-  const isOther = core.origin !== null || !core.store.capabilities.ofSnapshots;
-  if (target === ORIGIN && isOther) return true;
+  if (target === ORIGIN && core.origin !== null) return true;
   return source.kind === RUN_UNMAPPED && (core.origin ?? core.base) !== null;
 }
 

@@ -150,11 +150,12 @@ export class OriginWriter {
     try {
       yield* work;
     } catch (error) {
-      if (!(error instanceof MultisnapError) || !core.cow || core.store.failure) throw error;
+      if (!(error instanceof MultisnapError) || core.store.failure) throw error;
+      if (core.store.capabilities.whenFull !== "invalid") throw error;
       const isFull = error.code === "NoSpace";
       if (!isFull && (error.code !== "Io" || this.#preserves)) throw error;
       const full = "there was no room for what a write to the origin replaced";
-      yield* core.cow.invalidate(isFull ? full : error.message);
+      yield* core.store.invalidate(isFull ? full : error.message);
     }
   }
 

@@ -9,7 +9,6 @@
 import type { Device } from "../devices/device.ts";
 import type { Env } from "../env.ts";
 import { MultisnapError } from "../errors.ts";
-import { CowStore } from "../stores/cow/cow-store.ts";
 import { refusal } from "../stores/failure.ts";
 import type { ExceptionStore, Visit } from "../stores/store.ts";
 import type { Task } from "../task.ts";
@@ -35,8 +34,6 @@ export interface CoreOptions {
 
 export class Core {
   store: ExceptionStore;
-  /** The store, where it is one of the old dm-snapshot target's. */
-  cow: CowStore | null;
   /** Attached origin. */
   readonly origin: Device | null;
   readonly base: Device | null;
@@ -60,7 +57,6 @@ export class Core {
 
   constructor(options: CoreOptions) {
     this.store = options.store;
-    this.cow = options.store instanceof CowStore ? options.store : null;
     this.origin = options.origin;
     this.base = options.base;
     this.readOnly = options.readOnly;
@@ -77,7 +73,6 @@ export class Core {
   /** The store's snapshots are given up: another one stands in for it. */
   leaveStore(instead: ExceptionStore): void {
     this.store = instead;
-    this.cow = null;
   }
 
   /** Whether a request can run to its end at once: nothing is in its way and nothing can come. */
@@ -87,7 +82,7 @@ export class Core {
 
   /** The snapshot is being merged: some of the origin's chunks are in the store. */
   get merging(): boolean {
-    return this.cow?.merging ?? false;
+    return this.store.merging;
   }
 
   assertOpen(): void {

@@ -11,8 +11,7 @@
  */
 import { PENDING_COPY } from "../engine/status.ts";
 import { MultisnapError } from "../errors.ts";
-import { type MergeRun, PersistentStore } from "../stores/cow/persistent.ts";
-import type { Visit } from "../stores/store.ts";
+import type { Mergeable, MergeRun, Visit } from "../stores/store.ts";
 import { endIfAborted, run, settle, type Task, turn } from "../task.ts";
 import { BUSY, type Need, type OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN, PENDS_MAX } from "./core.ts";
@@ -44,42 +43,43 @@ export class Merger {
   async run(options: ProgressOptions): Promise<void> {
     const core = this.#core;
     core.assertWritable();
-    const store = this.#store();
+    const mergeable = this.#mergeable();
     if (this.#isRunning) {
       throw new MultisnapError("Busy", "the snapshot is being merged already: wait for that");
     }
     this.#isRunning = true;
     try {
-      if (!store.merging) await run(this.#guard(core.between(() => this.#begin(store))));
-      await this.#batches(store, options);
-      await run(this.#guard(core.between(() => this.#end(store))));
+      if (!core.merging) await run(this.#guard(core.between(() => this.#begin(mergeable))));
+      await this.#batches(mergeable, options);
+      await run(this.#guard(core.between(() => this.#end(mergeable))));
     } finally {
       this.#isRunning = false;
     }
   }
 
-  #store(): PersistentStore {
-    const { store } = this.#core;
-    if (!(store instanceof PersistentStore)) {
-      const kinds = `a store of kind ${store.kind} has no snapshot to merge`;
+  #mergeable(): Mergeable {
+    const { mergeable, kind } = this.#core.store;
+    if (!mergeable) {
+      const kinds = `a store of kind ${kind} has no snapshot to merge`;
       throw new MultisnapError("Unsupported", `${kinds}: only persistent ones have`);
     }
-    if (store.merged) throw new MultisnapError("NotFound", "the snapshot has been merged already");
-    return store;
+    if (mergeable.merged) {
+      throw new MultisnapError("NotFound", "the snapshot has been merged already");
+    }
+    return mergeable;
   }
 
   /**
    * Everything is durable, no write in flight. Reads of the snapshot may be: they are in the table,
    * and who overwrites what they read waits for them.
    */
-  *#begin(store: PersistentStore): Task<void> {
-    store.assertValid();
+  *#begin(mergeable: Mergeable): Task<void> {
     yield* this.#flusher.all();
-    store.beginMerge();
+    mergeable.beginMerge();
   }
 
-  async #batches(store: PersistentStore, options: ProgressOptions): Promise<void> {
-    const { traffic } = this.#core;
+  async #batches(mergeable: Mergeable, options: ProgressOptions): Promise<void> {
+    const { store, traffic } = this.#core;
     const total = store.usage().exceptions;
     for (;;) {
       const left = store.usage().exceptions;
@@ -87,21 +87,30 @@ export class Merger {
       if (left === 0) return;
       endIfAborted(options.signal);
       try {
-        store.mergeFailed = false;
-        await run(traffic.queued(this.#guard(this.#core.writing(this.#batch(store)))));
+        mergeable.mergeFailed = false;
+        await run(traffic.queued(this.#guard(this.#core.writing(this.#batch(mergeable)))));
       } catch (error) {
-        store.mergeFailed = !traffic.closed;
+        mergeable.mergeFailed = !traffic.closed;
         throw error;
       }
       await turn();
     }
   }
 
-  /** Merges some runs, or does what must come before (I7). */
-  *#batch(store: PersistentStore): Task<void> {
-    const core = this.#core;
+  *#batch(mergeable: Mergeable): Task<void> {
+    const { store } = this.#core;
     const visit = store.enter();
-    const runs = store.lastRuns(PENDS_MAX, Math.floor(core.slotBytes / core.chunk));
+    try {
+      yield* this.#mergeSome(mergeable, visit);
+    } finally {
+      store.leave(visit);
+    }
+  }
+
+  /** Merges some runs, or does what must come before (I7). */
+  *#mergeSome(mergeable: Mergeable, visit: Visit): Task<void> {
+    const core = this.#core;
+    const runs = mergeable.lastRuns(PENDS_MAX, Math.floor(core.slotBytes / core.chunk));
     if (!(yield* this.#areClear(runs, visit))) return;
     const slots = runs.map(({ old, count }) => core.pend(old, count, ORIGIN, PENDING_COPY, 0));
     try {
@@ -112,7 +121,7 @@ export class Merger {
         core.giveSlot(address);
       }
       yield* this.#flusher.origin();
-      yield* store.withdraw(runs.reduce((sum, { count }) => sum + count, 0));
+      yield* mergeable.withdraw(runs.reduce((sum, { count }) => sum + count, 0));
     } finally {
       for (const slot of slots) core.unpend(slot);
     }
@@ -165,8 +174,8 @@ export class Merger {
     return { at, length: end - at };
   }
 
-  *#end(store: PersistentStore): Task<void> {
+  *#end(mergeable: Mergeable): Task<void> {
     yield* this.#flusher.all();
-    store.endMerge();
+    mergeable.endMerge();
   }
 }

@@ -19,6 +19,7 @@ import type {
   Capabilities,
   CheckReport,
   ExceptionStore,
+  Mergeable,
   ProgressOptions,
   StoreKind,
   StoreUsage,
@@ -58,6 +59,7 @@ export interface CowSetup {
 export abstract class CowStore implements ExceptionStore {
   abstract readonly kind: StoreKind;
   abstract readonly capabilities: Capabilities;
+  readonly mergeable: Mergeable | null = null;
   readonly mode = "attached";
   /** The device remembers none of these. */
   readonly uuid = "";

@@ -8,7 +8,7 @@
 import type { Device } from "../../devices/device.ts";
 import { MultisnapError } from "../../errors.ts";
 import { settle, type Task } from "../../task.ts";
-import type { CheckReport, ProgressOptions, StoreUsage } from "../store.ts";
+import type { CheckReport, Mergeable, MergeRun, ProgressOptions, StoreUsage } from "../store.ts";
 import { Areas } from "./areas.ts";
 import { PERSISTENT } from "./capabilities.ts";
 import { checkCow } from "./check.ts";
@@ -25,15 +25,9 @@ import {
 } from "./format.ts";
 import { Places } from "./places.ts";
 
-/** Exceptions that lie one after the other, in the origin and in the store. */
-export interface MergeRun {
-  old: number;
-  place: number;
-  count: number;
-}
-
-export class PersistentStore extends CowStore {
+export class PersistentStore extends CowStore implements Mergeable {
   readonly kind = "persistent";
+  override readonly mergeable = this;
   readonly capabilities = PERSISTENT;
   protected readonly places: Places;
   protected readonly capacity: number;
@@ -149,7 +143,6 @@ export class PersistentStore extends CowStore {
 
   // ---- merge
 
-  /** Everything is committed and nothing in flight. From now on the origin's view looks here. */
   beginMerge(): void {
     this.assertValid();
     if (this.uncommitted) throw new MultisnapError("Internal", "a merge begins in between");
@@ -157,10 +150,7 @@ export class PersistentStore extends CowStore {
     this.mergeFailed = false;
   }
 
-  /**
-   * The last exceptions, backwards: at most `most` runs of at most `chunks` each, all of one area.
-   * None: the table is empty.
-   */
+  /** All of one area. */
   lastRuns(most: number, chunks: number): MergeRun[] {
     const { table, committed } = this;
     const runs: MergeRun[] = [];
@@ -181,7 +171,6 @@ export class PersistentStore extends CowStore {
     return runs;
   }
 
-  /** Takes the last `count` exceptions out: their data is in the origin, durable. */
   *withdraw(count: number): Task<void> {
     yield* this.still(this.#withdrawNow(count));
   }
@@ -200,7 +189,6 @@ export class PersistentStore extends CowStore {
     this.places.startAt(areaPlace(current, perArea) + 1 + (this.committed % perArea));
   }
 
-  /** The table is empty: there is no snapshot any more. */
   endMerge(): void {
     this.merging = false;
     this.merged = true;

@@ -47,6 +47,8 @@ const DAMAGED = 200;
 export abstract class TreeStore implements ExceptionStore {
   abstract readonly kind: StoreKind;
   abstract readonly capabilities: Capabilities;
+  readonly mergeable = null;
+  readonly merging = false;
   readonly device: Device;
   readonly chunkShift: number;
   readonly mode: OriginMode;
@@ -352,6 +354,11 @@ export abstract class TreeStore implements ExceptionStore {
 
   fail(error: unknown): void {
     this.log.fail(error);
+  }
+
+  // biome-ignore lint/correctness/useYield: others wait
+  *invalidate(): Task<void> {
+    throw new MultisnapError("Internal", `a store of kind ${this.kind} keeps its snapshots`);
   }
 
   poison(error: unknown): MultisnapError {
