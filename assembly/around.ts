@@ -41,6 +41,10 @@ export function highestOwn(list: usize, index: u32, but: u32): u32 {
   const e = c.listAt(list, index);
   const floor = rankOf(c.afterId(e));
   let view = liveAtOrBefore(cellOf(c.toId(e)));
+  if ((c.flagsOf(e) & FLAG_AROUND) == 0) {
+    if (view == but) view = previousLive(view);
+    return cellRank(view) > floor ? view : 0;
+  }
   while (cellRank(view) > floor) {
     const own = coverer(list, index + 1, cellRank(view));
     if (own == index && view != but) return view;
@@ -55,6 +59,10 @@ export function lowestOwn(list: usize, index: u32, but: u32): u32 {
   const e = c.listAt(list, index);
   const top = rankOf(c.toId(e));
   let view = nextLive(cellOf(c.afterId(e)));
+  if ((c.flagsOf(e) & FLAG_AROUND) == 0) {
+    if (view == but) view = nextLive(view);
+    return view != 0 && cellRank(view) <= top ? view : 0;
+  }
   while (view != 0 && cellRank(view) <= top) {
     const own = coverer(list, index + 1, cellRank(view));
     if (own == index && view != but) return view;

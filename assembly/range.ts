@@ -91,7 +91,7 @@ function cover(rank: u64, view: u32): i32 {
       // No entry around it stands behind so many.
       if (++passed == AROUND_ENTRIES) return 0;
     }
-    status = steps == 8 && passed == 0 ? descend(last, rank) : pathNext();
+    status = steps == 4 && passed == 0 ? descend(last, rank) : pathNext();
   }
   return status == FAULT ? FAULT : 0;
 }

@@ -1,4 +1,4 @@
-/** A COW device that is full: its snapshot is invalid for good, and the origin goes on. */
+/** A COW device that is full, or broken: what becomes of its snapshot, and of the origin. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { MultisnapError } from "../../src/errors.ts";
@@ -142,6 +142,30 @@ test("a broken COW device: preserveOnError off, the origin goes on without it", 
   assert.is(await codeOf(attached.view(1).read(0, new Uint8Array(1))), "Corrupt");
   await mustHold(attached.volume.origin, 0, attached.contents[ORIGIN] as Uint8Array);
   await attached.volume.close().catch(() => {});
+});
+
+test("a broken COW device among several: no write goes on, every snapshot stays", async () => {
+  const origin = Image.of(noise(CHUNKS * CHUNK, new Random(5)));
+  const images = [origin, await makeCow(origin, CHUNK, 300 * CHUNK)];
+  images.push(await makeCow(origin, CHUNK, 300 * CHUNK));
+  const failing = new Failing();
+  const attached = await Attached.open(images, {
+    device: (image, options, number) =>
+      number === 2 ? failing.device(imageDevice(image, options)) : imageDevice(image, options),
+  });
+  await attached.write(ORIGIN, 0, new Uint8Array(5 * CHUNK).fill(1));
+  failing.fail("flush", 1, 1);
+  const bytes = new Uint8Array(CHUNK).fill(2);
+  assert.is(await codeOf(attached.volume.origin.write(9 * CHUNK, bytes)), "Io");
+  assert.is(await codeOf(attached.volume.origin.write(10 * CHUNK, bytes)), "ReadOnly");
+  await attached.volume.close().catch(() => {});
+  const before = attached.contents;
+  const after = await Attached.open(images);
+  for (const [number, content] of after.contents.entries()) {
+    mustBe(content, before[number] as Uint8Array, `view ${number}`);
+  }
+  await after.verify();
+  await after.volume.close();
 });
 
 test.run();

@@ -3,16 +3,14 @@
  * volume that is right and slow. It shows that the suites accept what is right; with a defect,
  * that they find what is wrong.
  */
-import { createHash } from "node:crypto";
-import { deserialize, serialize } from "node:v8";
-import type { Device } from "../../src/devices/device.ts";
 import { MultisnapError } from "../../src/errors.ts";
 import { CAPABILITIES } from "../../src/stores/kinds.ts";
 import type { Capabilities, StoreKind } from "../../src/stores/store.ts";
 import type { ByteRange, SnapshotOptions, View, Volume } from "../../src/volume/types.ts";
 import { turns } from "./late.ts";
-import { Model, type OriginMode, PAGE } from "./model.ts";
-import { begin, type Devices, FIXED, type Subject, type VolumeOptions } from "./subjects.ts";
+import { Model, PAGE } from "./model.ts";
+import { lastState, newState, ORIGIN, pack, type State, slotStart } from "./naive-state.ts";
+import { begin, type Devices, FIXED, type Subject } from "./subjects.ts";
 
 export type Defect =
   | "none"
@@ -32,55 +30,6 @@ export type Defect =
   | "snapshot answers before it is durable"
   | "recovery brings a deleted snapshot back";
 
-/** Bytes of a slot in a store that grows. */
-const SLOT = 2 ** 28;
-const ORIGIN = 1;
-
-interface State {
-  sequence: number;
-  next: number;
-  size: number;
-  chunk: number;
-  mode: OriginMode;
-  views: Map<number, Map<number, Uint8Array>>;
-  snapshots: Model["snapshots"];
-}
-
-/** Bytes of each of the two slots. */
-function slotBytes(device: Device): number {
-  return device.growable ? SLOT : device.size() / 2;
-}
-
-async function load(device: Device, slot: number, defect: Defect): Promise<State | null> {
-  const head = new Uint8Array(24);
-  const start = slot * slotBytes(device);
-  await device.read(head, 0, 24, start);
-  const length = new DataView(head.buffer).getUint32(16, true);
-  if (length === 0 || length > slotBytes(device) - 24) return null;
-  const body = new Uint8Array(length);
-  await device.read(body, 0, length, start + 24);
-  const sum = createHash("md5").update(body).digest();
-  if (defect !== "checksum ignored" && Buffer.compare(sum, head.subarray(0, 16)) !== 0) return null;
-  return deserialize(body) as State;
-}
-
-async function lastState(device: Device, defect: Defect): Promise<State> {
-  const [a, b] = [await load(device, 0, defect), await load(device, 1, defect)];
-  const last = a && (!b || a.sequence > b.sequence) ? a : b;
-  return last ?? fail("Invalid", "no state in the store");
-}
-
-async function newState(devices: Devices, create: NonNullable<VolumeOptions["create"]>) {
-  const mode: OriginMode = devices.origin ? "attached" : devices.base ? "base" : "inline";
-  const under = devices.origin ?? devices.base;
-  const size = create.size ?? under?.size() ?? 0;
-  const image = new Uint8Array(Math.min(size, under?.size() ?? 0, 2 ** 24));
-  await under?.read(image, 0, image.length, 0);
-  const model = new Model(ORIGIN, size, create.chunk ?? PAGE, mode, image);
-  const { views, snapshots, chunk } = model;
-  return { sequence: 0, next: ORIGIN + 1, size, chunk, mode, views, snapshots };
-}
-
 /** A store that can do what a kind of stores can. */
 export function naive(defect: Defect = "none", kind: StoreKind = "range"): Subject {
   const capabilities = CAPABILITIES[kind];
@@ -92,7 +41,7 @@ export function naive(defect: Defect = "none", kind: StoreKind = "range"): Subje
       if (!options.create && capabilities.crash === "lost") fail("Invalid", "nothing is kept");
       const state = options.create
         ? await newState(devices, options.create)
-        : await lastState(devices.store, defect);
+        : await lastState(devices.store, defect === "checksum ignored");
       const volume = new NaiveVolume(devices, state, defect, capabilities);
       if (!options.create) await volume.loadOrigin();
       if (state.snapshots.size === 0) begin(volume.model, capabilities);
@@ -151,17 +100,13 @@ class NaiveVolume {
   /** Everything into the older of two slots. */
   commit(): Promise<void> {
     this.#committed = this.#committed.then(async () => {
-      const state = this.#state;
-      if (this.#defect !== "commit over the last one") state.sequence++;
-      const body = serialize(state);
-      const bytes = new Uint8Array(24 + body.length);
-      bytes.set(createHash("md5").update(body).digest());
-      new DataView(bytes.buffer).setUint32(16, body.length, true);
-      bytes.set(body, 24);
+      const { store, origin } = this.#devices;
+      if (this.#defect !== "commit over the last one") this.#state.sequence++;
+      const { sequence } = this.#state;
+      const bytes = pack(this.#state);
       await this.#writeOrigin();
-      if (this.#defect !== "attached origin not flushed") await this.#devices.origin?.flush();
-      const { store } = this.#devices;
-      await store.write(bytes, 0, bytes.length, (state.sequence % 2) * slotBytes(store));
+      if (this.#defect !== "attached origin not flushed") await origin?.flush();
+      await store.write(bytes, 0, bytes.length, slotStart(store, sequence));
       if (this.#defect !== "commit without device flush") await store.flush();
     });
     return this.#committed;

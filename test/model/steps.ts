@@ -1,7 +1,7 @@
 /** The steps of a random history: each does something to the volume and the model, and compares. */
 import { runBurst } from "./burst.ts";
-import { firstDifference } from "./explain.ts";
 import { expectCode, History, type Range } from "./history.ts";
+import { compareDiff, compareExtents } from "./reports.ts";
 import { FIXED, type Subject } from "./subjects.ts";
 import { describeWorld } from "./world.ts";
 
@@ -180,40 +180,13 @@ const steps: Record<Step, Run> = {
     return null;
   },
 
-  /** Ranges in order, not touching, and nothing outside of them differs. */
   async diff(history) {
-    const [from, to] = [history.anyView(), history.anyView()];
-    history.note(`diff ${from} ${to}`);
-    const ranges: Range[] = [];
-    for await (const range of history.volume.diff(history.view(from), history.view(to)))
-      ranges.push(range);
-    let end = -1;
-    for (const { offset, length } of ranges) {
-      if (offset <= end || length <= 0) throw new Error(`diff: ${offset}+${length} after ${end}`);
-      end = offset + length;
-    }
-    if (end > history.world.size) throw new Error(`diff: a range ends at ${end}`);
-    nothingElseDiffers(history, from, to, history.random.pick(history.world.spots), ranges);
-    await diffWithin(history, from, to, ranges);
+    await compareDiff(history, history.anyView(), history.anyView());
     return null;
   },
 
-  /** All of the range, neighbours of different kinds, and a hole is all zeros. */
   async extents(history) {
-    const [id, range] = [history.anyView(), bounded(history, history.range())];
-    history.note(`extents ${id} ${range.offset}+${range.length}`);
-    let end = range.offset;
-    let before: boolean | null = null;
-    for await (const { offset, length, data } of history.view(id).extents(...ends(range))) {
-      if (offset !== end || length <= 0 || data === before) {
-        throw new Error(`extents: ${offset}+${length} (${data}) after ${end} (${before})`);
-      }
-      [end, before] = [offset + length, data];
-      if (data) continue;
-      const at = history.model.read(id, offset, length).findIndex((byte) => byte !== 0);
-      if (at >= 0) throw new Error(`extents: ${id} has data at ${offset + at}, not a hole`);
-    }
-    if (end !== range.offset + range.length) throw new Error(`extents: end at ${end}`);
+    await compareExtents(history, history.anyView(), bounded(history, history.range()));
     return null;
   },
 
@@ -297,39 +270,6 @@ function verifyAround(history: History, id: number, range: Range): Promise<void>
 
 function ends({ offset, length }: Range): [offset: number, length: number] {
   return [offset, length];
-}
-
-/** A diff of a part is that part of the diff. */
-async function diffWithin(history: History, from: number, to: number, ranges: Range[]) {
-  const within = history.range();
-  const [first, last] = [within.offset, within.offset + within.length];
-  const wanted = ranges
-    .map(({ offset, length }) => [Math.max(first, offset), Math.min(last, offset + length)])
-    .filter(([start = 0, end = 0]) => start < end);
-  const found: number[][] = [];
-  const views = [history.view(from), history.view(to)] as const;
-  for await (const { offset, length } of history.volume.diff(...views, within)) {
-    found.push([offset, offset + length]);
-  }
-  if (JSON.stringify(found) === JSON.stringify(wanted)) return;
-  throw new Error(`diff within ${first} to ${last}: ${found.join(" ")}, not ${wanted.join(" ")}`);
-}
-
-function nothingElseDiffers(
-  history: History,
-  from: number,
-  to: number,
-  spot: number,
-  ranges: Range[],
-): void {
-  const before = history.model.read(from, spot, history.world.reach);
-  const after = history.model.read(to, spot, history.world.reach);
-  for (const { offset, length } of ranges) {
-    const [first, end] = [Math.max(0, offset - spot), Math.max(0, offset + length - spot)];
-    after.set(before.subarray(first, end), Math.min(first, before.length));
-  }
-  const at = firstDifference(before, after);
-  if (at >= 0) throw new Error(`diff ${from} ${to} says nothing of byte ${spot + at}`);
 }
 
 /**
