@@ -1,4 +1,6 @@
 /** The library's face under Node: what `import ... from "multisnap"` gives. */
+export { type Exported, type ExportOptions, exportCow } from "./convert/export-cow.ts";
+export { type CowSource, importCows } from "./convert/import-cow.ts";
 export type { Device, Later } from "./devices/device.ts";
 export { type FileDeviceOptions, fileDevice } from "./devices/file.ts";
 export { type MemoryDeviceOptions, memoryDevice } from "./devices/memory.ts";
@@ -12,6 +14,7 @@ export type {
   Counters,
   CreateOptions,
   Extent,
+  GivenUp,
   OpenOptions,
   ProgressOptions,
   SnapshotOptions,

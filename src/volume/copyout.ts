@@ -6,6 +6,7 @@
  */
 import { PENDING_COPY, PENDING_READ, RUN_COPY, RUN_PRIVATE } from "../engine/status.ts";
 import { MultisnapError } from "../errors.ts";
+import { refusal } from "../stores/failure.ts";
 import type { Visit } from "../stores/store.ts";
 import { run, settle, type Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
@@ -93,6 +94,7 @@ export class OriginWriter {
    */
   look(core: Core, at: number, length: number, needs: Need[]): number {
     const { store, chunk } = core;
+    if (store.failure) throw refusal(store.failure);
     const first = Math.floor(at / chunk);
     const within = at - first * chunk;
     const count = Math.min(PLAN_CHUNKS, Math.ceil((within + length) / chunk));

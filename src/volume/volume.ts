@@ -83,7 +83,7 @@ export class DiskVolume implements Volume {
     return this.core.store.uuid;
   }
   get readOnly(): boolean {
-    return this.core.readOnly || this.core.store.failure !== null;
+    return this.core.readOnly || this.#stores.some(({ failure }) => failure !== null);
   }
   get #stores(): ExceptionStore[] {
     return this.#cores.map(({ store }) => store);
