@@ -1,4 +1,4 @@
-/** The README's example of serving runs as it stands, and does what it says. */
+/** The README's examples run as they stand, and do what they say. */
 import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -53,6 +53,18 @@ readmeTest("Serve it", async () => {
   const at = ["--offset", "64K", "--length", "64K"];
   assert.ok((await succeed("read", store, ...at)).every((byte) => byte === 0x22));
   assert.ok((await succeed("read", `${store}@before`, ...at)).every((byte) => byte === 0x11));
+});
+
+testsWith("bash", "cmp")("Four kinds of stores", async () => {
+  const folder = fresh("example");
+  fs.mkdirSync(folder);
+  const [first, ...rest] = example("Four kinds of stores").split("\n");
+  const lines = [first, "cp disk.raw before.raw", ...rest, "cmp disk.raw before.raw"];
+  const whole = `cd '${folder}'\nPATH='${installed()}':$PATH\n${lines.join("\n")}`;
+  const { code, stdout, stderr } = await attempt("bash", ["-euo", "pipefail", "-c", whole]);
+  assert.is(code, 0, stdout.toString() + stderr);
+  const promised = /--dm +# ([\d/ ]+), as/.exec(lines.join("\n"))?.[1];
+  assert.ok(stdout.toString().includes(`\n${promised}\n`), "the status that it says");
 });
 
 test.run();

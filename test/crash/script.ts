@@ -6,7 +6,7 @@ import { seededEnv } from "../../src/env.ts";
 import type { Capabilities } from "../../src/stores/store.ts";
 import type { View, Volume } from "../../src/volume/types.ts";
 import { readAll } from "../model/fixture.ts";
-import { Image } from "../model/image.ts";
+import { Image, imageDevice } from "../model/image.ts";
 import { lateDevice } from "../model/late.ts";
 import { Model } from "../model/model.ts";
 import {
@@ -63,10 +63,17 @@ export class Script {
   }
 
   /** A new volume; `image` is what the base or the attached origin holds. */
-  static start(subject: Subject, world: CrashWorld, image: Uint8Array): Promise<Script> {
+  static async start(subject: Subject, world: CrashWorld, image: Uint8Array): Promise<Script> {
     const store = storeImage(world);
     const images = world.mode === "inline" ? [store] : [store, Image.of(image)];
-    return Script.#on({ subject, world, images }, false);
+    for (const chunk of world.others) {
+      const other = new Image();
+      const devices = { store: imageDevice(other), origin: imageDevice(images[1] as Image) };
+      const volume = await subject.open(devices, { create: { size: world.size, chunk } });
+      await volume.close();
+      images.push(other);
+    }
+    return await Script.#on({ subject, world, images }, false);
   }
 
   /** Goes on with what a crash left. */

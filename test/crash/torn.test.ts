@@ -18,7 +18,14 @@ const SECTOR = 512;
 /** Entries of an area; 32 to a sector. */
 const ENTRIES = 200;
 const SIZE = 256 * CHUNK;
-const world = { mode: "attached", chunk: CHUNK, size: SIZE, used: false, late: null } as const;
+const world = {
+  mode: "attached",
+  chunk: CHUNK,
+  size: SIZE,
+  others: [],
+  used: false,
+  late: null,
+} as const;
 
 /** Entries of the second write: more than a sector has. */
 const MORE = 40;

@@ -10,29 +10,38 @@ export interface CrashWorld {
   mode: OriginMode;
   chunk: number;
   size: number;
+  /** Bytes of a chunk of each further store on the same origin. */
+  others: readonly number[];
   /** The store is on a disk that was in use before, instead of a file that grows. */
   used: boolean;
   /** Devices that answer late. */
   late: Random | null;
 }
 
+const OTHERS = [[512], [4096], [1024, 2048]];
 const DISK_BYTES = 8 * 2 ** 20;
 /** What is wiped of a disk before a store is made on it. */
 const WIPED_BYTES = 8192;
 
-export function drawWorld(random: Random, { origins, chunk: [least] }: Capabilities): CrashWorld {
+export function drawWorld(random: Random, capabilities: Capabilities): CrashWorld {
+  const { origins, merge: canJoin } = capabilities;
+  const [least] = capabilities.chunk;
   const small = [least, least, 2 * least, 4096];
   const chunk = random.pick(least < 4096 ? small : [4096, 4096, 8192]);
   // With the smallest chunks a store of 32 exceptions to an area fills some.
   const size = chunk * random.between(2, chunk < 4096 ? 80 : 8);
   const mode = random.pick(origins);
   const used = random.chance(0.1);
-  return { mode, chunk, size, used, late: random.chance(0.3) ? random.fork() : null };
+  const late = random.chance(0.3) ? random.fork() : null;
+  const others = canJoin && random.chance(0.3) ? random.pick(OTHERS) : [];
+  return { mode, chunk, size, others, used, late };
 }
 
-export function describeWorld({ mode, chunk, size, used, late }: CrashWorld): string {
+export function describeWorld({ mode, chunk, size, others, used, late }: CrashWorld): string {
   const store = used ? ", a used disk" : "";
-  return `${mode}, chunk ${chunk}, size ${size}${store}${late === null ? "" : ", late devices"}`;
+  const beside = others.length > 0 ? `, beside stores of chunk ${others}` : "";
+  const devices = late === null ? "" : ", late devices";
+  return `${mode}, chunk ${chunk}, size ${size}${beside}${store}${devices}`;
 }
 
 /** Small numbers all over, which could be chunks of anything. */
@@ -49,7 +58,7 @@ export function storeImage({ used }: CrashWorld): Image {
   return image;
 }
 
-/** `images`: the store's, then the attached origin's or the base's. */
+/** `images`: the store's, then the attached origin's or the base's, then those of other stores. */
 export function devicesOn(
   { mode, used }: CrashWorld,
   images: Image[],
@@ -59,5 +68,7 @@ export function devicesOn(
   const under = images[1];
   if (under === undefined) return { store };
   if (mode === "base") return { store, base: device(under, { readOnly: true, fixed: true }) };
-  return { store, origin: device(under, { fixed: true }) };
+  const origin = device(under, { fixed: true });
+  const others = images.slice(2).map((image) => device(image, {}));
+  return { store, origin, ...(others.length > 0 && { others }) };
 }

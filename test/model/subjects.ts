@@ -9,6 +9,8 @@ export interface Devices {
   store: Device;
   origin?: Device;
   base?: Device;
+  /** Of further stores on the same origin. */
+  others?: Device[];
 }
 
 export type VolumeOptions = Omit<OpenOptions, keyof Devices>;
