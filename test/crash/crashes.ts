@@ -1,6 +1,6 @@
 /** Random short histories, and a crash at each of their device events. */
 import { Random } from "../model/prng.ts";
-import type { Subject } from "../model/subjects.ts";
+import { FIXED, type Subject } from "../model/subjects.ts";
 import { type Effort, Wreck } from "./log.ts";
 import { Script } from "./script.ts";
 import { type Crashed, verifyCrash, verifyCrashedRecovery, verifyViews } from "./verify.ts";
@@ -66,7 +66,7 @@ export async function recordScript(
   steps?: number,
 ): Promise<Script> {
   const random = new Random(seed);
-  const world = drawWorld(random, subject.capabilities);
+  const world = drawWorld(random, subject);
   const script = await Script.start(subject, world, random.bytes(world.size));
   const isCrowded = !subject.capabilities.fixed && random.chance(0.03);
   if (isCrowded) await crowd(script, random);
@@ -123,8 +123,11 @@ async function runStep(script: Script, random: Random, most: number): Promise<vo
       return script.write(writable(script, random), offset, random.bytes(length));
     case "burst":
       return burst(script, random);
-    case "trim":
-      return script.trim(writable(script, random), offset, length);
+    case "trim": {
+      // Another store's chunks are larger or smaller: which of them are whole is not said here.
+      const id = writable(script, random);
+      return script.trim(fixed ? Math.min(id, FIXED.id) : id, offset, length);
+    }
     case "writeZeroes":
       return script.writeZeroes(writable(script, random), offset, length);
     case "clone": {
@@ -237,11 +240,16 @@ async function goOn(crashed: Crashed, random: Random): Promise<number> {
   if (isLost) images[0] = storeImage(world);
   const script = await Script.resume(subject, world, images);
   if (!isLost) await verifyViews(script.volume, crashed);
-  for (let step = 0; step < STEPS_AFTERWARDS; step++) await runStep(script, random, 6);
-  await script.close();
-  const closed = { subject, world, images, expected: script.oracle.at(script.log.now) };
-  const copies = images.map((image) => image.copy());
-  await verifyCrash({ ...closed, images: copies });
+  try {
+    for (let step = 0; step < STEPS_AFTERWARDS; step++) await runStep(script, random, 6);
+    await script.close();
+    const copies = images.map((image) => image.copy());
+    const expected = script.oracle.at(script.log.now);
+    await verifyCrash({ subject, world, images: copies, expected });
+  } catch (error) {
+    const done = script.lines.map((line) => `  after the crash: ${line}`);
+    throw new Error([(error as Error).message, ...done].join("\n"), { cause: error });
+  }
   return await crashEverywhere(script, random, afterwards);
 }
 

@@ -24,7 +24,7 @@ for (const subject of subjects) {
     test(`${mode}`, async () => {
       const random = new Random(1);
       const image = random.bytes(SIZE);
-      const world = { mode, chunk: 4096, size: SIZE, others: [], used: false, late: null };
+      const world = { mode, chunk: 4096, size: SIZE, others: [], disk: null, late: null };
       const script = await Script.start(subject, world, image);
       await script.close();
       const wreck = new Wreck(script.log);

@@ -69,7 +69,7 @@ async function take(script: Script, step: Step, random: Random): Promise<void> {
 /** Crashes before the last step are those of the sequence without it. */
 async function crashLastStep(subject: Subject, mode: OriginMode, steps: Step[]): Promise<void> {
   const random = new Random(1);
-  const world = { mode, chunk: CHUNK, size: CHUNKS * CHUNK, others: [], used: false, late: null };
+  const world = { mode, chunk: CHUNK, size: CHUNKS * CHUNK, others: [], disk: null, late: null };
   const script = await Script.start(subject, world, random.bytes(CHUNKS * CHUNK));
   let first = script.created;
   for (const step of steps) {

@@ -23,7 +23,7 @@ const world = {
   chunk: CHUNK,
   size: SIZE,
   others: [],
-  used: false,
+  disk: null,
   late: null,
 } as const;
 

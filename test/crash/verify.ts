@@ -72,7 +72,7 @@ async function verifyLost(crashed: Crashed): Promise<void> {
   const should = [...expected.values()][0] as ExpectedView;
   mustBeExplained("the origin", origin, should);
   const devices = devicesOn(
-    { ...world, used: false },
+    { ...world, disk: null },
     [new Image(), ...images.slice(1)],
     imageDevice,
   );

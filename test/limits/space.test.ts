@@ -9,6 +9,7 @@ import { NO_SPACE } from "../../src/engine/status.ts";
 import type { View } from "../../src/volume/types.ts";
 import type { DiskVolume } from "../../src/volume/volume.ts";
 import { Fixture, type FixtureOptions, mustBeClean, mustHold } from "../model/fixture.ts";
+import { lateDevice } from "../model/late.ts";
 import { subjects } from "../model/openers.ts";
 import { Random } from "../model/prng.ts";
 import { Failing } from "../model/watched.ts";
@@ -258,6 +259,25 @@ for (const subject of whenFull("invalid")) {
     await mustHold(volume.origin, 0, model.read(volume.origin.id, 0, CHUNKS * CHUNK));
     if (code === "NoSpace") await fixture.verify();
     await volume.close();
+  });
+
+  test("many requests in flight when the store becomes full", async () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const random = new Random(seed);
+      const wrap = (device: Device) => lateDevice(device, random.fork());
+      const fixture = await Fixture.make(subject.open, { ...how, wrap });
+      const { origin, snapshots } = fixture.volume;
+      const [snapshot] = snapshots as [View];
+      const codes = new Set<string>();
+      const requests = Array.from({ length: CHUNKS }, async (_, index) => {
+        const bytes = random.bytes(random.pick([700, CHUNK]));
+        if (index % 8 !== 0) return await fixture.write(origin, index * CHUNK, bytes);
+        codes.add(await codeOf(snapshot.write(index * CHUNK, bytes)));
+      });
+      await Promise.all(requests);
+      for (const code of codes) assert.ok(["none", "NoSpace", "Corrupt"].includes(code), code);
+      await mustBeInvalid(fixture, random);
+    }
   });
 
   test("a store that may not grow further than it was told", async () => {

@@ -35,7 +35,8 @@ const kinds = {
 export async function runBurst(history: History): Promise<{ id: number; range: Range }> {
   const { random, model } = history;
   const ids = [...model.snapshots.keys()];
-  const victim = ids.length > 1 && random.chance(0.3) ? random.pick(ids) : null;
+  const canDelete = history.subject.capabilities.delete && ids.length > 1;
+  const victim = canDelete && random.chance(0.3) ? random.pick(ids) : null;
   const near = history.range();
   const flight: Flight = {
     history,
@@ -108,10 +109,10 @@ function launch(flight: Flight, kind: keyof typeof kinds): void {
     case "trim": {
       const end = Math.floor(world.size / world.chunk) * world.chunk;
       const length = Math.max(0, Math.min(range.length, end - range.offset));
-      promises.push(history.view(id).trim(Math.min(range.offset, end), length));
-      const [first, last] = model.wholeChunks(id, range.offset, length);
-      if (first < last)
-        patches.push({ view: id, offset: first, bytes: new Uint8Array(last - first) });
+      const view = history.trimmable(id);
+      promises.push(history.view(view).trim(Math.min(range.offset, end), length));
+      const [first, last] = model.wholeChunks(view, range.offset, length);
+      if (first < last) patches.push({ view, offset: first, bytes: new Uint8Array(last - first) });
       return;
     }
     case "read": {

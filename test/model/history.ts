@@ -58,12 +58,12 @@ export class History {
 
   static async start(subject: Subject, seed: number): Promise<History> {
     const random = new Random(seed);
-    const world = drawWorld(random, subject.capabilities);
+    const world = drawWorld(random, subject);
     const image = drawImage(random, world);
-    const media = await drawMedia(random, world, image);
+    const media = await drawMedia(subject, random, world, image);
     const volume = await openOn(subject.open, world.mode, media, openOptions(world));
     const model = new Model(volume.origin.id, world.size, world.chunk, world.mode, image);
-    begin(model, subject.capabilities);
+    begin(model, subject.capabilities, world.others.length);
     const history = new History(subject, random, world, media, volume, model);
     for (let i = 0; i < world.crowd; i++) await history.#joinCrowd();
     return history;
@@ -109,6 +109,11 @@ export class History {
   writableView(): number {
     const id = this.anyView();
     return this.model.snapshots.get(id)?.readOnly ? this.model.origin : id;
+  }
+
+  /** What a trim asks of must have the volume's chunks: those of other stores are of their own. */
+  trimmable(id: number): number {
+    return this.world.others.length > 0 ? Math.min(id, FIXED.id) : id;
   }
 
   newName(): string {
@@ -203,7 +208,7 @@ export class History {
     model.delete(FIXED.id);
     await this.verifyAll();
     const { dataBytes, exceptions } = this.volume.usage();
-    if (dataBytes + exceptions === 0) return;
+    if (dataBytes + exceptions === 0 || this.world.others.length > 0) return;
     throw new Error(`after a merge: ${exceptions} exceptions, ${dataBytes} bytes of data`);
   }
 
@@ -218,6 +223,7 @@ export class History {
   discard(): void {
     this.#media.store.discard();
     this.#media.under?.discard();
+    for (const other of this.#media.others ?? []) other.discard();
   }
 
   compare(id: number, range: Range, found: Uint8Array): void {

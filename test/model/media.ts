@@ -65,12 +65,22 @@ function lateMedium(options: MediumOptions): Medium {
  */
 const folders = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
+/** Folders that are there: a test that fails leaves none behind either. */
+const made = new Set<string>();
+process.on("exit", () => {
+  for (const folder of made) rmSync(folder, { recursive: true, force: true });
+});
+
 function fileMedium(): Medium {
   const folder = mkdtempSync(join(folders, "multisnap-test-"));
+  made.add(folder);
   return {
     kind: "file",
     open: (how) => fileDevice(join(folder, "image"), how ?? {}),
-    discard: () => rmSync(folder, { recursive: true }),
+    discard() {
+      made.delete(folder);
+      rmSync(folder, { recursive: true });
+    },
   };
 }
 

@@ -37,6 +37,7 @@ export function naive(defect: Defect = "none", kind: StoreKind = "range"): Subje
     name: `naive ${kind}`,
     kind,
     capabilities,
+    joins: false,
     open: async (devices, options) => {
       if (!options.create && capabilities.crash === "lost") fail("Invalid", "nothing is kept");
       const state = options.create

@@ -15,6 +15,7 @@ export const subjects: readonly Subject[] = kinds.map((kind) => ({
   name: kind,
   kind,
   capabilities: CAPABILITIES[kind],
+  joins: kind === "persistent",
   open: (devices, { create, ...options }) =>
     openVolume({ ...options, ...devices, ...(create && { create: { kind, ...create } }) }),
 }));

@@ -78,7 +78,7 @@ const steps: Record<Step, Run> = {
   },
 
   async trim(history) {
-    const [id, range] = [history.writableView(), trimRange(history)];
+    const [id, range] = [history.trimmable(history.writableView()), trimRange(history)];
     history.note(`trim ${id} ${range.offset}+${range.length}`);
     await history.view(id).trim(range.offset, range.length);
     history.model.trim(id, range.offset, range.length);
@@ -94,7 +94,7 @@ const steps: Record<Step, Run> = {
   },
 
   async clone(history) {
-    const [id, source] = [history.writableView(), history.anyView()];
+    const [id, source] = [history.trimmable(history.writableView()), history.anyView()];
     const range = wholeChunks(history);
     history.note(`clone ${id} of ${source} ${range.offset}+${range.length}`);
     await history.view(id).cloneFrom(history.view(source), ...ends(range));

@@ -20,13 +20,17 @@ export interface Subject {
   name: string;
   kind: StoreKind;
   capabilities: Capabilities;
+  /** Several of its stores can be attached to one origin. */
+  joins: boolean;
   open: Opener;
 }
 
-/** The media of one volume: its store, and its attached origin or its base. */
+/** The media of one volume: its store, its attached origin or its base. */
 export interface Media {
   store: Medium;
   under?: Medium;
+  /** Of further stores on the same origin. */
+  others?: Medium[];
 }
 
 /** Opens the devices of `media`, then the volume on them. */
@@ -39,6 +43,7 @@ export async function openOn(
   const devices: Devices = { store: await media.store.open() };
   if (mode === "attached") devices.origin = await media.under?.open();
   if (mode === "base") devices.base = await media.under?.open({ readOnly: true });
+  if (media.others) devices.others = await Promise.all(media.others.map((other) => other.open()));
   return await open(devices, options);
 }
 
@@ -51,9 +56,12 @@ export function againOptions({ crash }: Capabilities, options: VolumeOptions): V
 /** The snapshot that is there from the beginning, in the kinds that have one. */
 export const FIXED = { id: 2, name: "cow" } as const;
 
-/** Gives the model of a new volume what such a volume has. */
-export function begin(model: Model, { fixed }: Capabilities): void {
+/** Gives the model of a new volume what such a volume has; `others`: stores beside its own. */
+export function begin(model: Model, { fixed }: Capabilities, others = 0): void {
   if (fixed) model.snapshot(model.origin, FIXED.id, FIXED.name);
+  for (let i = 1; i <= others; i++) {
+    model.snapshot(model.origin, FIXED.id + i, `${FIXED.name}${i + 1}`);
+  }
 }
 
 /** The same for a volume that was closed and is open again. */

@@ -1,9 +1,9 @@
 /** The circumstances of a random history, all drawn from its seed. */
 import type { Capabilities } from "../../src/stores/store.ts";
-import { type MediumKind, medium } from "./media.ts";
+import { type Medium, type MediumKind, medium } from "./media.ts";
 import type { OriginMode } from "./model.ts";
 import type { Random } from "./prng.ts";
-import type { Media, VolumeOptions } from "./subjects.ts";
+import type { Media, Subject, VolumeOptions } from "./subjects.ts";
 
 export type Shape = "tiny" | "small" | "sparse" | "crowded";
 
@@ -19,6 +19,8 @@ export interface World {
   /** Snapshots that are there before the history begins, each with data of its own. */
   crowd: number;
   snapshotsMax: number;
+  /** Bytes of a chunk of each further store on the same origin. */
+  others: readonly number[];
   copySlots: number;
   queueDepth: number;
 }
@@ -26,6 +28,7 @@ export interface World {
 const TIB = 2 ** 40;
 const LONGEST = 2 ** 20;
 const SMALL = 2 ** 20;
+const OTHERS = [[512], [4096], [16384, 1024], [2048, 2048, 2048]];
 
 /** Sizes, the usual ones more often. */
 function chunks({ chunk: [least, most] }: Capabilities): number[] {
@@ -38,8 +41,8 @@ function sparseSpots(random: Random, size: number, reach: number): number[] {
   return [0, size - reach, 2 ** 32 - reach / 2, ...far];
 }
 
-/** A world that a store of these capabilities can be in. */
-export function drawWorld(random: Random, capabilities: Capabilities): World {
+/** A world that such a store can be in. */
+export function drawWorld(random: Random, { capabilities, joins }: Subject): World {
   const { origins, snapshots, fixed } = capabilities;
   const crowded = fixed ? 0 : 5;
   const shape = random.weighted({ tiny: 45, small: 30, sparse: 20, crowded });
@@ -63,6 +66,7 @@ export function drawWorld(random: Random, capabilities: Capabilities): World {
     snapshotsMax: Math.min(snapshots, crowd + random.pick([3, 8, 24])),
     copySlots: random.pick([1, 2, 8]),
     queueDepth: random.pick([1, 4, 256]),
+    others: joins && random.chance(0.3) ? random.pick(OTHERS) : [],
   };
 }
 
@@ -77,7 +81,12 @@ export function drawImage(random: Random, world: World): Uint8Array {
   return image;
 }
 
-export async function drawMedia(random: Random, world: World, image: Uint8Array): Promise<Media> {
+export async function drawMedia(
+  subject: Subject,
+  random: Random,
+  world: World,
+  image: Uint8Array,
+): Promise<Media> {
   const store = medium(world.medium, { random: random.fork() });
   if (world.mode === "inline") return { store };
   const fixed = world.mode === "attached" ? world.size : image.length;
@@ -86,7 +95,15 @@ export async function drawMedia(random: Random, world: World, image: Uint8Array)
   if (device.growable && device.size() < fixed) await device.resize(fixed);
   await device.write(image, 0, image.length, 0);
   await device.close();
-  return { store, under };
+  const others: Medium[] = [];
+  for (const chunk of world.others) {
+    const other = medium(world.medium, { random: random.fork() });
+    const devices = { store: await other.open(), origin: await under.open() };
+    const volume = await subject.open(devices, { create: { size: world.size, chunk } });
+    await volume.close();
+    others.push(other);
+  }
+  return { store, under, ...(others.length > 0 && { others }) };
 }
 
 /** What makes the volume. */
@@ -96,6 +113,7 @@ export function openOptions({ size, chunk, copySlots, queueDepth }: World): Volu
 
 export function describeWorld(world: World): string {
   const { shape, mode, medium: kind, chunk, size, snapshotsMax, copySlots, queueDepth } = world;
+  const beside = world.others.length > 0 ? `, beside stores of chunk ${world.others}` : "";
   const limits = `${snapshotsMax} snapshots, ${copySlots} copy slots, queue ${queueDepth}`;
-  return `${shape} ${mode} on ${kind}: chunk ${chunk}, size ${size}, ${limits}`;
+  return `${shape} ${mode} on ${kind}: chunk ${chunk}, size ${size}, ${limits}${beside}`;
 }
