@@ -36,7 +36,10 @@ export function coverer(list: usize, n: u32, rank: u64): u32 {
   return n;
 }
 
-/** Cell of the highest live view, but for `but`, that entry `index` of a list is for; 0: none. */
+/**
+ * Cell of the highest live view that entry `index` of a list is for, 0: none. `but`: one that it is
+ * for and that is not asked for, or 0.
+ */
 export function highestOwn(list: usize, index: u32, but: u32): u32 {
   const e = c.listAt(list, index);
   const floor = rankOf(c.afterId(e));
@@ -46,10 +49,10 @@ export function highestOwn(list: usize, index: u32, but: u32): u32 {
     return cellRank(view) > floor ? view : 0;
   }
   while (cellRank(view) > floor) {
-    const own = coverer(list, index + 1, cellRank(view));
-    if (own == index && view != but) return view;
-    view =
-      own == index ? previousLive(view) : liveAtOrBefore(cellOf(c.afterId(c.listAt(list, own))));
+    const own = view == but ? index : coverer(list, index + 1, cellRank(view));
+    if (own != index) view = liveAtOrBefore(cellOf(c.afterId(c.listAt(list, own))));
+    else if (view == but) view = previousLive(view);
+    else return view;
   }
   return 0;
 }
@@ -64,9 +67,10 @@ export function lowestOwn(list: usize, index: u32, but: u32): u32 {
     return view != 0 && cellRank(view) <= top ? view : 0;
   }
   while (view != 0 && cellRank(view) <= top) {
-    const own = coverer(list, index + 1, cellRank(view));
-    if (own == index && view != but) return view;
-    view = nextLive(own == index ? view : cellOf(c.toId(c.listAt(list, own))));
+    const own = view == but ? index : coverer(list, index + 1, cellRank(view));
+    if (own != index) view = nextLive(cellOf(c.toId(c.listAt(list, own))));
+    else if (view == but) view = nextLive(view);
+    else return view;
   }
   return 0;
 }

@@ -40,7 +40,7 @@ function chunkOf(pair: usize): u64 {
 function answer(pair: usize, entry: u32): i32 {
   const chunk = chunkOf(pair);
   const view = load<u32>(pair, 8);
-  let runs = lookupAt(entry, view, chunk, false);
+  let runs = lookupAt(entry, view, chunk);
   if (runs == 0) runs = lookup(view, chunk, 1, false);
   if (runs < 0) return runs;
   store<u32>(pair, load<u32>(RUNS), 12);

@@ -155,6 +155,8 @@ export function copyPart(n: u32, list: usize, first: u64, part: u32): void {
 /** First of `n` entries of a list at or above a rank; `n` where all are below. */
 export function searchList(list: usize, n: u32, rank: u64): u32 {
   let low: u32 = 0;
+  // The origin and the newest snapshots are at the end.
+  if (n > 2 && rankOf(toId(listAt(list, n - 2))) < rank) low = n - 1;
   while (low < n) {
     const middle = (low + n) >>> 1;
     if (rankOf(toId(listAt(list, middle))) < rank) low = middle + 1;

@@ -39,8 +39,16 @@ import {
   previousLive,
   rankOf,
 } from "./timeline";
-import { AROUND_ENTRIES, aroundFlag, coverer, flatten, highestOwn, lowestOwn } from "./around";
-import { descend, pathIndex, pathNext, pathPrevious } from "./btree/path";
+import {
+  AROUND_ENTRIES,
+  aroundFlag,
+  coverer,
+  flatten,
+  highestOwn,
+  insideFrom,
+  lowestOwn,
+} from "./around";
+import { advance, descend, pathIndex, pathNext, pathPrevious } from "./btree/path";
 import { LEAVE_ALL, LEAVE_HALF, noteSparse, prepare } from "./prepare";
 import { epoch, isUnsettled, journalAppend } from "./journal";
 import { spaceHold } from "./space";
@@ -81,17 +89,12 @@ export function addRun(n: u32, kind: u32, count: u64, place: u64): u32 {
 function cover(rank: u64, view: u32): i32 {
   const last = c.lastChunk(c.here());
   let status = 1;
-  let passed: u32 = 0;
-  for (let steps = 0; status == 1 && c.lastChunk(c.here()) == last; steps++) {
-    const e = c.here();
-    const to = c.toId(e);
-    if (to == view) return 1;
-    if (rankOf(to) >= rank) {
-      if (rankOf(c.afterId(e)) < rank) return 1;
-      // No entry around it stands behind so many.
-      if (++passed == AROUND_ENTRIES) return 0;
-    }
-    status = steps == 4 && passed == 0 ? descend(last, rank) : pathNext();
+  if (c.toId(c.here()) != view && rankOf(c.toId(c.here())) < rank) status = advance(last, rank);
+  // No entry around others stands behind so many.
+  for (let n: u32 = 0; status == 1 && c.lastChunk(c.here()) == last; n++) {
+    if (c.toId(c.here()) == view || rankOf(c.afterId(c.here())) < rank) return 1;
+    if (n == AROUND_ENTRIES) return 0;
+    status = pathNext();
   }
   return status == FAULT ? FAULT : 0;
 }
@@ -100,7 +103,7 @@ function cover(rank: u64, view: u32): i32 {
  * The answer for one chunk from `entry`, the first at or after it (0: none): one run in RUNS, and
  * 1; NOT_FOUND; 0 where it takes more than this entry to tell.
  */
-export function lookupAt(entry: u32, view: u32, chunk: u64, writing: bool): i32 {
+export function lookupAt(entry: u32, view: u32, chunk: u64): i32 {
   const cell = liveCell(view);
   if (cell == 0) return NOT_FOUND;
   const e = entry as usize;
@@ -110,13 +113,8 @@ export function lookupAt(entry: u32, view: u32, chunk: u64, writing: bool): i32 
     if (rankOf(c.toId(e)) < rank) return 0;
     if (rankOf(c.afterId(e)) >= rank) return 0;
   }
-  const flags = c.flagsOf(e);
-  const place = c.placeOf(e) + (chunk - c.firstChunk(e));
-  if (flags & FLAG_HOLE) return oneRun(RUN_HOLE, 0);
-  if (!writing) return oneRun(RUN_SHARED, place);
-  if (flags & (FLAG_SHARED | FLAG_AROUND)) return 0;
-  const others = anyLiveBut(cellOf(c.afterId(e)), cellOf(c.toId(e)), cell);
-  return oneRun(others || isUnsettled(flags) ? RUN_SHARED : RUN_PRIVATE, place);
+  if (c.flagsOf(e) & FLAG_HOLE) return oneRun(RUN_HOLE, 0);
+  return oneRun(RUN_SHARED, c.placeOf(e) + (chunk - c.firstChunk(e)));
 }
 
 // @ts-ignore: decorator
@@ -133,10 +131,10 @@ function oneRun(kind: u32, place: u64): i32 {
  * all chunks. Answers the number of runs. With `writing` PRIVATE is told from SHARED.
  */
 export function lookup(view: u32, chunk: u64, count: u32, writing: bool): i32 {
-  if (count == 1) {
+  if (count == 1 && !writing) {
     const entry = seek(chunk);
     if (entry == MISSING) return FAULT;
-    const runs = lookupAt(entry, view, chunk, writing);
+    const runs = lookupAt(entry, view, chunk);
     if (runs != 0) return runs;
   }
   const cell = liveCell(view);
@@ -377,7 +375,7 @@ function release(index: u32, n: u32, cell: u32, inside: bool): u32 {
 function endAt(index: u32, highest: u32): void {
   const e = c.listAt(MIDDLE, index);
   store<u32>(e, load<u32>(highest), ENTRY_TO);
-  const at = c.searchList(MIDDLE, index, cellRank(highest));
+  const at = insideFrom(MIDDLE, index, cellRank(highest));
   if (at < index) {
     memory.copy(NEW, e, ENTRY_BYTES);
     c.openList(MIDDLE, index, at, 1);

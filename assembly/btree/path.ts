@@ -59,6 +59,15 @@ export function descend(chunk: u64, rank: u64): i32 {
   }
 }
 
+/** As `descend`, for an entry at or after the path's: in its leaf, where it is there. */
+export function advance(chunk: u64, rank: u64): i32 {
+  const page = pathPage(0);
+  const index = searchLeaf(page, chunk, rank);
+  if (index == count(page)) return descend(chunk, rank);
+  setPath(0, page, index);
+  return 1;
+}
+
 /** Goes to the next leaf entry. 1, 0 (none; the path stands after the last), FAULT. */
 export function pathNext(): i32 {
   const index = pathIndex(0) + 1;

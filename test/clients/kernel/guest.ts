@@ -15,7 +15,7 @@ const PACKAGES: Record<string, string> = {
   busybox: "busybox-static",
   dmsetup: "dmsetup",
 };
-/** Without KVM: on a machine that is a guest itself, qemu may end with it before the kernel began. */
+/** Without KVM: on a machine that is a guest itself it may fail before the kernel has begun. */
 const MACHINE = ["-machine", "pc,accel=tcg", "-cpu", "max", "-m", "256"];
 const NOTHING_ELSE = ["-nodefaults", "-no-user-config", "-display", "none", "-nic", "none"];
 /** A panic ends the guest: it reboots at once, which qemu does not let it. */

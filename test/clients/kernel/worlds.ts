@@ -15,7 +15,7 @@ const MIB = KIB * KIB;
 /** What we made, and go on with after the kernel. */
 export async function makeOurs(random: Random): Promise<World> {
   const chunks = [512, KIB, 4 * KIB, 16 * KIB, 64 * KIB, MIB];
-  const world = await make("ours", 4 * MIB - 3 * SECTOR, chunks, random);
+  const world = await make("ours", 3 * MIB - 3 * SECTOR, chunks, random);
   await world.open(steps(random, 150, 30_000));
   return world;
 }
@@ -47,14 +47,14 @@ export async function makeFull(random: Random): Promise<World> {
 /** Zeros, where the kernel makes its own COW devices. */
 export function makeTheirs(random: Random): World {
   const chunks = [512, 4 * KIB, 32 * KIB, MIB];
-  const origin = Image.of(noise(3 * MIB + SECTOR, random));
+  const origin = Image.of(noise(2 * MIB + SECTOR, random));
   const cows = chunks.map((chunk) => new Image(roomFor(origin.size, chunk)));
   return new World("theirs", chunks, [origin, ...cows]);
 }
 
 /** Snapshots of a range store, exported: each device is as long as it must be, and no longer. */
 export async function makeExported(random: Random): Promise<World> {
-  const origin = Image.of(noise(3 * MIB - 5 * SECTOR, random));
+  const origin = Image.of(noise(2 * MIB - 5 * SECTOR, random));
   await using volume = await openVolume({
     store: imageDevice(new Image()),
     origin: imageDevice(origin, { fixed: true }),
