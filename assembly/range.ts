@@ -375,6 +375,7 @@ function release(index: u32, n: u32, cell: u32, inside: bool): u32 {
 function endAt(index: u32, highest: u32): void {
   const e = c.listAt(MIDDLE, index);
   store<u32>(e, load<u32>(highest), ENTRY_TO);
+  if ((c.flagsOf(e) & FLAG_AROUND) == 0) return;
   const at = insideFrom(MIDDLE, index, cellRank(highest));
   if (at < index) {
     memory.copy(NEW, e, ENTRY_BYTES);
@@ -384,7 +385,9 @@ function endAt(index: u32, highest: u32): void {
   setAround(at);
 }
 
+/** After an end of entry `index` moved inwards: others may not lie inside any more. */
 function setAround(index: u32): void {
   const e = c.listAt(MIDDLE, index);
-  c.setFlags(e, (c.flagsOf(e) & ~FLAG_AROUND) | aroundFlag(MIDDLE, index));
+  if (c.flagsOf(e) & FLAG_AROUND)
+    c.setFlags(e, (c.flagsOf(e) & ~FLAG_AROUND) | aroundFlag(MIDDLE, index));
 }
