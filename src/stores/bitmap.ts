@@ -5,25 +5,14 @@
  */
 
 import { MAP_HOLE, MAP_NEW, MAP_SHARED } from "../engine/status.ts";
+import { RANGE } from "./range.ts";
 import type { Capabilities, CheckProblem, ViewCost } from "./store.ts";
 import type { Tally } from "./tree/accounting.ts";
 import type { EntryRules } from "./tree/check.ts";
 import { TreeStore } from "./tree/tree-store.ts";
 import { type Entry, HOLE } from "./tree/walk.ts";
 
-export const BITMAP: Capabilities = {
-  origins: ["inline", "base", "attached"],
-  snapshots: 64,
-  fixed: false,
-  writable: true,
-  ofSnapshots: false,
-  delete: true,
-  merge: false,
-  trim: true,
-  crash: "consistent",
-  whenFull: "NoSpace",
-  chunk: [4096, 2 ** 20],
-};
+export const BITMAP: Capabilities = { ...RANGE, snapshots: 64, ofSnapshots: false };
 
 export class BitmapStore extends TreeStore {
   readonly kind = "bitmap";
