@@ -22,6 +22,8 @@ import { LEAVE_ALL, prepare } from "./prepare";
 import { journalAppend } from "./journal";
 import { spaceHold } from "./space";
 import { addRun, putJoined, someOr } from "./range";
+import { needsCopy } from "./bitmap/lookup";
+import { isMasked } from "./bitmap/mask";
 import { AROUND_ENTRIES, flatten, insideFrom } from "./around";
 import * as c from "./columns";
 
@@ -57,7 +59,7 @@ export function planCopyOut(chunk: u64, count: u32): i32 {
       continue;
     }
     const stop = min<u64>(c.lastChunk(c.here()) + 1, end);
-    const open = hasGap(newest);
+    const open = isMasked() ? needsCopy() : hasGap(newest);
     if (open == FAULT) return someOr(n);
     n = addRun(n, open == 1 ? RUN_COPY : RUN_READY, stop - chunk, 0);
     chunk = stop;

@@ -3,10 +3,8 @@
  * numbers.
  */
 import * as m from "./memory";
-import * as engine from "./range";
+import * as kinds from "./kinds";
 import * as out from "./copyout";
-import * as masks from "./bitmap/lookup";
-import * as bitmap from "./bitmap/map";
 import { isMasked, maskOf } from "./bitmap/mask";
 import * as pending from "./conflict";
 import * as space from "./space";
@@ -100,14 +98,14 @@ export function replayDone(): void {
   timeline.clearDying();
 }
 
-/** See `range.lookup`. */
+/** See `kinds.lookup`. */
 export function lookup(view: u32, chunk: f64, count: u32, writing: bool): i32 {
-  return engine.lookup(view, <u64>chunk, count, writing);
+  return kinds.lookup(view, <u64>chunk, count, writing);
 }
 
-/** See `range.mapStep`. */
+/** See `kinds.mapStep`. */
 export function mapStep(view: u32, chunk: f64, count: u32, place: f64, how: u32): i32 {
-  return engine.mapStep(view, <u64>chunk, count, <u64>place, how);
+  return kinds.mapStep(view, <u64>chunk, count, <u64>place, how);
 }
 
 /** See `copyout.planCopyOut`. */
@@ -115,29 +113,9 @@ export function planCopyOut(chunk: f64, count: u32): i32 {
   return out.planCopyOut(<u64>chunk, count);
 }
 
-/** See `copyout.copyOutStep`. */
+/** See `kinds.copyOutStep`. */
 export function copyOutStep(chunk: f64, count: u32, place: f64, hole: bool): i32 {
-  return out.copyOutStep(<u64>chunk, count, <u64>place, hole);
-}
-
-/** See `bitmap/lookup.ts`. */
-export function maskLookup(view: u32, chunk: f64, count: u32, writing: bool): i32 {
-  return masks.lookup(view, <u64>chunk, count, writing);
-}
-
-/** See `bitmap/map.ts`. */
-export function maskMapStep(view: u32, chunk: f64, count: u32, place: f64, how: u32): i32 {
-  return bitmap.mapStep(view, <u64>chunk, count, <u64>place, how);
-}
-
-/** See `bitmap/lookup.ts`. */
-export function maskPlanCopyOut(chunk: f64, count: u32): i32 {
-  return masks.planCopyOut(<u64>chunk, count);
-}
-
-/** See `bitmap/map.ts`. */
-export function maskCopyOutStep(chunk: f64, count: u32, place: f64, hole: bool): i32 {
-  return bitmap.copyOutStep(<u64>chunk, count, <u64>place, hole);
+  return kinds.copyOutStep(<u64>chunk, count, <u64>place, hole);
 }
 
 /** Takes up to `most` adjacent places: SPACE_RUN, and their number as the answer; or a status. */

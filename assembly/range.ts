@@ -26,7 +26,6 @@ import {
   FLAGS,
   FLAG_SHARED,
   OP_AGAIN,
-  OP_MAP,
 } from "./layout";
 import { FAULT, NOT_FOUND } from "./status";
 import { assertThat } from "./assert";
@@ -49,8 +48,8 @@ import {
   lowestOwn,
 } from "./around";
 import { advance, descend, pathIndex, pathNext, pathPrevious } from "./btree/path";
-import { LEAVE_ALL, LEAVE_HALF, noteSparse, prepare } from "./prepare";
-import { epoch, isUnsettled, journalAppend } from "./journal";
+import { noteSparse } from "./prepare";
+import { epoch, isUnsettled } from "./journal";
 import { spaceHold } from "./space";
 import { MISSING, seek } from "./seek";
 import * as c from "./columns";
@@ -223,45 +222,12 @@ function anyOther(last: u64, cell: u32): i32 {
   return highestOwn(OLD, c.searchList(OLD, n, rankOf(to)), cell) == 0 ? 0 : 1;
 }
 
-/**
- * One step of a view's own write: its chunks from `chunk` lie at `place` from now on, or are a hole
- * (`how` FLAG_HOLE), or lie where another entry says already (OP_AGAIN). Answers how many of
- * `count` chunks are done, at least one, or a status with nothing changed.
- */
-export function mapStep(view: u32, chunk: u64, count: u32, place: u64, how: u32): i32 {
-  const hole = (how & FLAG_HOLE) != 0;
-  const ready = prepare(4, hole ? LEAVE_HALF : LEAVE_ALL);
-  if (ready < 0) return ready;
-  const cell = liveCell(view);
-  if (cell == 0) return NOT_FOUND;
-  if (hole) place = 0;
-  const status = descend(chunk, 0);
-  if (status == FAULT) return FAULT;
-  const start = status == 1 ? c.firstChunk(c.here()) : <u64>-1;
-  let done: i32;
-  if (start > chunk) {
-    assertThat((how & OP_AGAIN) == 0, 6);
-    done = mapGap(
-      cell,
-      chunk,
-      <u32>min<u64>(min<u32>(count, c.COUNT_MAX), start - chunk),
-      place,
-      hole,
-    );
-  } else {
-    done = mapColumn(cell, chunk, count, place, how);
-  }
-  if (done > 0) journalAppend(OP_MAP, how, done, view, chunk, place);
-  return done;
-}
-
 /** No view has an entry for these chunks. */
-function mapGap(cell: u32, chunk: u64, part: u32, place: u64, hole: bool): i32 {
-  if (hole && load<u32>(ZERO_DEFAULT)) return part;
+export function mapGap(cell: u32, chunk: u64, part: u32, place: u64, hole: bool): void {
+  if (hole && load<u32>(ZERO_DEFAULT)) return;
   const after = load<u32>(previousLive(cell));
   c.putEntry(NEW, chunk, part, after, load<u32>(cell), place, hole ? FLAG_HOLE : 0);
   putJoined(chunk, 0, 0, 1, 0);
-  return part;
 }
 
 /**
@@ -276,7 +242,8 @@ export function putJoined(chunk: u64, rank: u64, old: u32, n: u32, from: u32): v
   noteSparse(chunk);
 }
 
-function mapColumn(cell: u32, chunk: u64, count: u32, place: u64, how: u32): i32 {
+/** The column at the path has an entry for `chunk`. Answers as `mapStep` (`kinds.ts`). */
+export function mapColumn(cell: u32, chunk: u64, count: u32, place: u64, how: u32): i32 {
   const hole = (how & FLAG_HOLE) != 0;
   const last = c.lastChunk(c.here());
   const first = c.firstChunk(c.here());

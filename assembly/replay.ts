@@ -12,10 +12,7 @@ import { ensureSlots, SPARE_SLOTS } from "./cache";
 import { ensureBlocks, replaySlab } from "./meta";
 import { heldRelease, spaceNeed, spaceTake } from "./space";
 import { createSnapshot, deleteSnapshot, renameSnapshot } from "./snapshots";
-import * as range from "./range";
-import * as out from "./copyout";
-import * as bitmap from "./bitmap/map";
-import { isMasked } from "./bitmap/mask";
+import { copyOutStep, mapStep } from "./kinds";
 import { cutAt, reclaimAt, reclaimBegin, reclaimStep } from "./reclaim";
 import { removeDying } from "./timeline";
 import { descend } from "./btree/path";
@@ -103,24 +100,15 @@ function applyMap(kind: u32, flags: u32, count: u32, view: u32, chunk: u64, plac
   }
   const done = load<u64>(m.JOURNAL_DONE);
   const left = count - <u32>done;
-  const status = step(kind, flags, left, view, chunk + done, place + done);
+  const status =
+    kind == l.OP_MAP
+      ? mapStep(view, chunk + done, left, place + done, flags)
+      : copyOutStep(chunk + done, left, place + done, hole);
   if (status < 0) return good(status);
   // A part is one step: what is left has operations of its own.
   const now = done + (flags & l.OP_PART ? 1 : status);
   store<u64>(m.JOURNAL_DONE, now);
   return now == count ? 1 : 0;
-}
-
-function step(kind: u32, flags: u32, count: u32, view: u32, chunk: u64, place: u64): i32 {
-  if (kind == l.OP_MAP) {
-    return isMasked()
-      ? bitmap.mapStep(view, chunk, count, place, flags)
-      : range.mapStep(view, chunk, count, place, flags);
-  }
-  const hole = (flags & l.FLAG_HOLE) != 0;
-  return isMasked()
-    ? bitmap.copyOutStep(chunk, count, place, hole)
-    : out.copyOutStep(chunk, count, place, hole);
 }
 
 /** The places that a record names are in use. 0, or a status. */

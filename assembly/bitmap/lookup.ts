@@ -19,7 +19,6 @@ import { liveCell } from "../timeline";
 import { descend, pathNext } from "../btree/path";
 import { isUnsettled } from "../journal";
 import { addRun, RUN_HOLE, RUN_PRIVATE, RUN_SHARED, RUN_UNMAPPED, someOr } from "../range";
-import { RUN_COPY, RUN_READY } from "../copyout";
 import { entryMask, liveMask, maskOf } from "./mask";
 import * as c from "../columns";
 
@@ -85,35 +84,8 @@ function entryKind(entry: usize, own: u64, named: u64, writing: bool): i32 {
   return (liveMask() & ~named) == 0 ? RUN_PRIVATE : RUN_SHARED;
 }
 
-/**
- * Which of `count` chunks of an attached origin must be copied before they are overwritten: runs in
- * RUNS, perhaps not all.
- */
-export function planCopyOut(chunk: u64, count: u32): i32 {
-  const end = chunk + count;
-  if (liveMask() == 0) return addRun(0, RUN_READY, count, 0);
-  let n: u32 = 0;
-  while (chunk < end && n < RUNS_MAX - 1) {
-    const status = descend(chunk, 0);
-    if (status == FAULT) return someOr(n);
-    const first = status == 0 ? end : c.firstChunk(c.here());
-    if (first > chunk) {
-      const stop = min<u64>(first, end);
-      n = addRun(n, RUN_COPY, stop - chunk, 0);
-      chunk = stop;
-      continue;
-    }
-    const stop = min<u64>(c.lastChunk(c.here()) + 1, end);
-    const open = needsCopy();
-    if (open == FAULT) return someOr(n);
-    n = addRun(n, open == 1 ? RUN_COPY : RUN_READY, stop - chunk, 0);
-    chunk = stop;
-  }
-  return n;
-}
-
 /** Whether a live snapshot has no bit in the column at the path. 1, 0, FAULT. */
-function needsCopy(): i32 {
+export function needsCopy(): i32 {
   const last = c.lastChunk(c.here());
   let open = liveMask();
   while (true) {

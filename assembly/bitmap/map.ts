@@ -11,14 +11,13 @@ import {
   FLAG_UNDER,
   OP_AGAIN,
   OP_COPY_OUT,
-  OP_MAP,
 } from "../layout";
-import { FAULT, NOT_FOUND } from "../status";
+import { FAULT } from "../status";
 import { assertThat } from "../assert";
-import { liveCell, ORIGIN } from "../timeline";
+import { ORIGIN } from "../timeline";
 import { descend } from "../btree/path";
 import { lowestBit } from "../btree/order";
-import { LEAVE_ALL, LEAVE_HALF, prepare } from "../prepare";
+import { LEAVE_ALL, prepare } from "../prepare";
 import { epoch, journalAppend } from "../journal";
 import { spaceHold } from "../space";
 import { putJoined } from "../range";
@@ -37,48 +36,29 @@ function underFlags(): u32 {
   return load<u32>(ZERO_DEFAULT) ? FLAG_HOLE : FLAG_HOLE | FLAG_UNDER;
 }
 
-/**
- * One step of a view's own write: its chunks from `chunk` lie at `place` from now on, or are a hole
- * (`how` FLAG_HOLE), or lie where another entry says already (OP_AGAIN). Answers how many of
- * `count` chunks are done, at least one, or a status with nothing changed.
- */
-export function mapStep(view: u32, chunk: u64, count: u32, place: u64, how: u32): i32 {
-  const hole = (how & FLAG_HOLE) != 0;
-  const ready = prepare(4, hole ? LEAVE_HALF : LEAVE_ALL);
-  if (ready < 0) return ready;
-  const cell = liveCell(view);
-  if (cell == 0) return NOT_FOUND;
-  if (hole) place = 0;
-  const status = descend(chunk, 0);
-  if (status == FAULT) return FAULT;
-  const start = status == 1 ? c.firstChunk(c.here()) : <u64>-1;
-  let part: u32;
-  if (start > chunk) {
-    assertThat((how & OP_AGAIN) == 0, 6);
-    part = <u32>min<u64>(min<u32>(count, c.COUNT_MAX), start - chunk);
-    mapGap(maskOf(cell), chunk, part, place, hole);
-  } else {
-    const old = c.gather();
-    if (old == FAULT) return FAULT;
-    part = <u32>min<u64>(min<u32>(count, c.COUNT_MAX), c.lastChunk(OLD) + 1 - chunk);
-    const own = maskOf(cell);
-    if (how & OP_AGAIN) join(own, old, chunk, part, place);
-    else if (own == 0) mapOrigin(old, chunk, part, place, hole);
-    else mapSnapshot(own, old, chunk, part, place, hole);
-  }
-  journalAppend(OP_MAP, how, part, view, chunk, place);
-  return part;
-}
-
 /** No view has an entry for these chunks. */
-function mapGap(own: u64, chunk: u64, part: u32, place: u64, hole: bool): void {
+export function mapGap(cell: u32, chunk: u64, part: u32, place: u64, hole: bool): void {
   if (hole && load<u32>(ZERO_DEFAULT)) return;
+  const own = maskOf(cell);
   let n: u32 = 0;
   if (own == 0 && liveMask() != 0) {
     putMask(c.listAt(NEW, n++), chunk, part, liveMask(), 0, underFlags());
   }
   putMask(c.listAt(NEW, n++), chunk, part, own, place, hole ? FLAG_HOLE : 0);
   putJoined(chunk, 0, 0, n, 0);
+}
+
+/** The column at the path has an entry for `chunk`. Answers as `mapStep` (`kinds.ts`). */
+export function mapColumn(cell: u32, chunk: u64, count: u32, place: u64, how: u32): i32 {
+  const old = c.gather();
+  if (old == FAULT) return FAULT;
+  const part = <u32>min<u64>(min<u32>(count, c.COUNT_MAX), c.lastChunk(OLD) + 1 - chunk);
+  const hole = (how & FLAG_HOLE) != 0;
+  const own = maskOf(cell);
+  if (how & OP_AGAIN) join(own, old, chunk, part, place);
+  else if (own == 0) mapOrigin(old, chunk, part, place, hole);
+  else mapSnapshot(own, old, chunk, part, place, hole);
+  return part;
 }
 
 // ---- one column: MIDDLE holds the chunks that change, as they shall be

@@ -29,10 +29,6 @@ export interface EngineExports {
   mapStep(view: number, chunk: number, count: number, place: number, how: number): number;
   planCopyOut(chunk: number, count: number): number;
   copyOutStep(chunk: number, count: number, place: number, hole: boolean): number;
-  maskLookup(view: number, chunk: number, count: number, writing: boolean): number;
-  maskMapStep(view: number, chunk: number, count: number, place: number, how: number): number;
-  maskPlanCopyOut(chunk: number, count: number): number;
-  maskCopyOutStep(chunk: number, count: number, place: number, hole: boolean): number;
   allocate(most: number): number;
   allocated(): number;
   giveBack(place: number, count: number): number;

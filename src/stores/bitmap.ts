@@ -4,7 +4,6 @@
  * snapshots, none of them of a snapshot.
  */
 
-import { MAP_HOLE, MAP_NEW, MAP_SHARED } from "../engine/status.ts";
 import { RANGE } from "./range.ts";
 import type { Capabilities, CheckProblem, ViewCost } from "./store.ts";
 import type { Tally } from "./tree/accounting.ts";
@@ -17,22 +16,6 @@ export const BITMAP: Capabilities = { ...RANGE, snapshots: 64, ofSnapshots: fals
 export class BitmapStore extends TreeStore {
   readonly kind = "bitmap";
   readonly capabilities = BITMAP;
-
-  lookup(view: number, chunk: number, count: number, writing: boolean): number {
-    return this.engine.x.maskLookup(view, chunk, count, writing);
-  }
-  planCopyOut(chunk: number, count: number): number {
-    return this.engine.x.maskPlanCopyOut(chunk, count);
-  }
-  map(view: number, chunk: number, count: number, place: number, hole: boolean): number {
-    return this.engine.x.maskMapStep(view, chunk, count, place, hole ? MAP_HOLE : MAP_NEW);
-  }
-  mapShared(view: number, chunk: number, count: number, place: number): number {
-    return this.engine.x.maskMapStep(view, chunk, count, place, MAP_SHARED);
-  }
-  copyOut(chunk: number, count: number, place: number, hole: boolean): number {
-    return this.engine.x.maskCopyOutStep(chunk, count, place, hole);
-  }
 
   protected rules(): EntryRules {
     return new MaskRules(this.facts.timeline().map(({ bit }) => bit));

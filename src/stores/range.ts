@@ -2,7 +2,6 @@
  * The range store (Mikulas): an entry is for the views in (after, to] of the timeline. The number
  * of snapshots is limited by ids only, and a snapshot has snapshots to any depth.
  */
-import { MAP_HOLE, MAP_NEW, MAP_SHARED } from "../engine/status.ts";
 import type { Capabilities, CheckProblem, ViewCost } from "./store.ts";
 import type { Tally } from "./tree/accounting.ts";
 import type { EntryRules } from "./tree/check.ts";
@@ -28,22 +27,6 @@ export const RANGE: Capabilities = {
 export class RangeStore extends TreeStore {
   readonly kind = "range";
   readonly capabilities = RANGE;
-
-  lookup(view: number, chunk: number, count: number, writing: boolean): number {
-    return this.engine.x.lookup(view, chunk, count, writing);
-  }
-  planCopyOut(chunk: number, count: number): number {
-    return this.engine.x.planCopyOut(chunk, count);
-  }
-  map(view: number, chunk: number, count: number, place: number, hole: boolean): number {
-    return this.engine.x.mapStep(view, chunk, count, place, hole ? MAP_HOLE : MAP_NEW);
-  }
-  mapShared(view: number, chunk: number, count: number, place: number): number {
-    return this.engine.x.mapStep(view, chunk, count, place, MAP_SHARED);
-  }
-  copyOut(chunk: number, count: number, place: number, hole: boolean): number {
-    return this.engine.x.copyOutStep(chunk, count, place, hole);
-  }
 
   protected rules(): EntryRules {
     return new RangeRules(this.facts.timeline());

@@ -12,6 +12,9 @@ import {
   FAULT,
   GROW,
   INVALID,
+  MAP_HOLE,
+  MAP_NEW,
+  MAP_SHARED,
   NO_SPACE,
   NOT_FOUND,
   WRITE_BACK,
@@ -36,6 +39,7 @@ import { TreeFacts } from "./facts.ts";
 import { MODES, Superblock } from "./layout.ts";
 import { Log } from "./log.ts";
 import { statusLine } from "./status-line.ts";
+import { usageOf } from "./usage.ts";
 
 const READ_ONLY_FLAG = 2;
 const LIVE_FLAG = 1;
@@ -172,11 +176,21 @@ export abstract class TreeStore implements ExceptionStore {
     );
   }
 
-  abstract lookup(view: number, chunk: number, count: number, writing: boolean): number;
-  abstract planCopyOut(chunk: number, count: number): number;
-  abstract map(view: number, chunk: number, count: number, place: number, hole: boolean): number;
-  abstract mapShared(view: number, chunk: number, count: number, place: number): number;
-  abstract copyOut(chunk: number, count: number, place: number, hole: boolean): number;
+  lookup(view: number, chunk: number, count: number, writing: boolean): number {
+    return this.engine.x.lookup(view, chunk, count, writing);
+  }
+  planCopyOut(chunk: number, count: number): number {
+    return this.engine.x.planCopyOut(chunk, count);
+  }
+  map(view: number, chunk: number, count: number, place: number, hole: boolean): number {
+    return this.engine.x.mapStep(view, chunk, count, place, hole ? MAP_HOLE : MAP_NEW);
+  }
+  mapShared(view: number, chunk: number, count: number, place: number): number {
+    return this.engine.x.mapStep(view, chunk, count, place, MAP_SHARED);
+  }
+  copyOut(chunk: number, count: number, place: number, hole: boolean): number {
+    return this.engine.x.copyOutStep(chunk, count, place, hole);
+  }
   /** What an entry must be, for `check`. */
   protected abstract rules(): EntryRules;
   /** What entries cost whom, for `costs`. */
@@ -315,25 +329,7 @@ export abstract class TreeStore implements ExceptionStore {
   }
 
   usage(): StoreUsage {
-    const chunk = 2 ** this.chunkShift;
-    const top = this.#super.u64("SUPER_TOP");
-    const limit = this.#super.u64("SUPER_LIMIT");
-    const held = this.engine.u64At(this.#held);
-    const views = this.engine.state("VIEW_LIVE");
-    const metadataBytes = this.#super.u32("SUPER_META") * 4096;
-    const spare = this.engine.state("META_FREE") + this.engine.state("META_PENDING");
-    return {
-      storeBytes: top * chunk,
-      maxBytes: limit === 0 ? null : limit,
-      dataBytes: this.#super.u64("SUPER_DATA") * chunk,
-      metadataBytes,
-      fixedBytes: (2 + 2 * this.#super.u32("SUPER_AREA_BLOCKS")) * 4096,
-      freeBytes: (top - this.#super.u64("SUPER_USED") + held) * chunk + spare * 4096,
-      memoryBytes: this.engine.memory.buffer.byteLength,
-      snapshots: views - 1,
-      exceptions: this.#super.u64("SUPER_ENTRIES"),
-      reclaiming: this.engine.state("VIEW_DEAD"),
-    };
+    return usageOf(this.engine, this.#super);
   }
 
   dmStatus(): string {
