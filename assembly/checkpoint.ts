@@ -24,8 +24,10 @@ import {
   freeBlock,
   metaSettle,
   nextFresh,
+  reserveBlocks,
   trimSlabs,
 } from "./meta";
+import { OPERATION_BLOCKS } from "./prepare";
 import { heldRelease, spaceClear, spaceNeed, spaceTake, spaceTouch } from "./space";
 import { journalRestart } from "./journal";
 import { storeViewCount } from "./timeline";
@@ -49,8 +51,10 @@ const PAGES_PHASE: u32 = 4;
 const VIEWS_PHASE: u32 = 5;
 const TABLES_PHASE: u32 = 6;
 const WRITTEN: u32 = 7;
-/** Blocks that stay free when slabs are given back at close. */
-export const TRIM_KEEP: u32 = 64;
+/** Blocks that stay free when slabs are given back at close: the next write needs them. */
+export function trimKeep(): u32 {
+  return 16 + OPERATION_BLOCKS + reserveBlocks();
+}
 
 export function checkpointBegin(trim: bool): void {
   store<u32>(m.CHECKPOINT_PHASE, TOUCH_PHASE);
@@ -169,7 +173,7 @@ function moveCopies(back: bool): i32 {
 /** Blocks for the streams; those of the last checkpoint's are free after this one. */
 function takeBlocks(): i32 {
   if (load<u32>(m.CHECKPOINT_TRIM)) {
-    const status = trimSlabs(TRIM_KEEP + streamBlocks(TABLES) + streamBlocks(VIEWS));
+    const status = trimSlabs(trimKeep() + streamBlocks(TABLES) + streamBlocks(VIEWS));
     if (status < 0) return status;
   }
   if (load<u32>(m.VIEWS_CHANGED)) takeStream(VIEWS);

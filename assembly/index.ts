@@ -14,7 +14,7 @@ import { need } from "./cache";
 import { LEAVE_ALL, prepare, prepareRelease } from "./prepare";
 import { META_SPARE } from "./meta";
 import { streamBlocks, streamList } from "./stream";
-import { TRIM_KEEP } from "./checkpoint";
+import { trimKeep } from "./checkpoint";
 
 // memory map and layout, for the host
 export {
@@ -136,7 +136,7 @@ export function allocated(): f64 {
 /** With so many blocks free or freeing, a checkpoint that trims gives at least a slab back. */
 export function trimFloor(): u32 {
   return (
-    TRIM_KEEP + META_SPARE + streamBlocks(0) + streamBlocks(1) + (1 << load<u32>(m.SLAB_SHIFT))
+    trimKeep() + META_SPARE + streamBlocks(0) + streamBlocks(1) + (1 << load<u32>(m.SLAB_SHIFT))
   );
 }
 
@@ -249,7 +249,8 @@ export function groupFree(index: u32): u32 {
 }
 
 export { VIEW_BIT_SHIFT } from "./bitmap/mask";
-export { isBlock, slabBase, slabCount } from "./meta";
+export { isBlock, slabBase, slabCount, slabDropped, slabFilled } from "./meta";
+export { spaceRefused, spaceRetry } from "./space";
 
 /** Block of a stream of the last checkpoint (0 tables, 1 views), 0 behind its end. */
 export function streamBlock(kind: u32, index: u32): u32 {

@@ -56,12 +56,17 @@ export const META_PENDING: usize = META_CURSOR + 4;
 export const META_BLOCKS: usize = META_PENDING + 4;
 export const META_SCAN: usize = META_BLOCKS + 4;
 export const SLAB_SHIFT: usize = META_SCAN + 4;
+/** A run of chunks that becomes a slab once zeros are written over it: nobody else takes it. */
+export const FILL_PLACE: usize = SLAB_SHIFT + 4;
+export const FILL_COUNT: usize = FILL_PLACE + 8;
+export const FILL_DONE: usize = FILL_COUNT + 4;
 
 // places
-export const SPACE_CURSOR: usize = SLAB_SHIFT + 4;
+export const SPACE_CURSOR: usize = (FILL_DONE + 4 + 7) & ~7;
 export const SPACE_LIMIT: usize = SPACE_CURSOR + 8;
-export const SPACE_RESERVE: usize = SPACE_LIMIT + 8;
-export const SPACE_FLOOR: usize = SPACE_RESERVE + 8;
+/** Places at and above this one are not given out: the limit, or where the device was full. */
+export const SPACE_CEILING: usize = SPACE_LIMIT + 8;
+export const SPACE_FLOOR: usize = SPACE_CEILING + 8;
 export const SPACE_RUN: usize = SPACE_FLOOR + 8;
 export const SPACE_RUN_LENGTH: usize = SPACE_RUN + 8;
 // two counts: of the open record, of the sealed one

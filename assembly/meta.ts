@@ -10,12 +10,13 @@
  * - No block of the last durable checkpoint is written: only fresh ones are, and a freeing one is
  *   not allocated (design 5).
  * - META_FREE counts blocks that are neither used nor freeing in slabs that exist.
+ * - A slab has been written before it is added, so its device has room for all of its blocks.
  */
 import * as m from "./memory";
 import { forget, isWriting } from "./cache";
 import { tableAt, tableMake } from "./table";
 import { OP_SLAB, SUPER_SLABS, SUPER_META, SUPER_CHUNK_SHIFT } from "./layout";
-import { CHECKPOINT, FAULT, NO_SPACE } from "./status";
+import { CHECKPOINT, FAULT, FILL, NO_SPACE } from "./status";
 import { assertThat } from "./assert";
 import { spaceClear, spaceFindSlab, spaceNeed, spaceTake } from "./space";
 import { journalAppend } from "./journal";
@@ -144,17 +145,22 @@ function freeSlabNumber(): u32 {
   return slabs;
 }
 
+/** Blocks of the reserve (I9): two slabs of them. */
+export function reserveBlocks(): u32 {
+  return 2 << load<u32>(m.SLAB_SHIFT);
+}
+
 /**
- * 0 with at least `count` blocks free beside the spare ones and those that the next checkpoint's
- * streams take. Else a status: FAULT for the space map, CHECKPOINT where that would free some,
- * NO_SPACE: also where a slab more would leave fewer than `kept` chunks free.
+ * 0 with at least `count` blocks free beside the spare ones, those that the next checkpoint's
+ * streams take and the `kept` ones of the reserve. Else a status: FAULT for the space map, FILL for
+ * a new slab, CHECKPOINT where that would free some, NO_SPACE.
  */
-export function ensureBlocks(count: u32, kept: u64): i32 {
+export function ensureBlocks(count: u32, kept: u32): i32 {
   // Replay does with less, so that it lives on the slabs that its records name.
-  const beside = load<u32>(m.REPLAYING) ? 0 : META_SPARE + streamBlocks(0) + streamBlocks(1);
-  const wanted = count + beside;
+  const beside = kept + META_SPARE + streamBlocks(0) + streamBlocks(1);
+  const wanted = count + (load<u32>(m.REPLAYING) ? 0 : beside);
   while (load<u32>(m.META_FREE) < wanted) {
-    const found = spaceFindSlab(kept);
+    const found = load<u32>(m.REPLAYING) ? spaceFindSlab() : filledSlab();
     if (found == NO_SPACE) return load<u32>(m.META_PENDING) > 0 ? CHECKPOINT : NO_SPACE;
     if (found < 0) return found;
     const place = load<u64>(m.SPACE_RUN);
@@ -166,6 +172,43 @@ export function ensureBlocks(count: u32, kept: u64): i32 {
     journalAppend(OP_SLAB, 0, chunks << shift, index, 0, place);
   }
   return 0;
+}
+
+/**
+ * A run for a slab that zeros have been written over: SPACE_RUN, SPACE_RUN_LENGTH. 0, or FAULT,
+ * FILL or NO_SPACE.
+ */
+function filledSlab(): i32 {
+  if (load<u32>(m.FILL_COUNT) == 0) {
+    const found = spaceFindSlab();
+    if (found < 0) return found;
+    store<u64>(m.FILL_PLACE, load<u64>(m.SPACE_RUN));
+    store<u32>(m.FILL_COUNT, load<u32>(m.SPACE_RUN_LENGTH));
+  }
+  const place = load<u64>(m.FILL_PLACE);
+  const count = load<u32>(m.FILL_COUNT);
+  if (load<u32>(m.FILL_DONE) == 0) {
+    const shift = load<u32>(m.SUPER + SUPER_CHUNK_SHIFT);
+    store<f64>(m.IO_OFFSET, <f64>(place << shift));
+    store<u32>(m.IO_LENGTH, count << shift);
+    return FILL;
+  }
+  if (spaceNeed(place) < 0 || spaceNeed(place + count - 1) < 0) return FAULT;
+  store<u64>(m.SPACE_RUN, place);
+  store<u32>(m.SPACE_RUN_LENGTH, count);
+  store<u32>(m.FILL_COUNT, 0);
+  store<u32>(m.FILL_DONE, 0);
+  return 0;
+}
+
+/** What FILL asked for is done. */
+export function slabFilled(): void {
+  store<u32>(m.FILL_DONE, 1);
+}
+
+/** What FILL asked for failed: another slab will do. */
+export function slabDropped(): void {
+  store<u32>(m.FILL_COUNT, 0);
 }
 
 /**

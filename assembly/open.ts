@@ -70,12 +70,11 @@ function derive(limit: f64): void {
   store<u32>(m.WIDE, load<u64>(m.SUPER + l.SUPER_SIZE) >>> shift >= 0xfffffff0 ? 1 : 0);
   store<u32>(m.SLAB_SHIFT, max<u32>(6, shift - m.PAGE_SHIFT));
   store<u64>(m.SPACE_LIMIT, <u64>limit);
+  store<u64>(m.SPACE_CEILING, <u64>limit);
   store<u32>(m.ZERO_DEFAULT, load<u32>(m.SUPER + l.SUPER_MODE) == 0 ? 1 : 0);
   store<u64>(m.GENERATION, load<u64>(m.SUPER + l.SUPER_GENERATION) + 1);
   store<u64>(m.JOURNAL_SEQUENCE, load<u64>(m.SUPER + l.SUPER_SEQUENCE));
   store<u64>(m.JOURNAL_DURABLE, load<u64>(m.SUPER + l.SUPER_SEQUENCE) - 1);
-  const slab = (1 << load<u32>(m.SLAB_SHIFT)) >>> (shift - m.PAGE_SHIFT);
-  store<u64>(m.SPACE_RESERVE, 2 * slab);
 }
 
 /** Chunks that superblocks and journal areas take. */

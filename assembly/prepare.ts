@@ -3,18 +3,18 @@
  * slots for new pages, metadata blocks, room in the open record and in the list of held places; and
  * a sparse leaf that an earlier one left is merged.
  */
-import { REPLAYING, SPACE_RESERVE, UNDERFULL } from "./memory";
+import { REPLAYING, UNDERFULL } from "./memory";
 import { OP_MAX } from "./layout";
 import { COMMIT, FAULT } from "./status";
 import { ensureSlots, SPARE_SLOTS } from "./cache";
-import { ensureBlocks } from "./meta";
+import { ensureBlocks, reserveBlocks } from "./meta";
 import { heldRoom } from "./space";
 import { journalRoom } from "./journal";
 import { descend } from "./btree/path";
 import { isSparse, mergeSparse } from "./btree/change";
 
 /** Blocks that one operation can need: nodes split or moved, pages of the space map. */
-const OPERATION_BLOCKS: u32 = 48;
+export const OPERATION_BLOCKS: u32 = 48;
 
 /** Bytes of a record that are left to slabs which a commit or a checkpoint itself has to add. */
 const SLAB_ROOM: u32 = 1024;
@@ -43,8 +43,7 @@ export function prepare(freed: u32, leave: u32): i32 {
   }
   const slots = ensureSlots(SPARE_SLOTS);
   if (slots < 0) return slots;
-  const kept = load<u32>(REPLAYING) ? 0 : (load<u64>(SPACE_RESERVE) * leave) >>> 1;
-  const blocks = ensureBlocks(OPERATION_BLOCKS, kept);
+  const blocks = ensureBlocks(OPERATION_BLOCKS, (reserveBlocks() * leave) >>> 1);
   if (blocks < 0) return blocks;
   return load<u64>(UNDERFULL) != 0 ? settle() : 0;
 }

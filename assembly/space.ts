@@ -6,8 +6,7 @@
  * Invariants
  * - I6: a freed place is held until the record that frees it is durable; only then is its bit
  *   cleared.
- * - I9: data never takes the last SPACE_RESERVE chunks, nor does its metadata; that of trims takes
- *   half of them, and what gives places back may have all.
+ * - I9 is kept by blocks in reserve (`meta.ensureBlocks`), not by chunks: data may take them all.
  * - SUPER_USED is the number of bits set; no bit at or above SUPER_TOP is set.
  */
 import * as m from "./memory";
@@ -171,7 +170,7 @@ function firstUsed(page: u32, at: u32, end: u32): u32 {
 function findInGroup(at: u64, most: u32, least: u32): i32 {
   const index = <u32>(at / GROUP_CHUNKS);
   const base = <u64>index * GROUP_CHUNKS;
-  const end = <u32>min<u64>(GROUP_CHUNKS, load<u64>(m.SPACE_LIMIT) - base);
+  const end = <u32>min<u64>(GROUP_CHUNKS, load<u64>(m.SPACE_CEILING) - base);
   let bit = <u32>(at - base);
   store<u32>(m.SPACE_RUN_LENGTH, 0);
   let page: u32 = 0;
@@ -187,7 +186,14 @@ function findInGroup(at: u64, most: u32, least: u32): i32 {
     if (page != 0) bit = firstFree(page, bit);
     if (bit >= end) return 0;
     const stop = min<u32>(end, bit + most);
-    const used = page != 0 ? firstUsed(page, bit, stop) : stop;
+    let used = page != 0 ? firstUsed(page, bit, stop) : stop;
+    if (load<u32>(m.FILL_COUNT) != 0) {
+      used = beforeFill(base, bit, used);
+      if (used == bit) {
+        bit = <u32>(load<u64>(m.FILL_PLACE) + load<u32>(m.FILL_COUNT) - base);
+        continue;
+      }
+    }
     if (used - bit >= least) {
       store<u64>(m.SPACE_RUN, base + bit);
       store<u32>(m.SPACE_RUN_LENGTH, used - bit);
@@ -198,13 +204,20 @@ function findInGroup(at: u64, most: u32, least: u32): i32 {
   return 0;
 }
 
+/** The end of the free run [bit, end) of a group, cut where the run begins that is being filled. */
+function beforeFill(base: u64, bit: u32, end: u32): u32 {
+  const place = load<u64>(m.FILL_PLACE);
+  if (place + load<u32>(m.FILL_COUNT) <= base + bit || place >= base + end) return end;
+  return place <= base + bit ? bit : <u32>(place - base);
+}
+
 /**
  * Next-fit: goes on from `at`; at the top of the store it starts again from the bottom where at
  * least a sixteenth below the top is free, and makes the store longer otherwise. So long runs stay
  * long, and the store is at most that much longer than it must be.
  */
 function findRun(at: u64, most: u32, least: u32): i32 {
-  const limit = load<u64>(m.SPACE_LIMIT);
+  const limit = load<u64>(m.SPACE_CEILING);
   const top = load<u64>(m.SUPER + SUPER_TOP);
   const below = top - load<u64>(m.SUPER + SUPER_USED);
   let wrapped = false;
@@ -222,13 +235,12 @@ function findRun(at: u64, most: u32, least: u32): i32 {
 }
 
 /**
- * A run for a slab of metadata blocks that leaves `kept` chunks free: whole if there is one, else
- * any. Replay goes past all that its records name.
+ * A run for a slab of metadata blocks: whole if there is one, else any. Replay goes past all that
+ * its records name.
  */
-export function spaceFindSlab(kept: u64): i32 {
+export function spaceFindSlab(): i32 {
   const shift = load<u32>(m.SUPER + SUPER_CHUNK_SHIFT) - m.PAGE_SHIFT;
   const size: u32 = (1 << load<u32>(m.SLAB_SHIFT)) >>> shift;
-  if (kept > 0 && spaceLeft() < kept + size) return NO_SPACE;
   if (load<u32>(m.REPLAYING)) {
     const floor = max<u64>(load<u64>(m.SPACE_FLOOR), load<u64>(m.SUPER + SUPER_TOP));
     return findRun(floor, size, 1);
@@ -237,21 +249,30 @@ export function spaceFindSlab(kept: u64): i32 {
   return status == NO_SPACE ? findRun(0, size, 1) : status;
 }
 
-/** Chunks that are free, or that the store can grow by. */
-function spaceLeft(): u64 {
-  return load<u64>(m.SPACE_LIMIT) - load<u64>(m.SUPER + SUPER_USED);
-}
-
 /**
  * Finds up to `most` adjacent places for data: SPACE_RUN, SPACE_RUN_LENGTH. 0, or FAULT or
  * NO_SPACE. Nothing is marked yet.
  */
 export function spaceFind(most: u32): i32 {
-  const left = spaceLeft();
-  const reserve = load<u64>(m.SPACE_RESERVE);
-  if (left <= reserve) return NO_SPACE;
-  most = <u32>min<u64>(most, min<u64>(left - reserve, GROUP_CHUNKS));
-  return findRun(load<u64>(m.SPACE_CURSOR), most, 1);
+  return findRun(load<u64>(m.SPACE_CURSOR), min<u32>(most, GROUP_CHUNKS), 1);
+}
+
+/**
+ * The device has no room for `place`, and `size` bytes now: places are given out below only, until
+ * `spaceRetry`.
+ */
+export function spaceRefused(place: f64, size: f64): void {
+  const chunks = <u64>size >>> load<u32>(m.SUPER + SUPER_CHUNK_SHIFT);
+  const ceiling = <u64>place < chunks ? <u64>place : chunks;
+  if (ceiling < load<u64>(m.SPACE_CEILING)) store<u64>(m.SPACE_CEILING, ceiling);
+}
+
+/** The device may have room again. Answers whether it had none. */
+export function spaceRetry(): bool {
+  const limit = load<u64>(m.SPACE_LIMIT);
+  const refused = load<u64>(m.SPACE_CEILING) < limit;
+  store<u64>(m.SPACE_CEILING, limit);
+  return refused;
 }
 
 /** Takes the run that `spaceFind` found. */

@@ -24,3 +24,5 @@ export const NOT_FOUND: i32 = -8;
 export const EXISTS: i32 = -9;
 export const INVALID: i32 = -10;
 export const UNSUPPORTED: i32 = -11;
+/** Write zeros over IO_LENGTH bytes at IO_OFFSET, then `slabFilled` or `spaceRefused`. */
+export const FILL: i32 = -12;

@@ -3,10 +3,10 @@
  * for (pages in, pages out, more memory). No decision is taken here.
  */
 import { instantiateSync } from "@assemblyscript/loader";
-import type { Device } from "../devices/device.ts";
+import type { Device, Later } from "../devices/device.ts";
 import { MultisnapError } from "../errors.ts";
 import type { EngineConstants, EngineExports } from "./exports.ts";
-import { FAULT, GROW, WRITE_BACK } from "./status.ts";
+import { FAULT, FILL, GROW, WRITE_BACK } from "./status.ts";
 
 const WASM_PAGE = 65536;
 const WASM_PAGES_MAX = 65536;
@@ -23,6 +23,7 @@ export interface EngineSizes {
 }
 
 const SLOT_BYTES = 4160;
+const ZEROS = new Uint8Array(256 * 1024);
 const decoder = new TextDecoder();
 
 export class Engine {
@@ -48,6 +49,7 @@ export class Engine {
   /** Reads of pages under way, by block: two requests that want one page share one read. */
   readonly #loads = new Map<number, Promise<void>>();
   readonly #writes = new Set<Promise<void>>();
+  #filling: Promise<void> | null = null;
   /** Told why a page was not written back: the next checkpoint would name what is not there. */
   onFailedWrite: (error: unknown) => void = () => {};
 
@@ -135,12 +137,13 @@ export class Engine {
   }
 
   /**
-   * Does what a FAULT, WRITE_BACK or GROW asks for; then the operation is called again. Answers at
-   * once where the device does.
+   * Does what a FAULT, WRITE_BACK, FILL or GROW asks for; then the operation is called again.
+   * Answers at once where the device does.
    */
   serve(status: number): undefined | Promise<void> {
     if (status === FAULT) return this.#load();
     if (status === WRITE_BACK) return this.#writeBack();
+    if (status === FILL) return this.#fill();
     if (status === GROW) return this.#grow();
     throw new MultisnapError("Internal", `the engine asks for ${status}, which is not for here`);
   }
@@ -209,6 +212,57 @@ export class Engine {
       .finally(() => this.#writes.delete(written));
     this.#writes.add(written);
     return written;
+  }
+
+  /** One at a time: what a slab is made of is kept from everybody else meanwhile. */
+  #fill(): undefined | Promise<void> {
+    if (this.#filling) return this.#filling;
+    const offset = this.ioOffset;
+    let later: Later;
+    try {
+      later = this.zero(offset, this.ioLength);
+    } catch (error) {
+      this.#notFilled(error, offset);
+      return;
+    }
+    if (!later) {
+      this.x.slabFilled();
+      return;
+    }
+    this.#filling = later
+      .then(
+        () => this.x.slabFilled(),
+        (error) => this.#notFilled(error, offset),
+      )
+      .finally(() => {
+        this.#filling = null;
+      });
+    return this.#filling;
+  }
+
+  /** Writes zeros, so that the device has room for what is written there later. Bytes. */
+  zero(offset: number, length: number): undefined | Promise<void> {
+    for (let done = 0; done < length; done += ZEROS.length) {
+      const piece = Math.min(ZEROS.length, length - done);
+      const later = this.device.write(ZEROS, 0, piece, offset + done);
+      const next = done + piece;
+      if (later) return later.then(() => this.zero(offset + next, length - next));
+    }
+    return undefined;
+  }
+
+  /** Without room on the device another slab is looked for, below what there is. */
+  #notFilled(error: unknown, offset: number): void {
+    this.x.slabDropped();
+    if (error instanceof MultisnapError && error.code === "NoSpace") return this.refused(offset);
+    this.onFailedWrite(error);
+    throw error;
+  }
+
+  /** The device had no room for a write to `offset` (bytes): places from there on are left alone. */
+  refused(offset: number): void {
+    const chunk = 2 ** this.u32[(this.at.super + this.constant("SUPER_CHUNK_SHIFT")) >>> 2]!;
+    this.x.spaceRefused(Math.floor(offset / chunk), this.device.size());
   }
 
   #grow(): undefined {

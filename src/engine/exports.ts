@@ -34,6 +34,10 @@ export interface EngineExports {
   giveBack(place: number, count: number): number;
   releaseHeld(): number;
   trimFloor(): number;
+  slabFilled(): void;
+  slabDropped(): void;
+  spaceRefused(place: number, size: number): void;
+  spaceRetry(): number;
 
   pendingAdd(chunk: number, count: number, view: number, kind: number, place: number): number;
   pendingAddAll(chunk: number, count: number, kind: number, place: number): number;

@@ -10,6 +10,7 @@ export const NOT_FOUND = -8;
 export const EXISTS = -9;
 export const INVALID = -10;
 export const UNSUPPORTED = -11;
+export const FILL = -12;
 
 /** Kinds of runs of a lookup. */
 export const RUN_UNMAPPED = 0;

@@ -108,6 +108,9 @@ export class GivenUpStore implements ExceptionStore {
   giveBack(_place: number, count: number): number {
     return count;
   }
+  refused(): boolean {
+    return false;
+  }
   map(): number {
     throw this.#error();
   }

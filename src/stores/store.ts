@@ -190,6 +190,10 @@ export interface ExceptionStore {
   allocate(most: number): number;
   allocated(): number;
   giveBack(place: number, count: number): number;
+  /**
+   * The device had no room for data at `place`. Answers whether another place may do: plan again.
+   */
+  refused(place: number): boolean;
   /** A view's chunks lie at `place` from now on; or are a hole. Answers how many are done. */
   map(view: number, chunk: number, count: number, place: number, hole: boolean): number;
   /**

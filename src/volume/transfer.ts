@@ -3,10 +3,10 @@
  * transfers at a time.
  */
 import { PENDING_COPY } from "../engine/status.ts";
-import type { Visit } from "../stores/store.ts";
+import type { ExceptionStore, Visit } from "../stores/store.ts";
 import { run, settle, type Task } from "../task.ts";
 import { type Core, ORIGIN, PENDS_MAX } from "./core.ts";
-import { giveUp, setNamed, type Target } from "./write.ts";
+import { giveBack, giveUp, hasRoom, setNamed, type Target } from "./write.ts";
 
 /** Spans that one pass copies; the next pass finds the rest (I7). */
 export const SPANS_MAX = PENDS_MAX / 2;
@@ -80,7 +80,8 @@ function* transfer(core: Core, span: Span, slot: number, visit: Visit): Task<voi
 }
 
 /**
- * Writes chunks that lie at `address` to new places; answers how many it had room for in one run.
+ * Writes chunks that lie at `address` to new places; answers how many it had room for in one run,
+ * 0: try again.
  */
 function* save(
   core: Core,
@@ -100,7 +101,11 @@ function* save(
   const slot = core.pend(first, count, ORIGIN, PENDING_COPY, place);
   const target = { place, count, slot, named: 0 };
   try {
-    yield* settle(store.device.write(store.memory, address, count * chunk, place * chunk));
+    const data = { address, length: count * chunk, offset: place * chunk };
+    if (!(yield* hasRoom(store, place, put(store, data)))) {
+      yield* giveBack(store, place, count, visit);
+      return 0;
+    }
     store.touched();
     yield* enter(core, first, count, target, visit);
   } catch (error) {
@@ -109,6 +114,13 @@ function* save(
     core.unpend(slot);
   }
   return count;
+}
+
+function* put(
+  { device, memory }: ExceptionStore,
+  { address, length, offset }: { address: number; length: number; offset: number },
+): Task<void> {
+  yield* settle(device.write(memory, address, length, offset));
 }
 
 function* enter(

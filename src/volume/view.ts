@@ -14,7 +14,7 @@ import { extentsOf } from "./extents.ts";
 import { Reader } from "./read.ts";
 import type { Extent, SnapshotOptions, View } from "./types.ts";
 import type { DiskVolume } from "./volume.ts";
-import { giveBack, Writer } from "./write.ts";
+import { giveBack, isFull, Writer } from "./write.ts";
 
 const DONE: Promise<void> = Promise.resolve();
 /** Zeros for what is zeroed in part, and for attached origins. */
@@ -181,14 +181,23 @@ export class DiskView implements View {
       const old = store.runKind(0) === RUN_SHARED ? store.runPlace(0) : -1;
       const isUnder = store.runKind(0) === RUN_UNMAPPED && core.base !== null;
       if ((isUnder && length < this.#chunk) || store.allocate(1) !== 1) return false;
-      this.#writePlace(chunk, within, source, store.allocated(), old);
+      if (!this.#writePlace(chunk, within, source, store.allocated(), old)) return false;
     }
     this.#countWrite(length);
     return true;
   }
 
-  /** One chunk to a new place; what `source` leaves of it is at the `old` one, or zeros (-1). */
-  #writePlace(chunk: number, within: number, source: Uint8Array, place: number, old: number): void {
+  /**
+   * One chunk to a new place; what `source` leaves of it is at the `old` one, or zeros (-1). False:
+   * there is no room at that place.
+   */
+  #writePlace(
+    chunk: number,
+    within: number,
+    source: Uint8Array,
+    place: number,
+    old: number,
+  ): boolean {
     const { store } = this.core;
     try {
       if (source.length === this.#chunk) {
@@ -200,11 +209,13 @@ export class DiskView implements View {
       store.touched();
     } catch (error) {
       runSync(giveBack(store, place, 1, null), "writeSync");
+      if (isFull(error) && store.refused(place)) return false;
       throw error;
     }
     if (store.map(this.id, chunk, 1, place, false) !== 1) {
       runSync(this.volume.finishMap(this.id, chunk, place), "writeSync");
     }
+    return true;
   }
 
   /**

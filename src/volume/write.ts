@@ -72,8 +72,7 @@ export class Writer {
     const head = within > 0 ? this.#source(0) : null;
     const tail = (within + length) % chunk > 0 ? this.#source(got - 1) : null;
     const piece = { view, first, count: got, place: store.allocated(), within, length, head, tail };
-    yield* this.#remap(piece, bytes, start, visit);
-    return length;
+    return (yield* this.#remap(piece, bytes, start, visit)) ? length : 0;
   }
 
   /** Where the plan found the chunk `index` chunks behind its first. */
@@ -84,18 +83,23 @@ export class Writer {
     return { kind: store.runKind(run), place: store.runPlace(run) + index };
   }
 
-  *#remap(piece: Piece, bytes: Uint8Array, start: number, visit: Visit): Task<void> {
+  /** Answers false where other places must be found. */
+  *#remap(piece: Piece, bytes: Uint8Array, start: number, visit: Visit): Task<boolean> {
     const core = this.#core;
     const { store } = core;
     const { view, first, count, place } = piece;
     const slot = core.pend(first, count, view, PENDING_COPY, place);
     const target = { place, count, slot, named: 0 };
     try {
-      yield* this.#put(piece, bytes, start, visit);
+      if (!(yield* hasRoom(store, place, this.#put(piece, bytes, start, visit)))) {
+        yield* giveBack(store, place, count, visit);
+        return false;
+      }
       store.touched();
       yield* mapAll(core, view, first, count, target, visit);
+      return true;
     } catch (error) {
-      yield* giveUp(store, target, error, visit);
+      return yield* giveUp(store, target, error, visit);
     } finally {
       core.unpend(slot);
     }
@@ -211,6 +215,24 @@ interface Piece {
   /** Old contents for a first or last chunk that is covered in part. */
   head: Source | null;
   tail: Source | null;
+}
+
+/**
+ * Writes data to new places; answers false where the device has no room for them, but perhaps for
+ * others.
+ */
+export function* hasRoom(store: ExceptionStore, place: number, write: Task<void>): Task<boolean> {
+  try {
+    yield* write;
+    return true;
+  } catch (error) {
+    if (isFull(error) && store.refused(place)) return false;
+    throw error;
+  }
+}
+
+export function isFull(error: unknown): boolean {
+  return error instanceof MultisnapError && error.code === "NoSpace";
 }
 
 /** Gives places back that no entry names: a write to them failed. */

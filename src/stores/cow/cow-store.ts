@@ -158,6 +158,9 @@ export abstract class CowStore implements ExceptionStore {
     this.places.giveBack(place, count);
     return count;
   }
+  refused(): boolean {
+    return false;
+  }
 
   map(view: number, chunk: number, count: number, place: number, hole: boolean): number {
     this.#assertView(view);

@@ -9,7 +9,7 @@
  * began.
  */
 import type { Engine } from "../../engine/engine.ts";
-import { CHECKPOINT } from "../../engine/status.ts";
+import { CHECKPOINT, COMMIT, NO_SPACE } from "../../engine/status.ts";
 import { MultisnapError } from "../../errors.ts";
 import { Lock, runNow, Signal, settle, type Task } from "../../task.ts";
 import { refusal } from "../failure.ts";
@@ -140,7 +140,14 @@ export class Log {
     }
     const { ioAddress, ioLength, ioOffset } = engine;
     yield* this.#flush();
-    yield* settle(engine.device.write(engine.u8, ioAddress, ioLength, ioOffset));
+    try {
+      yield* settle(engine.device.write(engine.u8, ioAddress, ioLength, ioOffset));
+    } catch (error) {
+      // Blocks of metadata have been written before: the device has room for a checkpoint.
+      if (!(error instanceof MultisnapError) || error.code !== "NoSpace") throw error;
+      yield* this.#checkpointNow(false);
+      return;
+    }
     yield* this.#flush();
     engine.x.journalDurable();
     this.commits++;
@@ -221,7 +228,7 @@ export class Log {
  * does not happen.
  */
 function serveInside(engine: Engine, status: number): undefined | Promise<void> {
-  if (status < -5 || status === -3) {
+  if (status === NO_SPACE || status === COMMIT || status === CHECKPOINT) {
     throw new MultisnapError("NoSpace", "no metadata block is left for a checkpoint");
   }
   return engine.serve(status);

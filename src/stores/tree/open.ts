@@ -97,6 +97,8 @@ export function* createTree(
       `${device.name} is too small for a store with chunks of ${format.chunk} bytes`,
     );
   }
+  yield* settle(engine.zero(0, 2 * SUPER_BYTES));
+  yield* settle(engine.zero(engine.x.slabBase(0) * BLOCK, engine.x.slabCount(0) * BLOCK));
   const store = kind.over(engine);
   yield* store.checkpoint(false);
   return store;

@@ -10,6 +10,7 @@ import {
   CORRUPT,
   EXISTS,
   FAULT,
+  FILL,
   GROW,
   INVALID,
   MAP_HOLE,
@@ -133,6 +134,7 @@ export abstract class TreeStore implements ExceptionStore {
     switch (status) {
       case FAULT:
       case WRITE_BACK:
+      case FILL:
       case GROW:
         yield* settle(this.engine.serve(status));
         return false;
@@ -170,10 +172,20 @@ export abstract class TreeStore implements ExceptionStore {
       yield* this.log.checkpoint(visit, true);
       if (this.#super.u64("SUPER_USED") < used) return;
     }
+    const isRefused = this.engine.x.spaceRetry() !== 0;
+    const full = isRefused
+      ? `there is no room on the device of ${this.device.name}`
+      : `${this.device.name} is full`;
+    const advice = isRefused ? "make room there" : "raise its limit";
     throw new MultisnapError(
       "NoSpace",
-      `${this.device.name} is full; every snapshot is intact: delete snapshots or raise its limit`,
+      `${full}; every snapshot is intact: delete snapshots or ${advice}`,
     );
+  }
+
+  refused(place: number): boolean {
+    this.engine.refused(place * 2 ** this.chunkShift);
+    return true;
   }
 
   lookup(view: number, chunk: number, count: number, writing: boolean): number {
