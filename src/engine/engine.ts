@@ -254,12 +254,15 @@ export class Engine {
   /** Without room on the device another slab is looked for, below what there is. */
   #notFilled(error: unknown, offset: number): void {
     this.x.slabDropped();
-    if (error instanceof MultisnapError && error.code === "NoSpace") return this.refused(offset);
+    if (error instanceof MultisnapError && error.code === "NoSpace") {
+      this.refused(offset);
+      return;
+    }
     this.onFailedWrite(error);
     throw error;
   }
 
-  /** The device had no room for a write to `offset` (bytes): places from there on are left alone. */
+  /** The device had no room for a write to `offset` (bytes): places behind it are left alone. */
   refused(offset: number): void {
     const chunk = 2 ** this.u32[(this.at.super + this.constant("SUPER_CHUNK_SHIFT")) >>> 2]!;
     this.x.spaceRefused(Math.floor(offset / chunk), this.device.size());
