@@ -12,6 +12,7 @@ import { cloneRange } from "./clone.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import { extentsOf } from "./extents.ts";
 import { Reader } from "./read.ts";
+import { type Doing, requestError } from "./request-error.ts";
 import type { Extent, SnapshotOptions, View } from "./types.ts";
 import type { DiskVolume } from "./volume.ts";
 import { giveBack, isFull, Writer } from "./write.ts";
@@ -69,23 +70,13 @@ export class DiskView implements View {
   }
 
   startRead(offset: number, target: Uint8Array): undefined | Promise<void> {
-    try {
-      this.#checkRead(offset, target);
-      if (this.#readNow(offset, target)) return;
-      return runNow(this.core.traffic.queued(this.#readTask(offset, target))) ?? undefined;
-    } catch (error) {
-      throw this.volume.explain(error);
-    }
+    if (this.#readAtOnce(offset, target)) return;
+    return runNow(this.core.traffic.queued(this.#readTask(offset, target))) ?? undefined;
   }
 
   readSync(offset: number, target: Uint8Array): void {
     this.#assertSynchronous();
-    try {
-      this.#checkRead(offset, target);
-      if (!this.#readNow(offset, target)) runSync(this.#readTask(offset, target), "readSync");
-    } catch (error) {
-      throw this.volume.explain(error);
-    }
+    if (!this.#readAtOnce(offset, target)) runSync(this.#readTask(offset, target), "readSync");
   }
 
   write(offset: number, source: Uint8Array): Promise<void> {
@@ -97,25 +88,15 @@ export class DiskView implements View {
   }
 
   startWrite(offset: number, source: Uint8Array): undefined | Promise<void> {
-    try {
-      this.#checkWrite(offset, source);
-      if (this.#writeNow(offset, source)) return;
-      return runNow(this.core.traffic.queued(this.#writeTask(offset, source, true))) ?? undefined;
-    } catch (error) {
-      throw this.volume.explain(error);
-    }
+    if (this.#writeAtOnce(offset, source)) return;
+    return runNow(this.core.traffic.queued(this.#writeTask(offset, source, true))) ?? undefined;
   }
 
   writeSync(offset: number, source: Uint8Array): void {
     this.#assertSynchronous();
-    try {
-      this.#checkWrite(offset, source);
-      if (!this.core.quiet) throw inFlight("writeSync");
-      if (this.#writeNow(offset, source)) return;
-      runSync(this.#writeTask(offset, source, false), "writeSync");
-    } catch (error) {
-      throw this.volume.explain(error);
-    }
+    if (this.#writeAtOnce(offset, source)) return;
+    if (!this.core.quiet) throw inFlight("writeSync");
+    runSync(this.#writeTask(offset, source, false), "writeSync");
   }
 
   trim(offset: number, length: number): Promise<void> {
@@ -145,6 +126,24 @@ export class DiskView implements View {
   }
 
   // ---- the short way
+
+  #readAtOnce(offset: number, target: Uint8Array): boolean {
+    try {
+      this.#checkRead(offset, target);
+      return this.#readNow(offset, target);
+    } catch (error) {
+      throw this.#named(error, "reading", offset, target.length);
+    }
+  }
+
+  #writeAtOnce(offset: number, source: Uint8Array): boolean {
+    try {
+      this.#checkWrite(offset, source);
+      return this.#writeNow(offset, source);
+    } catch (error) {
+      throw this.#named(error, "writing", offset, source.length);
+    }
+  }
 
   /** Reads within one chunk that lies in the store. False: take the long way. */
   #readNow(offset: number, target: Uint8Array): boolean {
@@ -241,25 +240,33 @@ export class DiskView implements View {
   *#readTask(offset: number, target: Uint8Array): Task<void> {
     const core = this.core;
     core.assertOpen();
-    if (this.#plain && !core.merging) {
-      const later = this.#plain.read(target, 0, target.length, offset);
-      if (later) yield later;
-    } else {
-      yield* this.volume.guard(this.#reader.read(this.id, offset, target));
+    try {
+      if (this.#plain && !core.merging) {
+        const later = this.#plain.read(target, 0, target.length, offset);
+        if (later) yield later;
+      } else {
+        yield* this.volume.guard(this.#reader.read(this.id, offset, target));
+      }
+    } catch (error) {
+      throw this.#named(error, "reading", offset, target.length);
     }
     this.#countRead(target.length);
   }
 
   *#writeTask(offset: number, source: Uint8Array, mayWait: boolean): Task<void> {
     const { volume } = this;
-    if (this.#plain && volume.giveUp) {
-      const write = () => volume.originWriter.write(offset, source, mayWait);
-      yield* volume.giveUp.insist(() => volume.guard(this.core.writing(write())));
-    } else {
-      const work = this.#plain
-        ? volume.originWriter.write(offset, source, mayWait)
-        : this.#writer.write(this.id, offset, source);
-      yield* volume.guard(this.core.writing(work));
+    try {
+      if (this.#plain && volume.giveUp) {
+        const write = () => volume.originWriter.write(offset, source, mayWait);
+        yield* volume.giveUp.insist(() => volume.guard(this.core.writing(write())));
+      } else {
+        const work = this.#plain
+          ? volume.originWriter.write(offset, source, mayWait)
+          : this.#writer.write(this.id, offset, source);
+        yield* volume.guard(this.core.writing(work));
+      }
+    } catch (error) {
+      throw this.#named(error, "writing", offset, source.length);
     }
     this.#countWrite(source.length);
   }
@@ -272,7 +279,8 @@ export class DiskView implements View {
       const core = this.core;
       const zero = () => this.volume.guard(core.writing(this.#zeroTask(offset, length, exact)));
       const work = this.#plain && giveUp ? giveUp.insist(zero) : zero();
-      return run(core.traffic.queued(work));
+      const doing = exact ? "zeroing" : "trimming";
+      return run(core.traffic.queued(this.#naming(work, doing, offset, length)));
     } catch (error) {
       return Promise.reject(this.volume.explain(error));
     }
@@ -309,6 +317,18 @@ export class DiskView implements View {
         ? volume.originWriter.write(at, piece, true)
         : this.#writer.write(this.id, at, piece);
     }
+  }
+
+  *#naming<T>(work: Task<T>, doing: Doing, offset: number, length: number): Task<T> {
+    try {
+      return yield* work;
+    } catch (error) {
+      throw this.#named(error, doing, offset, length);
+    }
+  }
+
+  #named(error: unknown, doing: Doing, offset: number, length: number): unknown {
+    return requestError(this.volume.explain(error), doing, this, offset, length);
   }
 
   // ---- checks

@@ -9,7 +9,7 @@
  * began.
  */
 import type { Engine } from "../../engine/engine.ts";
-import { CHECKPOINT, COMMIT, NO_SPACE } from "../../engine/status.ts";
+import { CHECKPOINT, COMMIT, FAULT, NO_SPACE } from "../../engine/status.ts";
 import { MultisnapError } from "../../errors.ts";
 import { Lock, runNow, Signal, settle, type Task } from "../../task.ts";
 import { refusal } from "../failure.ts";
@@ -36,6 +36,8 @@ export class Log {
   #releasing: Promise<void> | null = null;
   /** Data was written that no flush has reached. */
   dirty = false;
+  /** A read error that came before anything was changed: the next try begins anew. */
+  #harmless: unknown = null;
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -106,7 +108,7 @@ export class Log {
         yield* work();
         this.#finished.fill(started, 0, kind + 1);
       } catch (error) {
-        this.fail(error);
+        if (error !== this.#harmless) this.fail(error);
         throw error;
       } finally {
         this.#lock.release();
@@ -162,13 +164,20 @@ export class Log {
 
   /** The record is durable: what it freed may be used again, once nobody has it in his hands. */
   #release(): void {
-    const task = runNow(this.#releaseNow());
+    const task = runNow(this.#releaseOrLeave());
     if (!task) return;
-    this.#releasing = task
-      .catch((error) => this.fail(error))
-      .finally(() => {
-        this.#releasing = null;
-      });
+    this.#releasing = task.finally(() => {
+      this.#releasing = null;
+    });
+  }
+
+  /** What cannot be released now is left to the next commit, which is a checkpoint then. */
+  *#releaseOrLeave(): Task<void> {
+    try {
+      yield* this.#releaseNow();
+    } catch (error) {
+      if (error !== this.#harmless) this.fail(error);
+    }
   }
 
   *#releaseNow(): Task<void> {
@@ -178,7 +187,17 @@ export class Log {
       const status = this.#engine.x.releaseHeld();
       if (status === 0) return;
       if (status === CHECKPOINT) return;
-      if (status < 0) yield* settle(this.#engine.serve(status));
+      if (status < 0) yield* this.#serve(status, serve, true);
+    }
+  }
+
+  /** As `how` does it. A page that cannot be read harms nothing where `isEarly` says so. */
+  *#serve(status: number, how: Serve, isEarly: boolean): Task<void> {
+    try {
+      yield* settle(how(this.#engine, status));
+    } catch (error) {
+      if (status === FAULT && isEarly) this.#harmless = error;
+      throw error;
     }
   }
 
@@ -213,7 +232,8 @@ export class Log {
     for (;;) {
       const status = engine.x.checkpointStep();
       if (status === 0) return;
-      if (status < 0) yield* settle(serveInside(engine, status));
+      if (status < 0)
+        yield* this.#serve(status, serveInside, engine.state("CHECKPOINT_PHASE") === 0);
       else {
         yield* settle(
           engine.device.write(engine.u8, engine.ioAddress, engine.ioLength, engine.ioOffset),
@@ -222,6 +242,10 @@ export class Log {
     }
   }
 }
+
+type Serve = (engine: Engine, status: number) => undefined | Promise<void>;
+
+const serve: Serve = (engine, status) => engine.serve(status);
 
 /**
  * A checkpoint that finds no room has nobody to turn to: the reserve (I9) is there so that this
