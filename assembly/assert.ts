@@ -1,7 +1,10 @@
 /** Asserts that stay in release builds: an invariant by number, checked where it costs little. */
 import { POISON } from "./memory";
 
-/** Failures from this number on come from what is on disk, not from this program. */
+/**
+ * Failures from this number on can come from what is on disk: nobody but the checker sees all of a
+ * tree at once, so some lies (a block with two parents) show only when they are acted on.
+ */
 export const DAMAGED: i32 = 200;
 
 /**

@@ -8,7 +8,7 @@
  * - A column of more than `WIDE_ENTRIES` entries is one chunk wide, so a cut costs at most that
  *   many inserts.
  */
-import { BELOW, MIDDLE, NEW, OLD, SUPER } from "./memory";
+import { BELOW, MIDDLE, NEW, OLD, SCRATCH_MAX, SUPER } from "./memory";
 import {
   ENTRY_AFTER,
   ENTRY_BYTES,
@@ -21,7 +21,7 @@ import {
   SUPER_ENTRIES,
 } from "./layout";
 import { FAULT } from "./status";
-import { assertThat } from "./assert";
+import { assertThat, DAMAGED } from "./assert";
 import { isUnsettled } from "./journal";
 import { anyLive, cellOf, rankOf } from "./timeline";
 import { count, entryAt, setCount } from "./btree/node";
@@ -182,6 +182,8 @@ export function shareAll(n: u32, place: u64): void {
 
 /** Moves entries from `index` on (of n) up by `by`. */
 export function openList(list: usize, n: u32, index: u32, by: i32): void {
+  // A sound column has few entries around others, so no list of it comes near this.
+  assertThat(index <= n && n < SCRATCH_MAX, DAMAGED + 53);
   const at = listAt(list, index);
   memory.copy(at + by * ENTRY_BYTES, at, (n - index) * ENTRY_BYTES);
 }
@@ -245,7 +247,7 @@ export function columnEnd(index: u32): u32 {
  */
 export function replace(chunk: u64, rank: u64, old: u32, n: u32): i32 {
   const status = descend(chunk, rank);
-  assertThat(status != FAULT, 150);
+  assertThat(status != FAULT, DAMAGED + 50);
   const index = pathIndex(0);
   if (height() > 0 && (old == 0 || index + old <= count(pathPage(0)))) {
     if (splice(old, NEW, n)) return index;
@@ -254,7 +256,7 @@ export function replace(chunk: u64, rank: u64, old: u32, n: u32): i32 {
   for (let i: u32 = 0; i < old; i++) {
     const entry = listAt(OLD, i);
     if (!listHas(NEW, n, entry)) {
-      assertThat(descend(lastChunk(entry), entryRank(entry)) == 1, 151);
+      assertThat(descend(lastChunk(entry), entryRank(entry)) == 1, DAMAGED + 51);
       removeEntry();
     }
   }
@@ -272,7 +274,7 @@ function listHas(list: usize, n: u32, entry: usize): bool {
 /** Overwrites the entry of the same key, or inserts. */
 function putBack(entry: usize): void {
   const status = descend(lastChunk(entry), entryRank(entry));
-  assertThat(status != FAULT, 152);
+  assertThat(status != FAULT, DAMAGED + 52);
   const same = status == 1 && lastChunk(here()) == lastChunk(entry);
   if (same && entryKey(here()) == entryKey(entry)) {
     shadowPath();

@@ -4,7 +4,7 @@
  */
 import { FLAG_HOLE, OP_AGAIN, OP_MAP } from "./layout";
 import { FAULT, NOT_FOUND } from "./status";
-import { assertThat } from "./assert";
+import { assertThat, DAMAGED } from "./assert";
 import { liveCell } from "./timeline";
 import { descend } from "./btree/path";
 import { LEAVE_ALL, LEAVE_HALF, prepare } from "./prepare";
@@ -43,7 +43,7 @@ export function mapStep(view: u32, chunk: u64, count: u32, place: u64, how: u32)
   const start = status == 1 ? c.firstChunk(c.here()) : <u64>-1;
   let done: i32;
   if (start > chunk) {
-    assertThat((how & OP_AGAIN) == 0, 6);
+    assertThat((how & OP_AGAIN) == 0, DAMAGED + 3);
     done = <i32>min<u64>(min<u32>(count, c.COUNT_MAX), start - chunk);
     if (isMasked()) bitmap.mapGap(cell, chunk, done, place, hole);
     else range.mapGap(cell, chunk, done, place, hole);

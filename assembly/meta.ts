@@ -17,7 +17,8 @@ import { forget, isWriting } from "./cache";
 import { tableAt, tableMake } from "./table";
 import { OP_SLAB, SUPER_SLABS, SUPER_META, SUPER_CHUNK_SHIFT } from "./layout";
 import { CHECKPOINT, FAULT, FILL, NO_SPACE } from "./status";
-import { assertThat } from "./assert";
+import { assertThat, DAMAGED } from "./assert";
+import { isSlabNumber } from "./bounds";
 import { spaceClear, spaceFindSlab, spaceNeed, spaceTake } from "./space";
 import { journalAppend } from "./journal";
 import { streamBlocks } from "./stream";
@@ -51,9 +52,17 @@ export function blockOffset(block: u32): u64 {
   return (base + (block & ((1 << shift) - 1))) << m.PAGE_SHIFT;
 }
 
-/** Whether a number read from disk names a block in use. */
+/** Whether a number read from disk names a block that is there and in use. */
 export function isBlock(block: u32): bool {
-  return block < load<u32>(m.META_BLOCKS) && bit(m.META_USED, block);
+  return block < load<u32>(m.META_BLOCKS) && bit(m.META_USED, block) && slabBlocks(block, 1) == 1;
+}
+
+/** How many of the blocks from `first` on, all of one slab, are there: at most `most`. */
+export function slabBlocks(first: u32, most: u32): u32 {
+  const shift = load<u32>(m.SLAB_SHIFT);
+  const count = slabCount(first >>> shift);
+  const index = first & ((1 << shift) - 1);
+  return count <= index ? 0 : min<u32>(most, count - index);
 }
 
 /** A block number; the caller has seen to it that one is free (`ensureBlocks`). */
@@ -89,7 +98,7 @@ function addMeta(count: i32): void {
  * is under way that could bring it back, else when the next checkpoint is durable.
  */
 export function freeBlock(block: u32): void {
-  assertThat(bit(m.META_USED, block) && !bit(m.META_FREEING, block), 104);
+  assertThat(bit(m.META_USED, block) && !bit(m.META_FREEING, block), DAMAGED + 4);
   addMeta(-1);
   if (bit(m.META_FRESH, block) && load<u32>(m.LOADS) == 0 && !isWriting(block)) {
     setBit(m.META_FRESH, block, false);
@@ -160,7 +169,10 @@ export function ensureBlocks(count: u32, kept: u32): i32 {
   const beside = kept + META_SPARE + streamBlocks(0) + streamBlocks(1);
   const wanted = count + (load<u32>(m.REPLAYING) ? 0 : beside);
   while (load<u32>(m.META_FREE) < wanted) {
-    const found = load<u32>(m.REPLAYING) ? spaceFindSlab() : filledSlab();
+    let found = NO_SPACE;
+    if (isSlabNumber(freeSlabNumber())) {
+      found = load<u32>(m.REPLAYING) ? spaceFindSlab() : filledSlab();
+    }
     if (found == NO_SPACE) return load<u32>(m.META_PENDING) > 0 ? CHECKPOINT : NO_SPACE;
     if (found < 0) return found;
     const place = load<u64>(m.SPACE_RUN);

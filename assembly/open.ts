@@ -9,6 +9,18 @@ import { crc32c, crcInit } from "./crc32c";
 import { cacheGrow, ensureSlots, SLOT_BYTES, SPARE_SLOTS } from "./cache";
 import { addSlab, allocBlock } from "./meta";
 import { spaceTake } from "./space";
+import {
+  areBits,
+  areBlocksApart,
+  areCounts,
+  areTablesWhole,
+  areViewsWhole,
+  fixedChunks,
+  isSlabWord,
+  isStreamPlace,
+  isSuperSane,
+  isView,
+} from "./bounds";
 import { journalReset } from "./journal";
 import { tableAt, tableMake } from "./table";
 import { isStamped } from "./verify";
@@ -17,7 +29,6 @@ import * as t from "./timeline";
 
 /** "MULTISNP" */
 const MAGIC: u64 = 0x504e534954_4c554d;
-const FORMAT_AREA_MIN: u32 = 64;
 
 /**
  * Lays memory of `end` bytes out for `slots` cache slots, journal buffers of `journal` bytes, a
@@ -77,13 +88,6 @@ function derive(limit: f64): void {
   store<u64>(m.JOURNAL_DURABLE, load<u64>(m.SUPER + l.SUPER_SEQUENCE) - 1);
 }
 
-/** Chunks that superblocks and journal areas take. */
-function fixedChunks(): u32 {
-  const shift = load<u32>(m.SUPER + l.SUPER_CHUNK_SHIFT) - m.PAGE_SHIFT;
-  const blocks = 2 + 2 * load<u32>(m.SUPER + l.SUPER_AREA_BLOCKS);
-  return (blocks + (1 << shift) - 1) >>> shift;
-}
-
 /**
  * A new store: the host has set uuid, chunk shift, kind, size, limit, mode, area blocks, created
  * and paths in SUPER. 0, or INVALID where `limit` chunks do not hold it.
@@ -119,26 +123,22 @@ export function superCheck(at: u32, slot: u32): i32 {
   store<u32>(at + l.SUPER_CRC, crc);
   if (sum != crc || load<u32>(at + l.SUPER_SLOT) != slot) return CORRUPT;
   if (load<u32>(at + l.SUPER_INCOMPATIBLE) != 0) return UNSUPPORTED;
-  const shift = load<u32>(at + l.SUPER_CHUNK_SHIFT);
-  const area = load<u32>(at + l.SUPER_AREA_BLOCKS);
   const sane =
-    shift >= 12 &&
-    shift <= 20 &&
-    area >= FORMAT_AREA_MIN &&
-    area <= 1 << 20 &&
-    load<u32>(at + l.SUPER_AREA) < 2 &&
-    load<u32>(at + l.SUPER_HEIGHT) <= m.PATH_LEVELS &&
-    load<u32>(at + l.SUPER_MODE) <= 2 &&
-    load<u64>(at + l.SUPER_SIZE) <= (<u64>1) << 52 &&
+    isSuperSane(at) &&
     load<u16>(at + l.SUPER_ORIGIN_PATH) < l.SUPER_PATH_BYTES - 1 &&
-    load<u16>(at + l.SUPER_BASE_PATH) < l.SUPER_PATH_BYTES - 1;
+    load<u16>(at + l.SUPER_BASE_PATH) < l.SUPER_PATH_BYTES - 1 &&
+    load<u16>(at + l.SUPER_VICTIMS) < l.SUPER_VICTIMS_BYTES - 1;
   return sane ? 0 : CORRUPT;
 }
 
-/** Takes the superblock in SUPER into use; the streams are read next. */
-export function openSuper(limit: f64): void {
+/**
+ * Takes the superblock in SUPER into use; the streams are read next. False where the store is
+ * longer than `limit` chunks, which is all that there is of it.
+ */
+export function openSuper(limit: f64): bool {
   derive(limit);
   t.loadBegin();
+  return load<u64>(m.SUPER + l.SUPER_TOP) <= load<u64>(m.SPACE_LIMIT);
 }
 
 // ---- streams back
@@ -152,8 +152,6 @@ export function streamRead(kind: u32): bool {
   store<u64>(m.FOUND, load<u64>(field));
   store<u32>(m.STREAM_COUNT + (kind << 2), 0);
   if (kind == TABLES) {
-    store<u32>(m.SUPER + l.SUPER_SLABS, 0);
-    store<u32>(m.SUPER + l.SUPER_GROUPS, 0);
     store<u32>(m.META_BLOCKS, 0);
     store<u32>(m.META_FREE, 0);
   }
@@ -161,11 +159,13 @@ export function streamRead(kind: u32): bool {
 }
 
 /**
- * Where the next block of the stream is to be read: IO_OFFSET, IO_ADDRESS, IO_LENGTH. 0, or GROW.
+ * Where the next block of the stream is to be read: IO_OFFSET, IO_ADDRESS, IO_LENGTH. 0, or GROW,
+ * or CORRUPT where no block can lie there.
  */
 export function streamAsk(): i32 {
   const status = ensureSlots(SPARE_SLOTS);
   if (status < 0) return status;
+  if (!isStreamPlace(load<u64>(m.FOUND))) return CORRUPT;
   store<f64>(m.IO_OFFSET, <f64>load<u64>(m.FOUND) * 4096);
   store<u32>(m.IO_ADDRESS, load<u32>(m.TRANSFER));
   store<u32>(m.IO_LENGTH, m.PAGE);
@@ -196,9 +196,13 @@ export function streamTake(kind: u32): i32 {
 }
 
 function streamWhole(kind: u32): bool {
-  if (kind != TABLES) return load<u32>(m.STREAM_WORD) == 0 && t.loadDone();
+  if (kind != TABLES) {
+    const done = load<u32>(m.STREAM_WORD) == 0 && t.loadDone();
+    return done && areViewsWhole() && areBlocksApart();
+  }
   const blocks = load<u32>(m.META_BLOCKS);
-  return load<u32>(m.STREAM_SECTION) == 3 && load<u32>(m.STREAM_INDEX) == (blocks + 63) >>> 6;
+  const done = load<u32>(m.STREAM_SECTION) == 3 && load<u32>(m.STREAM_INDEX) == (blocks + 63) >>> 6;
+  return done && areTablesWhole();
 }
 
 /** STREAM_WORD holds the number of groups, STREAM_RECORD that of slabs that are still to come. */
@@ -210,12 +214,15 @@ function takeTables(word: u64): bool {
     store<u32>(m.STREAM_WORD, groups);
     store<u32>(m.STREAM_RECORD, slabs);
     store<u32>(m.STREAM_SECTION, groups > 0 ? 1 : 2);
-    return groups <= m.GROUP_PAGES * 512 && slabs > 0 && slabs <= m.SLAB_PAGES * 512;
+    if (!areCounts(groups, slabs)) return false;
+    store<u32>(m.SUPER + l.SUPER_SLABS, 0);
+    store<u32>(m.SUPER + l.SUPER_GROUPS, 0);
+    return true;
   }
   if (section == 1) return takeGroup(word);
   if (section == 2) return takeSlab(word);
   const index = load<u32>(m.STREAM_INDEX);
-  if (index >= (load<u32>(m.META_BLOCKS) + 63) >>> 6) return false;
+  if (index >= (load<u32>(m.META_BLOCKS) + 63) >>> 6 || !areBits(index, word)) return false;
   store<u64>(tableAt(m.META_USED, index, 3), word);
   store<u32>(m.META_FREE, load<u32>(m.META_FREE) + <u32>popcnt(~word));
   store<u32>(m.STREAM_INDEX, index + 1);
@@ -235,12 +242,8 @@ function takeGroup(word: u64): bool {
 
 function takeSlab(word: u64): bool {
   const index = load<u32>(m.SUPER + l.SUPER_SLABS);
-  const base = word >>> 16;
-  const count = <u32>(word & 0xffff);
-  if (count > 1 << load<u32>(m.SLAB_SHIFT) || (word != 0 && (base == 0 || count == 0)))
-    return false;
-  if (base + count > (<u64>1) << 47) return false;
-  addSlab(index, base, count);
+  if (!isSlabWord(word)) return false;
+  addSlab(index, word >>> 16, <u32>(word & 0xffff));
   store<u64>(tableAt(m.SLABS, index, 3), word);
   const left = load<u32>(m.STREAM_RECORD) - 1;
   store<u32>(m.STREAM_RECORD, left);
@@ -265,8 +268,7 @@ function takeViews(word: u64): bool {
   store<u32>(m.STREAM_WORD, 0);
   const id = load<u32>(m.RECORD);
   memory.copy(m.NAME, m.RECORD + 48, name);
-  if (id == 0 || id >= load<u32>(m.SUPER + l.SUPER_NEXT_ID) || t.cellOf(id) != 0) return false;
-  if (name > 0 && t.findName(name) != 0) return false;
+  if (!isView(name) || t.cellOf(id) != 0 || (name > 0 && t.findName(name) != 0)) return false;
   t.loadView(
     id,
     load<u32>(m.RECORD, 4),

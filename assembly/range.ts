@@ -28,7 +28,7 @@ import {
   OP_AGAIN,
 } from "./layout";
 import { FAULT, NOT_FOUND } from "./status";
-import { assertThat } from "./assert";
+import { assertThat, DAMAGED } from "./assert";
 import {
   anyLiveBut,
   cellOf,
@@ -251,7 +251,7 @@ export function mapColumn(cell: u32, chunk: u64, count: u32, place: u64, how: u3
   const rank = cellRank(cell);
   let old = c.gather();
   const wide = old == c.TOO_MANY;
-  assertThat(!wide || first == last, 1);
+  assertThat(!wide || first == last, DAMAGED + 2);
   if (wide) old = c.window(last, rank);
   if (old == FAULT) return FAULT;
   const part = <u32>min<u64>(min<u32>(count, c.widthOf(wide ? 0 : old + 2)), last + 1 - chunk);

@@ -29,6 +29,7 @@ import {
   OP_RECLAIM_END,
 } from "./layout";
 import { FAULT } from "./status";
+import { assertThat, DAMAGED } from "./assert";
 import { cellOf, cellRank, markDying, previousLive, rankOf, removeDying } from "./timeline";
 import { descend, pathNext, pathPrevious } from "./btree/path";
 import { LEAVE_NOTHING, prepare } from "./prepare";
@@ -91,6 +92,7 @@ export function reclaimStep(): i32 {
     }
     if (descend(last, 0) == FAULT) return FAULT;
   }
+  assertThat(!isMasked(), DAMAGED + 54);
   return tidyWindow(last, from);
 }
 

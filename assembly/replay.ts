@@ -14,7 +14,9 @@ import { heldRelease, spaceNeed, spaceTake } from "./space";
 import { createSnapshot, deleteSnapshot, renameSnapshot } from "./snapshots";
 import { copyOutStep, mapStep } from "./kinds";
 import { cutAt, reclaimAt, reclaimBegin, reclaimStep } from "./reclaim";
-import { removeDying } from "./timeline";
+import { cellOf, ORIGIN, removeDying, VIEW_READ_ONLY } from "./timeline";
+import { arePlaces, isName, isSlab, isSlabNumber, isTime } from "./bounds";
+import { isMasked } from "./bitmap/mask";
 import { descend } from "./btree/path";
 import { here, lastChunk } from "./columns";
 
@@ -30,7 +32,10 @@ export function replayStep(): i32 {
   if (released != 0) return released;
   const record = load<u32>(m.JOURNAL_BUFFERS);
   const at = load<u32>(m.JOURNAL_CURSOR);
-  if (at >= record + load<u32>(record + l.RECORD_LENGTH)) return 0;
+  const end = record + load<u32>(record + l.RECORD_LENGTH);
+  if (at >= end) return 0;
+  // The header first: it says how long the rest is.
+  assertThat(at + l.OP_BYTES <= end && at + size(at) <= end, DAMAGED);
   const status = apply(at, load<u8>(at));
   if (status < 0) return status;
   if (status == 1) {
@@ -57,18 +62,14 @@ function apply(at: u32, kind: u32): i32 {
   if (kind == l.OP_MAP || kind == l.OP_COPY_OUT)
     return applyMap(kind, flags, count, view, chunk, place);
   if (kind == l.OP_CREATE || kind == l.OP_RENAME) {
+    assertThat(count <= l.NAME_MAX, DAMAGED);
     memory.copy(m.NAME, at + l.OP_BYTES, count);
+    assertThat(isName(count), DAMAGED);
     if (kind == l.OP_RENAME) return good(renameSnapshot(view, count));
-    store<u32>(m.SUPER + l.SUPER_NEXT_ID, view);
-    return good(createSnapshot(<u32>chunk, flags, reinterpret<f64>(place), count));
+    return applyCreate(view, <u32>chunk, flags, reinterpret<f64>(place), count);
   }
   if (kind == l.OP_DELETE) return good(deleteSnapshot(view));
-  if (kind == l.OP_SLAB) {
-    if (spaceNeed(place) < 0) return FAULT;
-    assertThat(count > 0 && place < load<u64>(m.SPACE_LIMIT), DAMAGED);
-    replaySlab(view, place, count);
-    return 1;
-  }
+  if (kind == l.OP_SLAB) return applySlab(view, place, count);
   if (kind == l.OP_RECLAIM_BEGIN) {
     const status = reclaimBegin();
     return status < 0 ? status : 1;
@@ -81,6 +82,23 @@ function apply(at: u32, kind: u32): i32 {
   return 1;
 }
 
+/** Ids rise, whatever lies between them (`skipIds`). */
+function applyCreate(id: u32, source: u32, flags: u32, created: f64, name: u32): i32 {
+  assertThat(id >= load<u32>(m.SUPER + l.SUPER_NEXT_ID), DAMAGED);
+  assertThat((flags & ~VIEW_READ_ONLY) == 0 && isTime(created), DAMAGED);
+  store<u32>(m.SUPER + l.SUPER_NEXT_ID, id);
+  return good(createSnapshot(source, flags, created, name));
+}
+
+function applySlab(index: u32, place: u64, blocks: u32): i32 {
+  assertThat(index <= load<u32>(m.SUPER + l.SUPER_SLABS) && isSlab(place, blocks), DAMAGED);
+  assertThat(isSlabNumber(load<u32>(m.SUPER + l.SUPER_SLABS)), DAMAGED);
+  const shift = load<u32>(m.SUPER + l.SUPER_CHUNK_SHIFT) - m.PAGE_SHIFT;
+  if (spaceNeed(place) < 0 || spaceNeed(place + (blocks >>> shift) - 1) < 0) return FAULT;
+  replaySlab(index, place, blocks);
+  return 1;
+}
+
 /** A view's operation that was possible once is possible again. */
 function good(status: i32): i32 {
   assertThat(status == 1 || status >= -7, DAMAGED);
@@ -89,10 +107,11 @@ function good(status: i32): i32 {
 
 function applyMap(kind: u32, flags: u32, count: u32, view: u32, chunk: u64, place: u64): i32 {
   const hole = (flags & l.FLAG_HOLE) != 0;
-  assertThat(count > 0 && chunk + count <= (<u64>1) << 47, DAMAGED);
+  assertThat(count > 0 && isChunk(chunk) && isChunk(chunk + count - 1), DAMAGED);
+  assertThat(isTarget(kind, view, flags), DAMAGED);
   if (load<u32>(m.JOURNAL_STAGE) == 0) {
     if (!hole) {
-      assertThat(place > 0 && place + count <= load<u64>(m.SPACE_LIMIT), DAMAGED);
+      assertThat(arePlaces(place, count), DAMAGED);
       const taken = flags & l.OP_AGAIN ? 0 : takePlaces(place, count);
       if (taken < 0) return taken;
     }
@@ -111,6 +130,22 @@ function applyMap(kind: u32, flags: u32, count: u32, view: u32, chunk: u64, plac
   return now == count ? 1 : 0;
 }
 
+/** Whether a chunk can be one of a view's; as for entries (`verify.ts`). */
+function isChunk(chunk: u64): bool {
+  return chunk < (load<u32>(m.WIDE) ? (<u64>1) << 47 : 0xfffffff0);
+}
+
+/** An attached origin has no entries, and only from such a one is copied. */
+function isTarget(kind: u32, view: u32, flags: u32): bool {
+  const attached = load<u32>(m.SUPER + l.SUPER_MODE) == 2;
+  if (kind == l.OP_COPY_OUT) {
+    const known = l.FLAG_HOLE | l.OP_PART | l.OP_AGAIN;
+    const needed = load<u32>(m.VIEW_LIVE) > 1;
+    return attached && view == ORIGIN && (flags & ~known) == 0 && needed;
+  }
+  return (flags & ~(l.FLAG_HOLE | l.OP_AGAIN)) == 0 && !(attached && view == ORIGIN);
+}
+
 /** The places that a record names are in use. 0, or a status. */
 function takePlaces(place: u64, count: u32): i32 {
   const blocks = ensureBlocks(8, 0);
@@ -124,6 +159,7 @@ function takePlaces(place: u64, count: u32): i32 {
 }
 
 function applyReclaim(first: u64, end: u64): i32 {
+  assertThat(first <= end && end <= (<u64>1) << 47, DAMAGED);
   if (load<u32>(m.JOURNAL_STAGE) == 0) {
     let status = cutAt(first);
     if (status < 0) return status;
@@ -140,6 +176,8 @@ function applyReclaim(first: u64, end: u64): i32 {
 }
 
 function applyWindow(chunk: u64, from: u32): i32 {
+  // A column of a bitmap store is never wide.
+  assertThat(isChunk(chunk) && !isMasked() && cellOf(from) != 0, DAMAGED);
   reclaimAt(chunk, from);
   const status = reclaimStep();
   return status < 0 ? status : 1;

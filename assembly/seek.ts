@@ -6,7 +6,8 @@
 import { SUPER } from "./memory";
 import { ENTRY_BYTES, SUPER_ROOT } from "./layout";
 import { need } from "./cache";
-import { child, count, entryAt, innerAt, searchInner, searchLeaf } from "./btree/node";
+import { assertThat, DAMAGED } from "./assert";
+import { child, count, entryAt, innerAt, nodeIs, searchInner, searchLeaf } from "./btree/node";
 import { fenced, fencedEnd } from "./btree/fence";
 import { height } from "./btree/path";
 
@@ -18,8 +19,12 @@ export function seek(chunk: u64): u32 {
   let level = height();
   if (level == 0) return 0;
   let page = need(load<u32>(SUPER + SUPER_ROOT));
-  while (page != 0 && --level > 0) page = need(child(page, searchInner(page, chunk, 0)));
+  while (page != 0 && --level > 0) {
+    assertThat(nodeIs(page, level), DAMAGED);
+    page = need(child(page, searchInner(page, chunk, 0)));
+  }
   if (page == 0) return MISSING;
+  assertThat(nodeIs(page, 0), DAMAGED);
   const index = searchLeaf(page, chunk, 0);
   return index == count(page) ? 0 : entryAt(page, index);
 }
@@ -57,6 +62,8 @@ export function seek4(a: u64, b: u64, c: u64, d: u64, out: usize): bool {
   while (true) {
     if (p == 0 || q == 0 || r == 0 || s == 0) return false;
     level--;
+    const sound = nodeIs(p, level) && nodeIs(q, level) && nodeIs(r, level) && nodeIs(s, level);
+    assertThat(sound, DAMAGED);
     // An inner node is searched but for its last entry, which takes what is left.
     const less: u32 = level > 0 ? 1 : 0;
     const bytes: u32 = level > 0 ? 16 : ENTRY_BYTES;

@@ -26,7 +26,8 @@ import { FAULT, NO_SPACE } from "./status";
 import { find, markDirty, need, newPage, renumber } from "./cache";
 import { allocBlock, freeBlock } from "./meta";
 import { tableAt, tableMake } from "./table";
-import { assertThat } from "./assert";
+import { assertThat, DAMAGED } from "./assert";
+import { fixedChunks } from "./bounds";
 
 // @ts-ignore: decorator
 @inline
@@ -75,6 +76,7 @@ function writable(entry: u32): u32 {
   }
   const page = find(block);
   assertThat(page != 0, 110);
+  assertThat(load<u32>(page + BLOCK_TYPE) == TYPE_SPACE, DAMAGED + 10);
   if (load<u64>(page + BLOCK_GENERATION) != load<u64>(m.GENERATION)) {
     const fresh = allocBlock();
     renumber(page, fresh);
@@ -89,8 +91,10 @@ function writable(entry: u32): u32 {
 /** Sets or clears `count` bits, all of which are the other way; within one group. */
 function change(place: u64, count: u32, used: bool): void {
   const index = <u32>(place / GROUP_CHUNKS);
+  assertThat(index < load<u32>(m.SUPER + SUPER_GROUPS), DAMAGED + 11);
   const entry = group(index);
   const free = load<u32>(entry + 4);
+  assertThat(used ? count <= free : count <= GROUP_CHUNKS - free, DAMAGED + 12);
   const left = used ? free - count : free + count;
   const page = writable(entry);
   const first = <u32>(place % GROUP_CHUNKS);
@@ -99,7 +103,7 @@ function change(place: u64, count: u32, used: bool): void {
     const n = min<u32>(64 - (at & 63), first + count - at);
     const mask: u64 = (n == 64 ? <u64>-1 : ((<u64>1) << n) - 1) << (at & 63);
     const bits = load<u64>(word);
-    assertThat((bits & mask) == (used ? 0 : mask), 6);
+    assertThat((bits & mask) == (used ? 0 : mask), DAMAGED + 6);
     store<u64>(word, bits ^ mask);
     at += n;
   }
@@ -180,6 +184,7 @@ function findInGroup(at: u64, most: u32, least: u32): i32 {
     if (load<u32>(entry) != 0) {
       page = need(load<u32>(entry));
       if (page == 0) return FAULT;
+      assertThat(load<u32>(page + BLOCK_TYPE) == TYPE_SPACE, DAMAGED + 10);
     }
   }
   while (bit < end) {
@@ -222,10 +227,12 @@ function findRun(at: u64, most: u32, least: u32): i32 {
   const below = top - load<u64>(m.SUPER + SUPER_USED);
   let wrapped = false;
   while (true) {
-    if (at >= top && !wrapped && below > 0 && (below * 16 >= top || top >= limit)) {
+    if (at >= min(top, limit) && !wrapped && below > 0 && (below * 16 >= top || top >= limit)) {
       wrapped = true;
       at = 0;
     }
+    // Whatever the map says, superblocks and journal are not given out.
+    at = max<u64>(at, fixedChunks());
     if (at >= limit) return NO_SPACE;
     const status = findInGroup(at, most, least);
     if (status < 0) return status;

@@ -6,10 +6,11 @@ import * as m from "./memory";
 import * as l from "./layout";
 import { crc32c } from "./crc32c";
 import { isBlock } from "./meta";
+import { arePlaces } from "./bounds";
 import { cellOf, rankOf } from "./timeline";
 import { keyRank, lowestBit } from "./btree/order";
 import { isMasked } from "./bitmap/mask";
-import { entryAt, innerAt } from "./btree/node";
+import { child, entryAt, innerAt } from "./btree/node";
 import * as c from "./columns";
 
 /** Whether the page just read is block `block` of this store, whole. */
@@ -18,7 +19,8 @@ export function verifyPage(page: u32, block: u32): bool {
   const type = load<u32>(page, l.BLOCK_TYPE);
   const n = <u32>load<u16>(page, l.BLOCK_COUNT);
   const level = <u32>load<u16>(page, l.BLOCK_LEVEL);
-  if (type == l.TYPE_SPACE) return true;
+  // So that it is no node to anybody (`nodeIs`).
+  if (type == l.TYPE_SPACE) return n == 0 && level == 0;
   if (n == 0) return false;
   if (type == l.TYPE_LEAF) return level == 0 && n <= l.LEAF_MAX && verifyLeaf(page, n);
   if (type == l.TYPE_INNER) return level > 0 && n <= l.INNER_MAX && verifyInner(page, n);
@@ -35,14 +37,15 @@ export function isStamped(page: u32, block: u32): bool {
 }
 
 function verifyLeaf(page: u32, n: u32): bool {
-  const limit = load<u64>(m.SPACE_LIMIT);
+  // A fence holds 32 bits of a chunk, a key 48.
+  const end = load<u32>(m.WIDE) ? (<u64>1) << 47 : 0xfffffff0;
   for (let i: u32 = 0; i < n; i++) {
     const e = entryAt(page, i) as usize;
     const count = c.chunkCount(e);
-    if (count == 0 || c.lastChunk(e) + 1 < count) return false;
+    if (count == 0 || c.lastChunk(e) + 1 < count || c.lastChunk(e) >= end) return false;
     if (isMasked() ? !hasKnownBits(e) : !isRange(e)) return false;
     const hole = (c.flagsOf(e) & l.FLAG_HOLE) != 0;
-    if (!hole && (c.placeOf(e) == 0 || c.placeOf(e) + count > limit)) return false;
+    if (!hole && !arePlaces(c.placeOf(e), count)) return false;
     if (i > 0 && !inOrder(entryAt(page, i - 1), e)) return false;
   }
   return true;
@@ -71,8 +74,8 @@ function isApart(before: usize, e: usize): bool {
   return begins && rankOf(c.toId(before)) < rankOf(c.toId(e));
 }
 
-/** I1 between two neighbours. */
-function inOrder(before: usize, e: usize): bool {
+/** I1 between two neighbours, in one leaf or at the ends of two. */
+export function inOrder(before: usize, e: usize): bool {
   if (c.lastChunk(before) == c.lastChunk(e)) {
     if (c.chunkCount(before) != c.chunkCount(e)) return false;
     return isMasked() ? !masksMeet(before, e) : isApart(before, e);
@@ -89,6 +92,8 @@ function verifyInner(page: u32, n: u32): bool {
     const at = innerAt(page, i);
     if (!isBlock(load<u32>(at, l.INNER_CHILD)) || !isKey(load<u32>(at, l.INNER_TO))) return false;
     if (i == 0) continue;
+    // A node that is its own neighbour would be merged with itself.
+    if (child(page, i) == child(page, i - 1)) return false;
     const before = load<u64>(innerAt(page, i - 1));
     if (before > load<u64>(at)) return false;
     if (

@@ -13,7 +13,7 @@ import {
   OP_COPY_OUT,
 } from "../layout";
 import { FAULT } from "../status";
-import { assertThat } from "../assert";
+import { assertThat, DAMAGED } from "../assert";
 import { ORIGIN } from "../timeline";
 import { descend } from "../btree/path";
 import { lowestBit } from "../btree/order";
@@ -156,7 +156,7 @@ function leaveOrigin(n: u32, index: u32, chunk: u64, part: u32): u32 {
 function join(own: u64, old: u32, chunk: u64, part: u32, place: u64): void {
   c.copyPart(old, MIDDLE, chunk, part);
   const index = find(old, own);
-  assertThat(named(old, place) != NONE, 7);
+  assertThat(named(old, place) != NONE, DAMAGED + 7);
   if (index == named(old, place)) return;
   let n = old;
   store<u64>(FOUND, 0);

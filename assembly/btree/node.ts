@@ -27,6 +27,17 @@ export function count(page: u32): u32 {
   return load<u16>(page, BLOCK_COUNT);
 }
 
+/**
+ * Whether a page is a node of this level: neither what a key or a child leads to, nor that it is no
+ * page of the space map, is known before. No node is empty.
+ */
+// @ts-ignore: decorator
+@inline
+export function nodeIs(page: u32, nodeLevel: u32): bool {
+  const levelAndCount = load<u32>(page, BLOCK_LEVEL);
+  return (levelAndCount & 0xffff) == nodeLevel && levelAndCount > 0xffff;
+}
+
 // @ts-ignore: decorator
 @inline
 export function setCount(page: u32, n: u32): void {

@@ -7,7 +7,8 @@ import { SUPER_HEIGHT, SUPER_ROOT } from "../layout";
 import { need } from "../cache";
 import { FAULT } from "../status";
 import { assertThat, DAMAGED } from "../assert";
-import { child, count, level as nodeLevel, searchInner, searchLeaf } from "./node";
+import { inOrder } from "../verify";
+import { child, count, entryAt, nodeIs, searchInner, searchLeaf } from "./node";
 
 // @ts-ignore: decorator
 @inline
@@ -47,7 +48,7 @@ export function descend(chunk: u64, rank: u64): i32 {
     const page = need(block);
     if (page == 0) return FAULT;
     level--;
-    assertThat(nodeLevel(page) == level, DAMAGED);
+    assertThat(nodeIs(page, level), DAMAGED);
     if (level == 0) {
       const index = searchLeaf(page, chunk, rank);
       setPath(0, page, index);
@@ -107,8 +108,10 @@ function down(level: u32, index: u32, last: bool): i32 {
   for (let l = level; l > 0; l--) {
     page = need(child(page, at));
     if (page == 0) return FAULT;
+    assertThat(nodeIs(page, l - 1), DAMAGED);
     at = last ? count(page) - 1 : 0;
   }
+  assertThat(isBeside(page, last), DAMAGED + 1);
   page = pathPage(top);
   at = index;
   for (let l = top; l > 0; l--) {
@@ -118,4 +121,15 @@ function down(level: u32, index: u32, last: bool): i32 {
   }
   setPath(0, page, at);
   return 1;
+}
+
+/**
+ * I1 between the path's leaf and the one before or behind it. What verifies a page sees no other:
+ * a walk over leaves whose parents lie about their order would go round and round.
+ */
+function isBeside(page: u32, before: bool): bool {
+  const here = pathPage(0);
+  return before
+    ? inOrder(entryAt(page, count(page) - 1), entryAt(here, 0))
+    : inOrder(entryAt(here, count(here) - 1), entryAt(page, 0));
 }

@@ -38,6 +38,7 @@ export async function builtEngine(count: number, seed: number): Promise<Engine> 
     maxSize: null,
     originPath: null,
     basePath: null,
+    policy: { victims: null, preserves: true },
   };
   const setup = {
     module: await engineModule(),

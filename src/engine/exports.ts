@@ -11,7 +11,7 @@ export interface EngineExports {
   memoryFor(slots: number, journal: number, transfer: number, copies: number): number;
   format(limit: number): number;
   superCheck(at: number, slot: number): number;
-  openSuper(limit: number): void;
+  openSuper(limit: number): number;
   streamRead(kind: number): number;
   streamAsk(): number;
   streamTake(kind: number): number;

@@ -12,6 +12,7 @@ import type {
   CheckReport,
   ExceptionStore,
   OriginMode,
+  Policy,
   StoreKind,
   StoreUsage,
   ViewCost,
@@ -28,6 +29,7 @@ export class GivenUpStore implements ExceptionStore {
   readonly uuid: string;
   readonly originPath: string | null;
   readonly basePath: string | null;
+  readonly policy: Policy;
   readonly memory: Uint8Array;
   readonly copies: number;
   readonly commits: number;
@@ -53,6 +55,7 @@ export class GivenUpStore implements ExceptionStore {
     this.uuid = lost.uuid;
     this.originPath = lost.originPath;
     this.basePath = lost.basePath;
+    this.policy = lost.policy;
     this.memory = lost.memory;
     this.copies = lost.copies;
     this.commits = lost.commits;

@@ -44,6 +44,14 @@ export interface Capabilities {
   chunk: readonly [least: number, most: number];
 }
 
+/** What a store remembers of what shall happen when it is full (I8). */
+export interface Policy {
+  /** Which snapshots may be deleted, as the user wrote it; null: none. */
+  victims: string | null;
+  /** False: all snapshots are given up rather than a write to the origin. */
+  preserves: boolean;
+}
+
 /**
  * A request that may hold places in its hands: none of them is given out again before it leaves.
  */
@@ -152,6 +160,7 @@ export interface ExceptionStore {
   readonly uuid: string;
   readonly originPath: string | null;
   readonly basePath: string | null;
+  readonly policy: Policy;
   /** Engine memory, which data may be copied through, and the first byte of the region for it. */
   readonly memory: Uint8Array;
   readonly copies: number;

@@ -67,6 +67,7 @@ const BYTES: Record<string, number> = {
   f64: 8,
   "16 bytes": 16,
   path: 1024,
+  text: 512,
 };
 
 export function formatPage(): Page {

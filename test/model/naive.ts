@@ -100,6 +100,7 @@ class NaiveVolume {
 
   /** Everything into the older of two slots. */
   commit(): Promise<void> {
+    if (this.#devices.store.readOnly) return this.#committed;
     this.#committed = this.#committed.then(async () => {
       const { store, origin } = this.#devices;
       if (this.#defect !== "commit over the last one") this.#state.sequence++;
@@ -298,6 +299,7 @@ class NaiveVolume {
       writeZeroes: (offset, length) => volume.write(id, offset, new Uint8Array(length)),
       cloneFrom: (source, offset, length) =>
         volume.write(id, offset, volume.model.read(source.id, offset, length)),
+      hold: () => ({ release() {}, [Symbol.dispose]() {} }),
       flush: () => volume.flush(),
       snapshot: (name, options) => volume.snapshot(name, { ...options, of: view }),
       readSync(offset, target) {

@@ -20,6 +20,7 @@ import type {
   CheckReport,
   ExceptionStore,
   Mergeable,
+  Policy,
   ProgressOptions,
   StoreKind,
   StoreUsage,
@@ -65,6 +66,7 @@ export abstract class CowStore implements ExceptionStore {
   readonly uuid = "";
   readonly originPath = null;
   readonly basePath = null;
+  readonly policy: Policy = { victims: null, preserves: true };
   readonly paused = false;
   readonly checkpoints = 0;
   readonly device: Device;

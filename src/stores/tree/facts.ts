@@ -61,6 +61,10 @@ export class TreeFacts {
   treeHeight(): number {
     return this.#super.u32("SUPER_HEIGHT");
   }
+  /** Metadata blocks in use: the tree has fewer nodes. */
+  metadataBlocks(): number {
+    return this.#super.u32("SUPER_META");
+  }
 
   /** What is wrong with the two superblocks, one sentence each. */
   *readSupers(): Task<string[]> {

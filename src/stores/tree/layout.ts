@@ -3,12 +3,14 @@
  * (`assembly/layout.ts`).
  */
 import type { Engine } from "../../engine/engine.ts";
-import type { OriginMode } from "../store.ts";
+import type { OriginMode, Policy } from "../store.ts";
 
 export const SUPER_BYTES = 4096;
 export const MODES: OriginMode[] = ["inline", "base", "attached"];
 export const KIND_RANGE = 1;
 export const KIND_BITMAP = 2;
+/** Bits of SUPER_POLICY. */
+const POLICY_GIVES_UP = 1;
 
 /** One superblock image in engine memory. */
 export class Superblock {
@@ -62,6 +64,16 @@ export class Superblock {
     const length = this.#engine.u8[from]! | (this.#engine.u8[from + 1]! << 8);
     if (length === 0) return null;
     return new TextDecoder().decode(this.#engine.u8.slice(from + 2, from + 2 + length));
+  }
+
+  policy(): Policy {
+    const preserves = (this.u32("SUPER_POLICY") & POLICY_GIVES_UP) === 0;
+    return { victims: this.path("SUPER_VICTIMS"), preserves };
+  }
+
+  setPolicy({ victims, preserves }: Policy): void {
+    this.setU32("SUPER_POLICY", preserves ? 0 : POLICY_GIVES_UP);
+    if (victims !== null) this.setPath("SUPER_VICTIMS", new TextEncoder().encode(victims));
   }
 
   setPath(field: string, path: Uint8Array): void {

@@ -15,6 +15,7 @@ import { Lock, runNow, Signal, settle, type Task } from "../../task.ts";
 import { refusal } from "../failure.ts";
 import type { Visit } from "../store.ts";
 import { Visits } from "../visits.ts";
+import { trapError } from "./trap.ts";
 
 /** Kinds of work that others wait for; each does what the ones before it do. */
 const COMMITS = 0;
@@ -109,7 +110,7 @@ export class Log {
         this.#finished.fill(started, 0, kind + 1);
       } catch (error) {
         if (error !== this.#harmless) this.fail(error);
-        throw error;
+        throw trapError(this.#engine, error);
       } finally {
         this.#lock.release();
       }
@@ -120,7 +121,7 @@ export class Log {
 
   /** Nothing is changed any more. The first reason stands. */
   fail(error: unknown): void {
-    this.failure ??= error instanceof Error ? error : new Error(String(error));
+    this.failure ??= trapError(this.#engine, error);
   }
 
   assertSound(): void {

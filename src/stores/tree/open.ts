@@ -8,8 +8,9 @@ import { CORRUPT, INVALID, UNSUPPORTED } from "../../engine/status.ts";
 import type { Env } from "../../env.ts";
 import { MultisnapError } from "../../errors.ts";
 import { settle, type Task } from "../../task.ts";
-import type { OriginMode } from "../store.ts";
+import type { OriginMode, Policy } from "../store.ts";
 import { MODES, SUPER_BYTES, Superblock } from "./layout.ts";
+import { trapError } from "./trap.ts";
 import type { TreeStore } from "./tree-store.ts";
 
 const BLOCK = 4096;
@@ -34,6 +35,7 @@ export interface Format {
   maxSize: number | null;
   originPath: string | null;
   basePath: string | null;
+  policy: Policy;
 }
 
 export interface Setup {
@@ -91,6 +93,7 @@ export function* createTree(
   fields.setF64("SUPER_CREATED", setup.env.now());
   if (format.originPath) fields.setPath("SUPER_ORIGIN_PATH", pathBytes(format.originPath));
   if (format.basePath) fields.setPath("SUPER_BASE_PATH", pathBytes(format.basePath));
+  fields.setPolicy(format.policy);
   if (engine.x.format(limitOf(device, format.maxSize, format.chunk)) === INVALID) {
     throw new MultisnapError(
       "NoSpace",
@@ -113,7 +116,7 @@ function pathBytes(path: string): Uint8Array {
 /** Chunks that the store may have. */
 function limitOf(device: Device, maxSize: number | null, chunk: number): number {
   const bytes = Math.min(maxSize ?? Infinity, device.growable ? Infinity : device.size());
-  return Math.min(CHUNKS_MAX, Math.floor(bytes / chunk));
+  return Math.min(CHUNKS_MAX, Math.floor(Math.min(bytes, Number.MAX_SAFE_INTEGER) / chunk));
 }
 
 /** Reads both superblocks into engine memory and takes the newer good one. */
@@ -189,9 +192,10 @@ export function* openTree(
     );
   }
   const limit = fields.u64("SUPER_LIMIT");
-  engine.x.openSuper(limitOf(device, limit === 0 ? null : limit, chunk));
-  for (const kind of [0, 1]) yield* readStream(engine, kind);
-  const records = yield* replay(engine);
+  if (!engine.x.openSuper(limitOf(device, limit === 0 ? null : limit, chunk))) {
+    throw damaged(engine, "all of it is not there: what lies past its end");
+  }
+  const records = yield* readAll(engine);
   // What was just read may be in a cache only: a power cut after the first write must not undo it.
   if (writable) yield* settle(device.flush());
   const store = kind.over(engine);
@@ -199,17 +203,32 @@ export function* openTree(
   return store;
 }
 
+/** Streams, then the journal; answers how many records it had. */
+function* readAll(engine: Engine): Task<number> {
+  try {
+    for (const kind of [0, 1]) yield* readStream(engine, kind);
+    return yield* replay(engine);
+  } catch (error) {
+    throw trapError(engine, error);
+  }
+}
+
+const STREAMS = ["its tables", "its list of views"];
+
 function* readStream(engine: Engine, kind: number): Task<void> {
   if (!engine.x.streamRead(kind)) throw damaged(engine, "a stream of the checkpoint is empty");
   for (;;) {
     let status: number;
-    while ((status = engine.x.streamAsk()) < 0) yield* settle(engine.serve(status));
+    while ((status = engine.x.streamAsk()) < 0) {
+      if (status === CORRUPT) throw damaged(engine, STREAMS[kind]!);
+      yield* settle(engine.serve(status));
+    }
     yield* settle(
       engine.device.read(engine.u8, engine.ioAddress, engine.ioLength, engine.ioOffset),
     );
     status = engine.x.streamTake(kind);
     if (status === 0) return;
-    if (status < 0) throw damaged(engine, kind === 0 ? "its tables" : "its list of views");
+    if (status < 0) throw damaged(engine, STREAMS[kind]!);
   }
 }
 

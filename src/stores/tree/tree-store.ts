@@ -18,6 +18,7 @@ import {
   MAP_SHARED,
   NO_SPACE,
   NOT_FOUND,
+  UNSUPPORTED,
   WRITE_BACK,
 } from "../../engine/status.ts";
 import { MultisnapError } from "../../errors.ts";
@@ -27,6 +28,7 @@ import type {
   CheckReport,
   ExceptionStore,
   OriginMode,
+  Policy,
   ProgressOptions,
   StoreKind,
   StoreUsage,
@@ -40,14 +42,13 @@ import { TreeFacts } from "./facts.ts";
 import { MODES, Superblock } from "./layout.ts";
 import { Log } from "./log.ts";
 import { statusLine } from "./status-line.ts";
+import { trapError } from "./trap.ts";
 import { usageOf } from "./usage.ts";
 
 const READ_ONLY_FLAG = 2;
 const LIVE_FLAG = 1;
 const ORIGIN = 1;
 const encoder = new TextEncoder();
-/** Failed asserts from this number on come from what is on disk (`assembly/assert.ts`). */
-const DAMAGED = 200;
 
 export abstract class TreeStore implements ExceptionStore {
   abstract readonly kind: StoreKind;
@@ -60,6 +61,7 @@ export abstract class TreeStore implements ExceptionStore {
   readonly uuid: string;
   readonly originPath: string | null;
   readonly basePath: string | null;
+  readonly policy: Policy;
   readonly engine: Engine;
   readonly log: Log;
   readonly facts: TreeFacts;
@@ -79,6 +81,7 @@ export abstract class TreeStore implements ExceptionStore {
     this.uuid = this.#super.uuid();
     this.originPath = this.#super.path("SUPER_ORIGIN_PATH");
     this.basePath = this.#super.path("SUPER_BASE_PATH");
+    this.policy = this.#super.policy();
     this.#runs = engine.at.runs;
     this.#held = engine.constant("HELD_CHUNKS");
     this.#cell = {
@@ -276,6 +279,10 @@ export abstract class TreeStore implements ExceptionStore {
     if (status === INVALID) {
       throw new MultisnapError("Invalid", "a name has 1 to 255 bytes of UTF-8");
     }
+    if (status === UNSUPPORTED) {
+      const what = `${this.device.name} has no number or no room for a name left`;
+      throw new MultisnapError("Unsupported", `${what}: copy the volume to a new store`);
+    }
     return status;
   }
 
@@ -370,16 +377,7 @@ export abstract class TreeStore implements ExceptionStore {
   }
 
   poison(error: unknown): MultisnapError {
-    const number = this.engine.state("POISON");
-    const message = error instanceof Error ? error.message : String(error);
-    const damaged = number >= DAMAGED || this.engine.state("REPLAYING") !== 0;
-    const failure = damaged
-      ? new MultisnapError("Corrupt", `${this.device.name} is damaged (${number}): run check`, {
-          cause: error,
-        })
-      : new MultisnapError("Internal", `${message} (invariant ${number}); reopen the volume`, {
-          cause: error,
-        });
+    const failure = trapError(this.engine, error);
     this.log.fail(failure);
     return failure;
   }

@@ -3,6 +3,7 @@
  * and one node at a time.
  */
 
+import { MultisnapError } from "../../errors.ts";
 import { type Task, turn } from "../../task.ts";
 import type { TreeFacts } from "./facts.ts";
 
@@ -103,8 +104,14 @@ export function* walkTree(
     }
     const index = top.next++;
     if (++nodes % TURN_NODES === 0) yield turn();
+    if (nodes >= facts.metadataBlocks()) throw noTree();
     const child = parseNode(yield* facts.readBlock(top.node.children[index]!));
     visit(child, path.length, top.node.keys[index]!);
     path.push({ node: child, next: 0 });
   }
+}
+
+/** A node that is reached twice would be walked over and over. */
+function noTree(): MultisnapError {
+  return new MultisnapError("Corrupt", "the tree of metadata blocks is no tree: run check");
 }
