@@ -1,7 +1,7 @@
 /** What all commands have in common. */
 import type { Command } from "commander";
 import { parsePath } from "./target.ts";
-import { parseIds } from "./usage.ts";
+import { parseIds, parseVictimsText } from "./usage.ts";
 
 /** A new command with the options that every command takes. */
 export function addCommand(program: Command, name: string, description: string): Command {
@@ -20,12 +20,19 @@ export function addStoreCommand(program: Command, name: string, description: str
     .option("--with <cow>", "another persistent store on the same origin; repeatable", collect);
 }
 
-/** For a command that writes to the origin. */
-export function addPreserveOption(command: Command): Command {
-  return command.option(
-    "--no-preserve-on-error",
-    "when the store of an attached origin is full or broken, give all snapshots up and go on",
-  );
+/** For a command that writes: what a full store does, instead of what it remembers. */
+export function addWhenFullOptions(command: Command): Command {
+  return command
+    .option(
+      "--victims <patterns>",
+      "snapshots to delete when the store is full, lowest priority first: tmp-*=0,auto-*=1",
+      parseVictimsText,
+    )
+    .option("--preserve-on-error", "keep all others, whatever it costs the origin")
+    .option(
+      "--no-preserve-on-error",
+      "when the store is full, or that of an attached origin broken, give all snapshots up",
+    );
 }
 
 /** For a command that opens the store for somebody who keeps a list of its snapshots. */

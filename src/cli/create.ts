@@ -7,7 +7,7 @@ import { fileDevice } from "../devices/file.ts";
 import { MultisnapError } from "../errors.ts";
 import { openVolume } from "../volume/open.ts";
 import type { Status, StoreKind } from "../volume/types.ts";
-import { addCommand } from "./command.ts";
+import { addCommand, addWhenFullOptions } from "./command.ts";
 import { notice, type OutputOptions } from "./output.ts";
 import { formatBytes, parseBytes } from "./sizes.ts";
 import { parsePath } from "./target.ts";
@@ -19,12 +19,14 @@ interface Options extends OutputOptions {
   origin?: string;
   base?: string;
   maxSize?: number;
+  victims?: string;
+  preserveOnError?: boolean;
 }
 
 const KINDS: StoreKind[] = ["range", "bitmap", "persistent", "transient"];
 
 export function addCreate(program: Command): void {
-  addCommand(program, "create", "make a new store")
+  addWhenFullOptions(addCommand(program, "create", "make a new store"))
     .argument("<store>", "file to make, or an empty one", parsePath)
     .option("--size <bytes>", "of the origin; defaults to that of --origin or --base", parseBytes)
     .option("--chunk <bytes>", "unit of copying, 4K (the default) to 1M", parseBytes)
@@ -58,8 +60,8 @@ function checkUsage({ kind, size, origin, base }: Options, command: Command): vo
 
 /** Nothing but the file, which stays empty: a snapshot on it ends with the process that has it. */
 async function createTransient(store: string, options: Options, command: Command): Promise<void> {
-  const { size, chunk, base, maxSize } = options;
-  for (const option of [size, chunk, base, maxSize]) {
+  const { size, chunk, base, maxSize, victims, preserveOnError } = options;
+  for (const option of [size, chunk, base, maxSize, victims, preserveOnError]) {
     if (option === undefined) continue;
     command.error("error: nothing is kept on a transient store: give options to serve, not here");
   }
@@ -107,6 +109,8 @@ async function make(options: Options, [store, under]: Device[]): Promise<Status>
       maxSize: options.maxSize,
       originPath: options.origin && path.resolve(options.origin),
       basePath: options.base && path.resolve(options.base),
+      victims: options.victims,
+      preserveOnError: options.preserveOnError,
     },
   });
   const status = volume.status();

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { MultisnapError } from "../errors.ts";
 import type { View } from "../volume/types.ts";
-import { addPreserveOption, addStoreCommand } from "./command.ts";
+import { addStoreCommand, addWhenFullOptions } from "./command.ts";
 import { breathe, interruptible } from "./interrupt.ts";
 import { refuseOwnFiles, type StoreOptions, withVolume } from "./open.ts";
 import { notice } from "./output.ts";
@@ -17,7 +17,7 @@ const TAIL_BYTES = 2 ** 30;
 
 export function addImport(program: Command): void {
   const what = "fill the origin from a raw image; what is behind it is zeroed";
-  addPreserveOption(addStoreCommand(program, "import", what))
+  addWhenFullOptions(addStoreCommand(program, "import", what))
     .argument("<store>", "store file", parsePath)
     .argument("<file>", "raw image, or - for standard input", parsePath)
     .action(async (store: string, file: string, options: StoreOptions) => {

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { MultisnapError } from "../errors.ts";
 import { type Message, parseMessage } from "../volume/message.ts";
-import { addStoreCommand, addSyncOption } from "./command.ts";
+import { addStoreCommand, addSyncOption, addWhenFullOptions } from "./command.ts";
 import { type StoreOptions, withVolume } from "./open.ts";
 import { answer, notice } from "./output.ts";
 import { parsePath } from "./target.ts";
@@ -13,7 +13,7 @@ interface Options extends StoreOptions {
 
 export function addMessage(program: Command): void {
   const what = 'a message of 2009: "create", "create_subsnap ID" or "delete ID"';
-  addSyncOption(addStoreCommand(program, "message", what))
+  addWhenFullOptions(addSyncOption(addStoreCommand(program, "message", what)))
     .argument("<store>", "store file", parsePath)
     .argument("<message...>", "create, create_subsnap ID or delete ID, in one word or several")
     .addHelpText(

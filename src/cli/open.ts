@@ -22,7 +22,7 @@ export interface StoreOptions extends OutputOptions {
 }
 
 type OpenOptions = StoreOptions &
-  Pick<VolumeOptions, "readOnly" | "create" | "preserveOnError" | "syncSnapshots">;
+  Pick<VolumeOptions, "readOnly" | "create" | "syncSnapshots" | "victims" | "preserveOnError">;
 /** `files`: paths of all that the volume stands on. */
 type Body<T> = (volume: Volume, files: string[]) => Promise<T>;
 
@@ -63,7 +63,10 @@ async function withServed<T>(
     for (const path of [options.origin, options.base, ...(options.with ?? [])]) {
       if (path !== undefined) demandOwnFile(path, store, volume.files);
     }
-    if (options.syncSnapshots || options.preserveOnError === false) throw decided(store);
+    const { syncSnapshots, victims, preserveOnError } = options;
+    if (syncSnapshots || victims !== undefined || preserveOnError !== undefined) {
+      throw decided(store);
+    }
     return await body(volume, volume.files);
   } finally {
     await volume.close();
@@ -71,9 +74,9 @@ async function withServed<T>(
 }
 
 async function withOpen<T>(files: Files, options: OpenOptions, body: Body<T>): Promise<T> {
-  const { readOnly = false, create, preserveOnError, syncSnapshots } = options;
+  const { readOnly = false, create, syncSnapshots, victims, preserveOnError } = options;
   try {
-    const how = { readOnly, create, preserveOnError, syncSnapshots };
+    const how = { readOnly, create, syncSnapshots, victims, preserveOnError };
     const volume = await openVolume({ ...files, ...how });
     let result: T;
     try {
@@ -168,7 +171,7 @@ function demandOwnFile(path: string, store: string, files: string[]): void {
 
 /** What only who opens the store can ask for. */
 function decided(store: string): MultisnapError {
-  const why = "--sync-snapshots and --no-preserve-on-error are for opening a store";
+  const why = "--sync-snapshots, --victims and --no-preserve-on-error are for opening a store";
   return new MultisnapError(
     "Invalid",
     `${why}: ${store} is open in the process that serves it; leave them out, or give them there`,

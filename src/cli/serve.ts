@@ -11,7 +11,7 @@ import { remarks } from "../schedule/keep.ts";
 import { type Roller, startRoller } from "../schedule/roller.ts";
 import { CAPABILITIES } from "../stores/kinds.ts";
 import type { Volume } from "../volume/types.ts";
-import { addPreserveOption, addStoreCommand, addSyncOption } from "./command.ts";
+import { addStoreCommand, addSyncOption, addWhenFullOptions } from "./command.ts";
 import { type StoreOptions, withFiles, withVolume } from "./open.ts";
 import { oneLine, writeOut } from "./output.ts";
 import {
@@ -21,7 +21,7 @@ import {
   type KeepOptions,
 } from "./serve-keep.ts";
 import { parseBytes } from "./sizes.ts";
-import { describeGivenUp } from "./status.ts";
+import { describeGivenUp, describePruned } from "./status.ts";
 import { parsePath } from "./target.ts";
 
 /** The port that the IANA gave to NBD. */
@@ -32,6 +32,7 @@ interface Options extends StoreOptions, KeepOptions {
   kind?: "transient";
   chunk?: number;
   maxSize?: number;
+  victims?: string;
   preserveOnError?: boolean;
   syncSnapshots?: number[];
   socket?: string;
@@ -58,7 +59,7 @@ export function addServe(program: Command): void {
     .option("--tls-cert <file>", "PEM: serve TLS only, with this certificate", parsePath)
     .option("--tls-key <file>", "PEM: its private key", parsePath)
     .option("--tls-ca <file>", "PEM: clients need a certificate signed by this one", parsePath);
-  addKeepOptions(addPreserveOption(addSyncOption(command)))
+  addKeepOptions(addWhenFullOptions(addSyncOption(command)))
     .addHelpText(
       "after",
       '\nExports: the origin as "" and "origin", every snapshot as @NAME.' +
@@ -129,7 +130,8 @@ async function serve(
       await writeOut(`${ready}\n`);
       await asked;
       await rolling?.stop();
-      const { givenUp } = volume.status();
+      const { givenUp, pruned } = volume.status();
+      if (pruned) say(describePruned(pruned));
       if (givenUp) say(describeGivenUp(givenUp));
     } finally {
       await control.close();

@@ -1,6 +1,6 @@
 /** `snapshot STORE NAME`: a new snapshot of the origin or of a snapshot. */
 import type { Command } from "commander";
-import { addStoreCommand } from "./command.ts";
+import { addStoreCommand, addWhenFullOptions } from "./command.ts";
 import { type StoreOptions, withVolume } from "./open.ts";
 import { notice } from "./output.ts";
 import { parsePath } from "./target.ts";
@@ -11,7 +11,8 @@ interface Options extends StoreOptions {
 }
 
 export function addSnapshot(program: Command): void {
-  addStoreCommand(program, "snapshot", "take a snapshot of the origin, or of a snapshot")
+  const what = "take a snapshot of the origin, or of a snapshot";
+  addWhenFullOptions(addStoreCommand(program, "snapshot", what))
     .argument("<store>", "store file", parsePath)
     .argument("<name>", "of the new snapshot")
     .option("--of <snapshot>", "of this snapshot instead of the origin")

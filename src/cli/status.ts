@@ -1,7 +1,8 @@
 /** `status STORE`: sizes, space, kind, error state. */
 import type { Command } from "commander";
 import type { ServedStatus } from "../control/remote-volume.ts";
-import type { Counters, GivenUp, Status } from "../volume/types.ts";
+import { CAPABILITIES } from "../stores/kinds.ts";
+import type { Counters, GivenUp, Pruned, Status } from "../volume/types.ts";
 import { addStoreCommand } from "./command.ts";
 import { type StoreOptions, withVolume } from "./open.ts";
 import { answer, oneLine } from "./output.ts";
@@ -49,8 +50,24 @@ function rows(store: string, status: Status): string[][] {
     ["  metadata", formatBytes(status.metadataBytes)],
     ["  fixed", formatBytes(status.fixedBytes)],
     ["  free", formatBytes(status.freeBytes)],
+    ["when full", whenFull(status)],
+    ...(status.pruned ? [["pruned", oneLine(describePruned(status.pruned))]] : []),
     ["state", state(status)],
   ];
+}
+
+function whenFull({ kind, originMode, victims, preserveOnError }: Status): string {
+  if (CAPABILITIES[kind].whenFull === "invalid") return "the snapshot is lost";
+  const last = preserveOnError ? "the write fails" : "all snapshots are given up for the origin";
+  const broken = preserveOnError || originMode !== "attached" ? "" : ", where it breaks too";
+  return victims === null ? last + broken : `prune ${oneLine(victims)}; then ${last}${broken}`;
+}
+
+export function describePruned({ snapshots, reason, last }: Pruned): string {
+  const gone = snapshots === 1 ? "1 snapshot was" : `${snapshots} snapshots were`;
+  const names = last.map(({ name }) => name).join(", ");
+  const which = last.length < snapshots ? `the last ones ${names}` : names;
+  return `${gone} deleted to make room (${which}): ${reason}`;
 }
 
 function state({ error, givenUp }: Status): string {

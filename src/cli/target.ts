@@ -29,7 +29,9 @@ export function parseTarget(text: string): Target {
   return !fs.existsSync(likely.store) && fs.existsSync(other.store) ? other : likely;
 }
 
-/** `NotFound` without a snapshot of that name. */
+/** In use as long as the command has the volume. `NotFound` without a snapshot of that name. */
 export function viewOf(volume: Volume, target: Target): View {
-  return target.name === null ? volume.origin : volume.get(target.name);
+  const view = target.name === null ? volume.origin : volume.get(target.name);
+  view.hold();
+  return view;
 }

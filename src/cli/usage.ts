@@ -2,6 +2,7 @@
 import { InvalidArgumentError } from "commander";
 import { MultisnapError } from "../errors.ts";
 import { parseSnapshotId } from "../volume/message.ts";
+import { parseVictims } from "../volume/victims.ts";
 
 /** For commander. */
 export function usage<T>(parse: (text: string) => T): (text: string) => T {
@@ -14,6 +15,12 @@ export function usage<T>(parse: (text: string) => T): (text: string) => T {
     }
   };
 }
+
+/** Patterns with priorities, as they are; an empty text means none. */
+export const parseVictimsText = usage((text) => {
+  parseVictims(text);
+  return text;
+});
 
 /** `2,5,7`, or `none`: an empty variable of a script must not mean that all are deleted. */
 export const parseIds = usage((text) =>

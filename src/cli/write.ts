@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { MultisnapError } from "../errors.ts";
 import type { View } from "../volume/types.ts";
-import { addPreserveOption, addStoreCommand } from "./command.ts";
+import { addStoreCommand, addWhenFullOptions } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { type StoreOptions, withVolume } from "./open.ts";
 import { notice } from "./output.ts";
@@ -17,7 +17,7 @@ interface Options extends StoreOptions {
 
 export function addWrite(program: Command): void {
   const what = "bytes from standard input, durable when the command ends";
-  addPreserveOption(addStoreCommand(program, "write", what))
+  addWhenFullOptions(addStoreCommand(program, "write", what))
     .argument("<store[@name]>", "store file, and a snapshot in it", parseTarget)
     .requiredOption("--offset <bytes>", "where to begin", parseBytes)
     .action(async (target: Target, options: Options) => {

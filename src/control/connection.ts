@@ -10,6 +10,7 @@ import { MultisnapError } from "../errors.ts";
 import { Signal } from "../task.ts";
 import { type Budget, type Grant, NO_GRANT } from "./budget.ts";
 import { encodeFrame, type Frame, FrameReader, failureHead, type Head } from "./frame.ts";
+import { HeldViews } from "./held.ts";
 import {
   REQUEST_NONE,
   REQUESTS_MAX,
@@ -44,6 +45,7 @@ export class Connection {
   readonly #budget: Budget;
   readonly #reader: FrameReader;
   readonly #requests = new Map<number, AbortController>();
+  readonly #held = new HeldViews();
   readonly #ended = new Signal();
   readonly #gone = new AbortController();
   /** Why no further request is begun. */
@@ -114,6 +116,7 @@ export class Connection {
   async #end(why: unknown): Promise<void> {
     this.#leave(why instanceof MultisnapError ? why : clientGone());
     while (!this.idle) await this.#ended.wait();
+    this.#held.releaseAll();
     if (this.#socket.destroyed) return;
     void this.#send(TYPE_FAILURE, REQUEST_NONE, JSON.stringify(failureHead(why)));
     this.#socket.end(() => this.#socket.destroy());
@@ -227,7 +230,8 @@ export class Connection {
     const rows = new Rows((head) => this.#send(TYPE_PART, request, head));
     const progress = this.#progress(request);
     const row = (row: unknown) => rows.add(row);
-    const result = await operation.run(this.#served, { head, payload, signal, progress, row });
+    const call = { head, payload, signal, progress, held: this.#held, row };
+    const result = await operation.run(this.#served, call);
     await rows.flush();
     return result;
   }

@@ -44,6 +44,8 @@ export const MESSAGE_LENGTH_MAX = 4096;
 /** Requests of one connection that have no answer yet. */
 export const REQUESTS_MAX = 16;
 export const CONNECTIONS_MAX = 256;
+/** Views that one connection keeps from being deleted to make room. */
+export const HOLDS_MAX = 256;
 /** What all clients together have under way. */
 export const BUDGET_BYTES = 32 * 2 ** 20;
 /** How often the server looks whether a client that it waits for has moved; and how often not. */

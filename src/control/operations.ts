@@ -5,6 +5,7 @@
 import type { ByteRange, CheckProblem, SnapshotUsage, View, Volume } from "../volume/types.ts";
 import { flagOf, numberOf, snapshotsOf, textOf, viewOf } from "./arguments.ts";
 import type { Head } from "./frame.ts";
+import type { HeldViews } from "./held.ts";
 import { MESSAGE_LENGTH_MAX, PAYLOAD_BYTES_MAX } from "./layout.ts";
 
 /** What a server serves. */
@@ -22,6 +23,8 @@ export interface Call {
   /** Aborted where the client takes the request back or goes; its reason is a `MultisnapError`. */
   signal: AbortSignal;
   progress: (done: number, total: number) => void;
+  /** Of the client. */
+  held: HeldViews;
   /** Sends a row. A promise where the client has to take others first. */
   row: (row: unknown) => Promise<void> | undefined;
 }
@@ -54,6 +57,8 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   ["zero", { run: writeZeroes }],
   ["clone", { run: clone }],
   ["flush", { run: flush }],
+  ["hold", { run: hold }],
+  ["release", { run: release }],
   ["snapshot", { run: snapshot }],
   ["delete", { cost: perSnapshot, run: deleteSnapshots }],
   ["rename", { run: rename }],
@@ -120,6 +125,17 @@ async function clone(served: Served, { head }: Call): Promise<Result> {
 async function flush(served: Served): Promise<Result> {
   await served.volume.flush();
   return { head: statusOf(served) };
+}
+
+/** In force before any request that comes after it: there is nothing to wait for. */
+async function hold({ volume }: Served, { head, held }: Call): Promise<Result> {
+  held.take(viewOf(volume, head, "view"));
+  return {};
+}
+
+async function release(_: Served, { head, held }: Call): Promise<Result> {
+  held.release(numberOf(head, "id"));
+  return {};
 }
 
 async function snapshot(served: Served, { head }: Call): Promise<Result> {

@@ -1,7 +1,7 @@
 /** A view of a served volume. Large transfers go in pieces, some of them on their way at a time. */
 import { MultisnapError } from "../errors.ts";
 import { checkInside } from "../volume/bounds.ts";
-import type { Extent, SnapshotOptions, View } from "../volume/types.ts";
+import type { Extent, Hold, SnapshotOptions, View } from "../volume/types.ts";
 import type { Head } from "./frame.ts";
 import { PAYLOAD_BYTES_MAX } from "./layout.ts";
 import type { RemoteVolume } from "./remote-volume.ts";
@@ -109,6 +109,12 @@ export class RemoteView implements View {
     for await (const row of this.volume.pages("extents", head, { offset, length })) {
       yield { offset: row[0] as number, length: row[1] as number, data: row[2] === true };
     }
+  }
+
+  hold(): Hold {
+    // A snapshot that has been deleted has no name.
+    void this.name;
+    return this.volume.hold(this);
   }
 
   flush(): Promise<void> {

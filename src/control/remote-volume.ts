@@ -8,6 +8,7 @@ import type {
   ByteRange,
   CheckProblem,
   CheckReport,
+  Hold,
   ProgressOptions,
   SnapshotOptions,
   SnapshotUsage,
@@ -17,7 +18,8 @@ import type {
   Volume,
 } from "../volume/types.ts";
 import type { Head } from "./frame.ts";
-import { PAYLOAD_BYTES_MAX } from "./layout.ts";
+import { tooManyHolds } from "./held.ts";
+import { HOLDS_MAX, PAYLOAD_BYTES_MAX } from "./layout.ts";
 import { RemoteView, type ViewRow } from "./remote-view.ts";
 import type { Answer, Ask, Session } from "./session.ts";
 
@@ -35,6 +37,8 @@ export class RemoteVolume implements Volume {
   readonly #session: Session;
   readonly #views = new Map<number, RemoteView>();
   readonly #names = new Map<string, RemoteView>();
+  /** How often each view is held here; at the server it is once. */
+  readonly #holds = new Map<number, number>();
   #state: Head = {};
   #origin: RemoteView | null = null;
 
@@ -101,6 +105,37 @@ export class RemoteVolume implements Volume {
   status(): ServedStatus {
     const { status, server } = this.#state as { status: Status; server: ServedStatus["server"] };
     return { ...status, server };
+  }
+
+  /** In force for every request from now on: the server does them in order. */
+  hold(view: RemoteView): Hold {
+    const holds = this.#holds;
+    const count = holds.get(view.id) ?? 0;
+    if (count === 0) {
+      if (holds.size >= HOLDS_MAX) throw tooManyHolds();
+      this.#tell("hold", { view: view.reference });
+    }
+    holds.set(view.id, count + 1);
+    let isHeld = true;
+    const release = () => {
+      if (isHeld) this.#release(view.id);
+      isHeld = false;
+    };
+    return { release, [Symbol.dispose]: release };
+  }
+
+  #release(id: number): void {
+    const left = this.#holds.get(id)! - 1;
+    if (left > 0) this.#holds.set(id, left);
+    else {
+      this.#holds.delete(id);
+      this.#tell("release", { id });
+    }
+  }
+
+  /** What fails here (a view that is gone, a server that is) fails the next request, too. */
+  #tell(op: string, head: Head): void {
+    this.request(op, head).catch(() => {});
   }
 
   // ---- changes

@@ -55,6 +55,21 @@ export async function exportCow(
     const wanted = `a power of two from ${least} to ${most}`;
     throw new MultisnapError("Invalid", `chunk ${chunk}: it must be ${wanted}`);
   }
+  const hold = view.hold();
+  try {
+    return await exportHeld(volume, view, device, chunk, options);
+  } finally {
+    hold.release();
+  }
+}
+
+async function exportHeld(
+  volume: Volume,
+  view: View,
+  device: Device,
+  chunk: number,
+  options: ExportOptions,
+): Promise<Exported> {
   if (device.growable) return await write(volume, view, device, chunk, options);
   await demandRoom(volume, view, device, chunk, options);
   await wipe(device);

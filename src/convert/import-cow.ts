@@ -9,7 +9,7 @@ import { MultisnapError } from "../errors.ts";
 import { endIfAborted } from "../task.ts";
 import { differing, grouped, isSame } from "../volume/compare.ts";
 import { openVolume } from "../volume/open.ts";
-import type { ProgressOptions, View, Volume } from "../volume/types.ts";
+import type { Hold, ProgressOptions, View, Volume } from "../volume/types.ts";
 import { viewDevice } from "./borrowed.ts";
 import { differences, type Piece } from "./differences.ts";
 import { freeName, freeNames } from "./names.ts";
@@ -50,12 +50,14 @@ export async function importCows(
     cows.map(({ name }) => name),
   );
   const made: View[] = [];
+  const holds: Hold[] = [];
   try {
     let before = 0;
     for (const [index, cow] of cows.entries()) {
       const partial = freeName(`${names[index]}.partial`, (name) => volume.has(name));
       const view = await volume.snapshot(partial);
       made.push(view);
+      holds.push(view.hold());
       const progress = (done: number) =>
         options.progress?.(Math.min(total, before + done), Math.max(1, total));
       await withCow(volume, cow, async ({ cows, snapshot, usage }) => {
@@ -74,6 +76,8 @@ export async function importCows(
     // What went wrong first counts more; an interrupted store keeps partial ones, named so.
     await volume.delete(...made).catch(() => {});
     throw error;
+  } finally {
+    for (const hold of holds) hold.release();
   }
 }
 

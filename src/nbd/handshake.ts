@@ -4,8 +4,9 @@
  */
 import { Buffer } from "node:buffer";
 import type { TlsOptions } from "node:tls";
+import { MultisnapError } from "../errors.ts";
 import { turn } from "../task.ts";
-import type { Volume } from "../volume/types.ts";
+import type { Hold, View, Volume } from "../volume/types.ts";
 import { type Context, findContext, listContexts } from "./contexts.ts";
 import { type Export, exportFlags, exportNames, findExport } from "./exports.ts";
 import {
@@ -65,11 +66,19 @@ export interface Session {
   export: Export;
   structured: boolean;
   contexts: Context[];
+  /** Its views are in use until these are released, with the connection. */
+  holds: readonly Hold[];
 }
 
 /** Ends with a session, or with null where the client is content to leave. */
 export async function shakeHands(wire: Wire, options: HandshakeOptions): Promise<Session | null> {
-  return new Handshake(wire, options).run();
+  const handshake = new Handshake(wire, options);
+  try {
+    return await handshake.run();
+  } catch (error) {
+    handshake.release();
+    throw error;
+  }
 }
 
 class Handshake {
@@ -80,10 +89,15 @@ class Handshake {
   #replies = 0;
   /** What was selected last, and for which export. */
   #selected: { name: string; contexts: Context[] } | null = null;
+  readonly #holds: Hold[] = [];
 
   constructor(wire: Wire, options: HandshakeOptions) {
     this.#wire = wire;
     this.#options = options;
+  }
+
+  release(): void {
+    for (const hold of this.#holds) hold.release();
   }
 
   async run(): Promise<Session | null> {
@@ -155,19 +169,32 @@ class Handshake {
     return findExport(this.#options.volume, name, this.#options.readOnly);
   }
 
+  /** What the client has just chosen: from now on it is in use. */
   #session(chosen: Export): Session {
     const contexts = this.#selected?.name === chosen.name ? this.#selected.contexts : [];
-    return { export: chosen, structured: this.#structured, contexts };
+    this.#holds.push(chosen.view.hold());
+    for (const { from } of contexts) if (from) this.#holdIfThere(from);
+    return { export: chosen, structured: this.#structured, contexts, holds: this.#holds };
+  }
+
+  /** One that was deleted since it was selected fails the requests that ask for it. */
+  #holdIfThere(view: View): void {
+    try {
+      this.#holds.push(view.hold());
+    } catch (error) {
+      if (!(error instanceof MultisnapError) || error.code !== "NotFound") throw error;
+    }
   }
 
   /** The old way to choose: there is no answer for an error but to leave. */
   async #exportName(data: Buffer): Promise<Session> {
     const chosen = data.length <= NAME_BYTES_MAX ? this.#find(data.toString()) : null;
     if (!chosen) throw new Disconnected("there is no such export");
+    const session = this.#session(chosen);
     const zeros = this.#noZeroes ? 0 : 124;
     const info = exportInfo(chosen.view.size, exportFlags(chosen, this.#structured)).subarray(2);
     await this.#wire.write(Buffer.concat([info, Buffer.alloc(zeros)]));
-    return this.#session(chosen);
+    return session;
   }
 
   async #list(data: Buffer): Promise<undefined> {
@@ -201,12 +228,13 @@ class Handshake {
       const why = `there is no export ${JSON.stringify(request.name.slice(0, QUOTED_MAX))}`;
       return this.#reply(option, REP_ERR_UNKNOWN, why);
     }
+    const session = option === OPT_GO ? this.#session(chosen) : undefined;
     const { chunk } = this.#options.volume;
     for (const info of informations(chosen, request, chunk, this.#structured)) {
       await this.#reply(option, REP_INFO, info);
     }
     await this.#reply(option, REP_ACK);
-    return option === OPT_GO ? this.#session(chosen) : undefined;
+    return session;
   }
 
   async #metaContext(option: number, data: Buffer): Promise<undefined> {

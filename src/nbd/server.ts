@@ -175,8 +175,12 @@ class Server implements NbdServer {
         return null;
       }
       client.view = session.export.view.id;
-      client.transmission = new Transmission(this.#common, session, wire, wire.release());
-      return await client.transmission.ended;
+      try {
+        client.transmission = new Transmission(this.#common, session, wire, wire.release());
+        return await client.transmission.ended;
+      } finally {
+        for (const hold of session.holds) hold.release();
+      }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       wire.end(reason);

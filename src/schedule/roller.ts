@@ -184,8 +184,8 @@ class RollingSnapshots implements Roller {
 
   #fail(step: Step, error: unknown): void {
     const code = error instanceof MultisnapError ? error.code : "Internal";
-    // Somebody else was first to delete one: the next turn looks anew.
-    if (step === "delete" && code === "NotFound") return;
+    // Somebody else was first to delete one, or a full store was: the next turn looks anew.
+    if (code === "NotFound") return;
     const message = error instanceof Error ? error.message : String(error);
     const line = `${FAILED[step]}: ${code}: ${message}`;
     const isNew = this.#failures.get(step)?.code !== code;

@@ -46,7 +46,8 @@ export async function cloneRange(
   const last = Math.ceil(end / core.chunk);
   for (let at = offset / core.chunk; at < last; ) {
     const work = () => share(core, target.id, source.id, at, last);
-    const { next, copy } = await run(target.volume.guard(core.between(work)));
+    const shared = target.volume.room.between(target.id, work);
+    const { next, copy } = await run(target.volume.guard(shared));
     const from = next * core.chunk;
     const to = Math.min(end, from + copy * core.chunk);
     if (to > from) await copyBytes(target, source, from, to);

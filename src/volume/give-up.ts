@@ -1,7 +1,7 @@
 /**
  * Origin writes that go on whatever becomes of the snapshots (2009's default, `preserve-on-error`
  * not given). Where the store has no room for what must be copied out, all snapshots are deleted;
- * where it has failed, the origin goes on without it.
+ * where it has failed, an attached origin goes on without it.
  *
  * Invariant: before the first write that nothing was copied out for, the store shows no snapshot
  * any more, durably; where that could not be written, the state says so.
@@ -60,7 +60,7 @@ export class GiveUp {
     return this.#state ? line.replace(/^(\d+) -?\d+/, `$1 ${-this.#errno}`) : line;
   }
 
-  /** As the core's, but that a store has failed is no reason: only the origin is. */
+  /** As the core's, but that a store has failed is no reason: only an attached origin is. */
   assertWritable(): void {
     const [own] = this.#cores;
     own!.assertTakesWrites();
@@ -68,7 +68,7 @@ export class GiveUp {
     if (failure && (this.#isOrigins(failure) || own!.merging)) throw refusal(failure);
   }
 
-  /** Runs a write to the origin, and again once the snapshots are out of its way. */
+  /** Runs a write to an attached origin, and again once the snapshots are out of its way. */
   *insist(write: () => Task<void>): Task<void> {
     const own = this.#cores[0]!;
     for (;;) {
@@ -112,18 +112,22 @@ export class GiveUp {
     if (failure || store instanceof GivenUpStore || store.capabilities.fixed) throw trouble;
     const isFull = trouble.code === "NoSpace";
     if (isFull && (yield* this.#hands.makeRoom())) return;
-    this.#errno = isFull ? ENOSPC : EIO;
-    const ids = snapshotsOf(store);
-    if (ids.length > 0) {
-      try {
-        yield* this.#hands.delete(ids);
-        this.#add(trouble.message, ids.length);
-        return;
-      } catch {
-        // Then without the store; the first reason stands.
-      }
+    try {
+      if (yield* this.deleteAll(trouble)) return;
+    } catch {
+      // Then without the store; the first reason stands.
     }
     yield* this.#leave(own, trouble);
+  }
+
+  /** Between two writes: gives all snapshots of a sound store up. False: there were none. */
+  *deleteAll(trouble: MultisnapError): Task<boolean> {
+    this.#errno = trouble.code === "NoSpace" ? ENOSPC : EIO;
+    const ids = snapshotsOf(this.#cores[0]!.store);
+    if (ids.length === 0) return false;
+    yield* this.#hands.delete(ids);
+    this.#add(trouble.message, ids.length);
+    return true;
   }
 
   /** Nobody uses the store any more, and what is on its device shows no snapshot, if it can be. */

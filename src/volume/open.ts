@@ -10,7 +10,8 @@ import { Core, QUEUE_MAX } from "./core.ts";
 import { planSync } from "./sync.ts";
 import { Traffic } from "./traffic.ts";
 import type { CreateOptions, OpenOptions, Volume } from "./types.ts";
-import { DiskVolume } from "./volume.ts";
+import { parseVictims } from "./victims.ts";
+import { DiskVolume, type WhenFull } from "./volume.ts";
 
 const CACHE_DEFAULT = 64 * 2 ** 20;
 const CACHE_MIN = 2 ** 20;
@@ -79,8 +80,21 @@ export async function openVolume(options: OpenOptions): Promise<Volume> {
     const copySlots = slotsOf(bounds.copySlots, chunk);
     return new Core({ ...shared, store, copySlots, slotBytes: slotBytes(chunk) });
   });
-  const preserves = options.preserveOnError ?? true;
-  return synchronized(new DiskVolume(cores, preserves || !options.origin ? null : setup), options);
+  return synchronized(new DiskVolume(cores, whenFull(options, cores[0]!.store, setup)), options);
+}
+
+/** What the options say, else what the store remembers. */
+function whenFull(options: OpenOptions, store: ExceptionStore, setup: Setup): WhenFull {
+  const preserves = options.preserveOnError ?? store.policy.preserves;
+  const victims = (options.victims ?? store.policy.victims)?.trim() || null;
+  const named = { setup: preserves ? null : setup, victims };
+  if (victims === null || options.readOnly) return { ...named, patterns: [] };
+  try {
+    return { ...named, patterns: parseVictims(victims) };
+  } catch (error) {
+    const found = `${store.device.name}: what it remembers (${(error as Error).message})`;
+    throw new MultisnapError("Corrupt", `${found}; give victims, or none, to open it`);
+  }
 }
 
 function slotBytes(chunk: number): number {
@@ -129,11 +143,16 @@ async function make(
 ): Promise<ExceptionStore> {
   const { store: device } = options;
   if (options.readOnly) throw invalid("a volume is not made read-only");
+  parseVictims(create.victims ?? "");
   const kind = create.kind ?? "range";
   if (!Object.hasOwn(CAPABILITIES, kind)) {
     throw invalid(`${JSON.stringify(kind)} is not a kind of store`);
   }
   const { origins, chunk: bounds, fixed } = CAPABILITIES[kind];
+  refuseVictims(kind, options.victims);
+  if (fixed && (create.victims || create.preserveOnError === false)) {
+    throw invalid(`a store of kind ${kind} remembers nothing: neither victims nor preserveOnError`);
+  }
   const mode = modeOf(options);
   if (!origins.includes(mode)) {
     throw invalid(`a store of kind ${kind} has an origin that is ${origins.join(" or ")}: ${mode}`);
@@ -150,7 +169,10 @@ async function make(
   const maxSize = checkMaxSize(create.maxSize ?? options.maxSize);
   await refuseUsed(device);
   const paths = { originPath: create.originPath ?? null, basePath: create.basePath ?? null };
-  return await run(createStore(kind, device, { size, chunk, mode, maxSize, ...paths }, setup));
+  const victims = create.victims?.trim() || null;
+  const policy = { victims, preserves: create.preserveOnError ?? true };
+  const format = { size, chunk, mode, maxSize, ...paths, policy };
+  return await run(createStore(kind, device, format, setup));
 }
 
 function checkSize(size: number | undefined, { origin }: OpenOptions): number {
@@ -198,6 +220,7 @@ async function open(options: OpenOptions, setup: Setup, index = 0): Promise<Exce
     throw new MultisnapError("NotFound", `${device.name} is empty: there is no store in it yet`);
   }
   const found = await run(findStore(device, setup.module));
+  refuseVictims(found.kind, options.victims);
   const given = modeOf(options);
   if (given !== found.mode) throw wrongMode(device, found.mode, given);
   if (options.origin && options.origin.size() < (found.size ?? 0)) {
@@ -212,6 +235,11 @@ async function open(options: OpenOptions, setup: Setup, index = 0): Promise<Exce
   const originBytes = found.size ?? checkSize(options.origin?.size(), options);
   const attached = { originBytes, index, maxSize };
   return await run(openStore(device, found, setup, writable, attached));
+}
+
+function refuseVictims(kind: StoreKind, victims: string | undefined): void {
+  if (!CAPABILITIES[kind].fixed || !victims?.trim()) return;
+  throw invalid(`the snapshot of a store of kind ${kind} cannot be deleted: give no victims`);
 }
 
 function wrongMode(device: Device, mode: OriginMode, given: OriginMode): MultisnapError {
@@ -242,6 +270,7 @@ function checkOptions(options: OpenOptions): {
   if (new Set([options.store, ...others]).size <= others.length) {
     throw invalid("a device is given twice");
   }
+  parseVictims(options.victims ?? "");
   if (options.origin && options.base) throw invalid("an attached origin has no base: give one");
   if (options.origin?.readOnly && !options.readOnly) {
     throw new MultisnapError("ReadOnly", `${options.origin.name} is read-only`);

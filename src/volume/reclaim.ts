@@ -8,10 +8,14 @@ import type { ProgressOptions } from "./types.ts";
 
 /** Steps of a slice; each is a column or 256 entries of a wide one. */
 const SLICE_STEPS = 256;
+/** What a request that waits for room is given at once, where there is so much to reclaim. */
+const ROOM_BYTES = 2 ** 20;
 
 export class Reclaimer {
   readonly #core: Core;
   readonly #guard: <T>(work: Task<T>) => Task<T>;
+  /** Done so far: who sees another number later knows that space has come back meanwhile. */
+  slices = 0;
   #running: Promise<void> | null = null;
   #stopped = false;
   #walking = false;
@@ -19,6 +23,11 @@ export class Reclaimer {
   constructor(core: Core, guard: <T>(work: Task<T>) => Task<T>) {
     this.#core = core;
     this.#guard = guard;
+  }
+
+  /** Deleted snapshots have space that has not come back. */
+  get isBehind(): boolean {
+    return this.#core.store.usage().reclaiming > 0;
   }
 
   /**
@@ -45,6 +54,7 @@ export class Reclaimer {
   *#slice(): Task<boolean> {
     const { store } = this.#core;
     const visit = store.enter();
+    this.slices++;
     try {
       for (let step = 0; step < SLICE_STEPS; step++) {
         yield* store.gate(visit);
@@ -82,11 +92,20 @@ export class Reclaimer {
     if (store.uncommitted && !this.#core.readOnly) yield* store.commit(null);
   }
 
-  /** Reclaims until room has come back or nothing is left; answers whether it did anything. */
+  /** Reclaims until some room has come back or nothing is left; false: there was nothing. */
   *forRoom(): Task<boolean> {
-    if (this.#core.store.usage().reclaiming === 0) return false;
-    while (yield* this.#slice());
+    const { store } = this.#core;
+    if (!this.isBehind) return false;
+    const before = store.usage().dataBytes;
+    while (yield* this.#slice()) {
+      if (before - store.usage().dataBytes >= ROOM_BYTES) break;
+    }
     return true;
+  }
+
+  /** Reclaims everything. */
+  *all(): Task<void> {
+    while (yield* this.#slice());
   }
 
   /** Ends the work in the background. What is left goes on at the next open. */

@@ -8,23 +8,40 @@ import type { Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import type { SyncPlan } from "./sync.ts";
 
+/** What the volume does for it. */
+export interface Hands {
+  /** Makes everything durable. */
+  flush(): Task<void>;
+  /** Reclaims all that is deleted, between two writes. */
+  reclaim(): Task<void>;
+  /** Does something for a view between two writes, and again where room has to be made first. */
+  between<T>(view: number, work: () => Task<T>): Task<T>;
+}
+
 export class Timeline {
   readonly #core: Core;
-  readonly #flush: () => Task<void>;
-  readonly #reclaim: () => Task<unknown>;
+  readonly #hands: Hands;
 
-  /** `flush`: the volume's; `reclaim`: all that is deleted, between two writes. */
-  constructor(core: Core, flush: () => Task<void>, reclaim: () => Task<unknown>) {
+  constructor(core: Core, hands: Hands) {
     this.#core = core;
-    this.#flush = flush;
-    this.#reclaim = reclaim;
+    this.#hands = hands;
   }
 
-  /** A snapshot of view `source`; answers its id. `name` null: it is called after that. */
-  *snapshot(source: number, name: string | null, readOnly: boolean): Task<number> {
+  /**
+   * A snapshot of view `source`; answers its id. `name` null: it is called after that. `made` is
+   * told the id before any write can follow.
+   */
+  *snapshot(
+    source: number,
+    name: string | null,
+    readOnly: boolean,
+    made: (id: number) => void,
+  ): Task<number> {
     this.#core.assertWritable();
-    const id = yield* this.#core.between(() => this.#create(source, name, readOnly));
-    yield* this.#flush();
+    const create = () => this.#create(source, name, readOnly);
+    const id = yield* this.#hands.between(source, create);
+    made(id);
+    yield* this.#hands.flush();
     return id;
   }
 
@@ -51,7 +68,7 @@ export class Timeline {
     if (snapshots >= most) {
       throw new MultisnapError("NoSpace", `${kind} has at most ${most} snapshots: delete one`);
     }
-    if (snapshots + reclaiming >= most) yield* this.#reclaim();
+    if (snapshots + reclaiming >= most) yield* this.#hands.reclaim();
   }
 
   /** All of them or none. */
@@ -79,7 +96,7 @@ export class Timeline {
   *rename(id: number, name: string): Task<void> {
     this.#core.assertWritable();
     yield* this.#change(() => this.#core.store.renameSnapshot(id, name));
-    yield* this.#flush();
+    yield* this.#hands.flush();
   }
 
   /** Carries out what `planSync` found. */
@@ -113,10 +130,10 @@ export class Timeline {
       yield* changes;
     } catch (error) {
       // Some may be done already: no write may run before that is durable.
-      if (error instanceof MultisnapError && !this.#core.store.failure) yield* this.#flush();
+      if (error instanceof MultisnapError && !this.#core.store.failure) yield* this.#hands.flush();
       throw error;
     }
-    yield* this.#flush();
+    yield* this.#hands.flush();
   }
 }
 

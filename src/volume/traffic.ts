@@ -29,6 +29,7 @@ export class Traffic {
     checkpoints: 0,
     flushes: 0,
     waits: 0,
+    pruned: 0,
   };
   readonly #depth: number;
   #inFlight = 0;

@@ -26,6 +26,12 @@ export interface CreateOptions {
    */
   originPath?: string;
   basePath?: string;
+  /**
+   * Remembered in the store, and in force whenever it is opened without these options of its own:
+   * see `OpenOptions`. At most 509 bytes of UTF-8.
+   */
+  victims?: string;
+  preserveOnError?: boolean;
 }
 
 export interface OpenOptions {
@@ -59,9 +65,17 @@ export interface OpenOptions {
   /** Requests in flight before further ones wait; the default is 256. */
   queueDepth?: number;
   /**
-   * What an origin write does that finds the store of an attached origin full or broken. True (the
-   * default): it fails, and every snapshot stays. False: all snapshots are given up, and it goes
-   * on.
+   * Snapshots that may be deleted where the store is full, so that a request fits: patterns for
+   * names with a priority (default 0), `tmp-*=0, auto-*=1, nightly-?=5`. In a pattern `*` stands for
+   * any characters, `?` for one; the first that fits a name counts. The lowest priority goes first,
+   * then the oldest, one at a time, never one that is in use (`View.hold`). An empty text: none.
+   * The default is what the store remembers. Persistent and transient stores have none.
+   */
+  victims?: string;
+  /**
+   * What an origin write does that finds the store full (and no victim left), or that of an
+   * attached origin broken. True: it fails, and every snapshot stays. False: all snapshots are
+   * given up, and it goes on. The default is what the store remembers, and that is true.
    */
   preserveOnError?: boolean;
   /**
@@ -108,6 +122,11 @@ export interface View {
    * store are shared, not copied. Whole chunks; the last of a view may be short.
    */
   cloneFrom(source: View, offset: number, length: number): Promise<void>;
+  /**
+   * Until it is released, or the volume closed, the view is in use: it is no victim where the store
+   * is full. It can be deleted on purpose as ever.
+   */
+  hold(): Hold;
   /** A new snapshot of this view. */
   snapshot(name: string, options?: SnapshotOptions): Promise<View>;
   /** As `read`, for volumes whose devices are all synchronous (`Unsupported` otherwise). */
@@ -122,6 +141,12 @@ export interface View {
   startRead(offset: number, target: Uint8Array): Later;
   /** As `write`, in the manner of `startRead`; `source` stays as it is until the end. */
   startWrite(offset: number, source: Uint8Array): Later;
+}
+
+export interface Hold {
+  /** A second time it does nothing. */
+  release(): void;
+  [Symbol.dispose](): void;
 }
 
 export interface SnapshotOptions {
@@ -147,14 +172,28 @@ export interface Status extends StoreUsage {
    * where several are attached.
    */
   dmStatus: string;
+  /** In force: snapshots that may be deleted to make room. */
+  victims: string | null;
+  /** In force. */
+  preserveOnError: boolean;
   /** Why and how many snapshots were given up since the volume was opened (`preserveOnError`). */
   givenUp: GivenUp | null;
+  /** What was deleted to make room since the volume was opened (`victims`). */
+  pruned: Pruned | null;
   counters: Counters;
 }
 
 export interface GivenUp {
   reason: string;
   snapshots: number;
+}
+
+export interface Pruned {
+  snapshots: number;
+  /** What the request met that the last one was deleted for. */
+  reason: string;
+  /** The last ones, at most 8, in the order of their going. Times: milliseconds since 1970. */
+  last: { name: string; created: number; priority: number; time: number }[];
 }
 
 /** Since the volume was opened. */
@@ -170,6 +209,8 @@ export interface Counters {
   flushes: number;
   /** Requests that met a conflict or a full queue and waited. */
   waits: number;
+  /** Snapshots that were deleted to make room. */
+  pruned: number;
 }
 
 /** Bytes; two ranges that touch are one. */
@@ -242,6 +283,10 @@ export interface Volume {
   snapshotUsage(options?: ProgressOptions): Promise<SnapshotUsage[]>;
   /** Verifies every structure and I1 to I3. Does not change the store. */
   check(options?: ProgressOptions): Promise<CheckReport>;
+  /**
+   * Makes everything durable and gives the devices back. Errors: `ReadOnly` where the volume has
+   * failed (they are given back all the same): what was written since the last flush may be lost.
+   */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -6,14 +6,14 @@ import type { Device } from "../devices/device.ts";
 import { RUN_PRIVATE, RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
 import { MultisnapError } from "../errors.ts";
 import type { ViewRecord } from "../stores/store.ts";
-import { inFlight, run, runNow, runSync, type Task } from "../task.ts";
+import { inFlight, runNow, runSync, type Task } from "../task.ts";
 import { checkInside } from "./bounds.ts";
 import { cloneRange } from "./clone.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import { extentsOf } from "./extents.ts";
 import { Reader } from "./read.ts";
 import { type Doing, requestError } from "./request-error.ts";
-import type { Extent, SnapshotOptions, View } from "./types.ts";
+import type { Extent, Hold, SnapshotOptions, View } from "./types.ts";
 import type { DiskVolume } from "./volume.ts";
 import { giveBack, isFull, Writer } from "./write.ts";
 
@@ -71,7 +71,7 @@ export class DiskView implements View {
 
   startRead(offset: number, target: Uint8Array): undefined | Promise<void> {
     if (this.#readAtOnce(offset, target)) return;
-    return runNow(this.core.traffic.queued(this.#readTask(offset, target))) ?? undefined;
+    return this.#start(this.#readTask(offset, target));
   }
 
   readSync(offset: number, target: Uint8Array): void {
@@ -89,7 +89,7 @@ export class DiskView implements View {
 
   startWrite(offset: number, source: Uint8Array): undefined | Promise<void> {
     if (this.#writeAtOnce(offset, source)) return;
-    return runNow(this.core.traffic.queued(this.#writeTask(offset, source, true))) ?? undefined;
+    return this.#start(this.#writeTask(offset, source, true));
   }
 
   writeSync(offset: number, source: Uint8Array): void {
@@ -109,12 +109,27 @@ export class DiskView implements View {
 
   extents(offset: number, length: number): AsyncIterable<Extent> {
     this.#checkRange(offset, length);
-    return extentsOf(this.core, this, { offset, length }, (work) => this.volume.guard(work));
+    const guard = <T>(work: Task<T>) => this.volume.guard(work);
+    const extents = extentsOf(this.core, this, { offset, length }, guard);
+    return this.volume.holds.along([this.id], extents);
   }
 
   async cloneFrom(source: View, offset: number, length: number): Promise<void> {
     this.#checkWritable();
-    await cloneRange(this, this.volume.own(source), offset, length);
+    const from = this.volume.own(source);
+    const holds = [from.hold(), this.hold()];
+    try {
+      await cloneRange(this, from, offset, length);
+    } finally {
+      for (const hold of holds) hold.release();
+    }
+  }
+
+  hold(): Hold {
+    this.core.assertOpen();
+    // A snapshot that has been deleted has no name.
+    void this.name;
+    return this.volume.holds.take(this.id);
   }
 
   flush(): Promise<void> {
@@ -188,7 +203,7 @@ export class DiskView implements View {
 
   /**
    * One chunk to a new place; what `source` leaves of it is at the `old` one, or zeros (-1). False:
-   * there is no room at that place.
+   * there is no room at that place, or for its entry.
    */
   #writePlace(
     chunk: number,
@@ -211,10 +226,14 @@ export class DiskView implements View {
       if (isFull(error) && store.refused(place)) return false;
       throw error;
     }
-    if (store.map(this.id, chunk, 1, place, false) !== 1) {
+    if (store.map(this.id, chunk, 1, place, false) === 1) return true;
+    try {
       runSync(this.volume.finishMap(this.id, chunk, place), "writeSync");
+      return true;
+    } catch (error) {
+      if (isFull(error)) return false;
+      throw error;
     }
-    return true;
   }
 
   /**
@@ -237,6 +256,10 @@ export class DiskView implements View {
 
   // ---- the long way
 
+  #start(work: Task<void>): undefined | Promise<void> {
+    return runNow(this.volume.using(this.id, this.core.traffic.queued(work))) ?? undefined;
+  }
+
   *#readTask(offset: number, target: Uint8Array): Task<void> {
     const core = this.core;
     core.assertOpen();
@@ -254,33 +277,29 @@ export class DiskView implements View {
   }
 
   *#writeTask(offset: number, source: Uint8Array, mayWait: boolean): Task<void> {
-    const { volume } = this;
-    try {
-      if (this.#plain && volume.giveUp) {
-        const write = () => volume.originWriter.write(offset, source, mayWait);
-        yield* volume.giveUp.insist(() => volume.guard(this.core.writing(write())));
-      } else {
-        const work = this.#plain
-          ? volume.originWriter.write(offset, source, mayWait)
-          : this.#writer.write(this.id, offset, source);
-        yield* volume.guard(this.core.writing(work));
-      }
-    } catch (error) {
-      throw this.#named(error, "writing", offset, source.length);
-    }
+    const { originWriter } = this.volume;
+    const work = () =>
+      this.#plain
+        ? originWriter.write(offset, source, mayWait)
+        : this.#writer.write(this.id, offset, source);
+    yield* this.#naming(this.#change(work), "writing", offset, source.length);
     this.#countWrite(source.length);
+  }
+
+  /** Does what changes this view; again, where that found the store full and room was made. */
+  #change(work: () => Task<void>): Task<void> {
+    const { volume } = this;
+    const change = () => volume.guard(volume.room.writing(this.id, work));
+    return this.#plain && volume.giveUp ? volume.giveUp.insist(change) : change();
   }
 
   #zero(offset: number, length: number, exact: boolean): Promise<void> {
     try {
       this.#checkRange(offset, length);
       this.#checkWritable();
-      const { giveUp } = this.volume;
-      const core = this.core;
-      const zero = () => this.volume.guard(core.writing(this.#zeroTask(offset, length, exact)));
-      const work = this.#plain && giveUp ? giveUp.insist(zero) : zero();
+      const work = this.#change(() => this.#zeroTask(offset, length, exact));
       const doing = exact ? "zeroing" : "trimming";
-      return run(core.traffic.queued(this.#naming(work, doing, offset, length)));
+      return this.#start(this.#naming(work, doing, offset, length)) ?? DONE;
     } catch (error) {
       return Promise.reject(this.volume.explain(error));
     }

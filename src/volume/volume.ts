@@ -4,6 +4,7 @@
  */
 import { PENDING_COPY } from "../engine/status.ts";
 import { MultisnapError } from "../errors.ts";
+import { refusal } from "../stores/failure.ts";
 import type { Setup } from "../stores/kinds.ts";
 import type { ExceptionStore, ViewRecord, Visit } from "../stores/store.ts";
 import { run, settle, type Task } from "../task.ts";
@@ -13,15 +14,18 @@ import { type Core, ORIGIN } from "./core.ts";
 import { diffViews } from "./diff.ts";
 import { Flusher } from "./flush.ts";
 import { GiveUp } from "./give-up.ts";
+import { Holds } from "./holds.ts";
 import { Merger } from "./merge.ts";
 import { parseMessage } from "./message.ts";
 import { Reclaimer } from "./reclaim.ts";
 import { checkStores, countersOf, usageOf, usageOfSnapshots } from "./reports.ts";
+import { Room } from "./room.ts";
 import type { SyncPlan } from "./sync.ts";
 import { checkName, Timeline } from "./timeline.ts";
 import type {
   ByteRange,
   CheckReport,
+  Hold,
   ProgressOptions,
   SnapshotOptions,
   SnapshotUsage,
@@ -30,8 +34,18 @@ import type {
   View,
   Volume,
 } from "./types.ts";
+import type { Pattern } from "./victims.ts";
 import { DiskView } from "./view.ts";
 import { giveUp, mapAll } from "./write.ts";
+
+/** What happens when the store is full (I8). */
+export interface WhenFull {
+  /** Given where all snapshots may be given up for the origin. */
+  setup: Setup | null;
+  /** As a user writes them; null: none. */
+  victims: string | null;
+  patterns: readonly Pattern[];
+}
 
 export class DiskVolume implements Volume {
   /** Of the volume's own store. */
@@ -40,6 +54,10 @@ export class DiskVolume implements Volume {
   readonly originWriter: OriginWriter;
   /** Null where every snapshot is kept, whatever it costs the origin. */
   readonly giveUp: GiveUp | null;
+  readonly room: Room;
+  readonly holds = new Holds();
+  /** In force, as given. */
+  readonly #victims: string | null;
   readonly #timeline: Timeline;
   readonly #reclaimer: Reclaimer;
   readonly #flusher: Flusher;
@@ -48,18 +66,28 @@ export class DiskVolume implements Volume {
   readonly #cores: readonly Core[];
   #closing: Promise<void> | null = null;
 
-  /** `setup`: where snapshots may be given up. */
-  constructor(cores: readonly Core[], setup: Setup | null) {
+  constructor(cores: readonly Core[], { setup, victims, patterns }: WhenFull) {
     const core = cores[0]!;
     this.core = core;
     this.#cores = cores;
+    this.#victims = victims;
     this.originWriter = new OriginWriter(cores, setup === null);
     this.#flusher = new Flusher(cores);
-    const reclaim = () => this.#reclaimer.forRoom();
-    this.#timeline = new Timeline(core, () => this.#flusher.all(), reclaim);
     this.#reclaimer = new Reclaimer(core, (work) => this.guard(work));
+    this.#timeline = new Timeline(core, {
+      flush: () => this.#flusher.all(),
+      reclaim: () => this.#reclaimer.all(),
+      between: (view, work) => this.room.between(view, work),
+    });
     this.#merger = new Merger(cores, this.originWriter, this.#flusher, (work) => this.guard(work));
     this.giveUp = setup && this.#mayGiveUp(cores, setup);
+    this.room = new Room(core, {
+      patterns,
+      holds: this.holds,
+      reclaimer: this.#reclaimer,
+      delete: (ids) => this.#timeline.deleteNow(ids),
+      giveUp: this.giveUp,
+    });
     const record = core.store.view(ORIGIN);
     if (!record) throw new MultisnapError("Corrupt", "the store has no origin");
     this.origin = new DiskView(this, record, core);
@@ -83,10 +111,14 @@ export class DiskVolume implements Volume {
     return this.core.store.uuid;
   }
   get readOnly(): boolean {
-    return this.core.readOnly || this.#stores.some(({ failure }) => failure !== null);
+    return this.core.readOnly || this.#failure !== null;
   }
   get #stores(): ExceptionStore[] {
     return this.#cores.map(({ store }) => store);
+  }
+  /** Why the first store that has failed takes no more changes. */
+  get #failure(): Error | null {
+    return this.#stores.find(({ failure }) => failure !== null)?.failure ?? null;
   }
 
   get snapshots(): View[] {
@@ -123,17 +155,26 @@ export class DiskVolume implements Volume {
   async snapshot(name: string, options: SnapshotOptions & { of?: View } = {}): Promise<View> {
     const source = this.own(options.of ?? this.origin);
     checkName(name);
-    const taking = this.#timeline.snapshot(source.id, name, options.readOnly ?? false);
-    return this.#numbered(await run(this.guard(taking)));
+    return this.#take(source, name, options.readOnly ?? false);
+  }
+
+  /** Without a name it is called after its id. In use from its first moment to the answer. */
+  async #take(source: DiskView, name: string | null, readOnly: boolean): Promise<DiskView> {
+    const holds: Hold[] = [];
+    const made = (id: number) => holds.push(this.holds.take(id));
+    const taking = this.guard(this.#timeline.snapshot(source.id, name, readOnly, made));
+    try {
+      return this.#numbered(await run(this.using(source.id, taking)));
+    } finally {
+      for (const hold of holds) hold.release();
+    }
   }
 
   async message(text: string): Promise<number> {
     this.core.assertOpen();
     const message = parseMessage(text);
     const view = message.verb === "create" ? this.origin : this.#numbered(message.id);
-    if (message.verb !== "delete") {
-      return run(this.guard(this.#timeline.snapshot(view.id, null, false)));
-    }
+    if (message.verb !== "delete") return (await this.#take(view, null, false)).id;
     await this.delete(view);
     return view.id;
   }
@@ -195,7 +236,7 @@ export class DiskVolume implements Volume {
     try {
       this.core.assertOpen();
       if (this.core.readOnly) return Promise.resolve();
-      const { giveUp } = this;
+      const giveUp = this.core.origin && this.giveUp;
       if (giveUp) return run(giveUp.insist(() => this.guard(this.#flusher.all())));
       this.core.assertWritable();
       return run(this.guard(this.#flusher.all()));
@@ -227,6 +268,8 @@ export class DiskVolume implements Volume {
       if (core.origin) yield* settle(core.origin.close());
       if (core.base) yield* settle(core.base.close());
     }
+    // What was written since the last flush may be lost: who closes must not take it for durable.
+    if (this.#failure && !core.readOnly) throw refusal(this.#failure);
   }
 
   /** All of them, whatever becomes of one. */
@@ -251,7 +294,8 @@ export class DiskVolume implements Volume {
     const size = Math.max(this.own(from).size, this.own(to).size);
     const range = within ?? { offset: 0, length: size };
     checkInside(range.offset, range.length, size);
-    return diffViews(this.own(from), this.own(to), range, (work) => this.guard(work));
+    const ranges = diffViews(this.own(from), this.own(to), range, (work) => this.guard(work));
+    return this.holds.along([from.id, to.id], ranges);
   }
 
   usage(): Usage {
@@ -263,7 +307,6 @@ export class DiskVolume implements Volume {
   status(): Status {
     const { store, counters } = this.core;
     const { commits, checkpoints, flushes } = countersOf(this.#stores);
-    const failed = this.#stores.map(({ failure }) => failure).find((failure) => failure !== null);
     const lines = this.#stores.map((one) => one.dmStatus()).join("\n");
     return {
       ...usageOf(this.#stores),
@@ -275,9 +318,12 @@ export class DiskVolume implements Volume {
       originPath: store.originPath,
       basePath: store.basePath,
       readOnly: this.readOnly,
-      error: failed?.message ?? this.giveUp?.error ?? null,
+      error: this.#failure?.message ?? this.giveUp?.error ?? null,
       dmStatus: this.giveUp?.dmStatus(lines) ?? lines,
+      victims: this.#victims,
+      preserveOnError: this.giveUp === null,
       givenUp: this.giveUp?.state ?? null,
+      pruned: this.room.state,
       counters: { ...counters, commits, checkpoints, flushes },
     };
   }
@@ -299,6 +345,11 @@ export class DiskVolume implements Volume {
   }
 
   // ---- for views
+
+  /** Work of a request that uses a view: nobody deletes that meanwhile to make room. */
+  using<T>(view: number, work: Task<T>): Task<T> {
+    return this.room.prunes && view !== ORIGIN ? this.holds.during(view, work) : work;
+  }
 
   /**
    * Makes of whatever a task throws an error that callers can use. A trap of the engine poisons the

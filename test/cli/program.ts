@@ -8,7 +8,8 @@ import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), "..", "..");
-const program = path.join(root, "bin", "multisnap.js");
+/** What Node runs. */
+export const program = path.join(root, "bin", "multisnap.js");
 
 /** Emptied when the test file ends. */
 export const folder = fs.mkdtempSync(path.join(os.tmpdir(), "multisnap-cli-"));

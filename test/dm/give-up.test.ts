@@ -114,7 +114,7 @@ for (const kind of kinds) {
     await expectCode("ReadOnly", volume.origin.write(0, new Uint8Array(CHUNK)));
     assert.is(volume.status().givenUp, null);
     assert.is(volume.snapshots.length, 1);
-    await volume.close();
+    await expectCode("ReadOnly", volume.close());
   });
   full.run();
 
@@ -169,7 +169,7 @@ for (const kind of kinds) {
     await mustHold(snapshot, 0, fixture.model.read(snapshot.id, 0, CHUNKS * CHUNK));
     await expectCode("ReadOnly", snapshot.write(0, new Uint8Array(1)));
     assert.is(volume.status().givenUp, null);
-    await volume.close();
+    await expectCode("ReadOnly", volume.close());
     await fixture.reopen();
     assert.is(fixture.volume.snapshots[0]?.id, snapshot.id);
     await fixture.volume.close();

@@ -32,6 +32,11 @@ export class Image {
     return image;
   }
 
+  /** Whether the page at `offset` was ever written: it takes space. */
+  has(offset: number): boolean {
+    return this.#pages.has(Math.floor(offset / PAGE));
+  }
+
   read(target: Uint8Array, start: number, length: number, offset: number): void {
     for (let done = 0; done < length; ) {
       const at = (offset + done) % PAGE;
