@@ -13,6 +13,7 @@ import { type Core, ORIGIN } from "./core.ts";
 import { extentsOf } from "./extents.ts";
 import { Reader } from "./read.ts";
 import { type Doing, requestError } from "./request-error.ts";
+import { readSummedNow, sumLeftNow } from "./sums.ts";
 import type { Extent, Hold, SnapshotOptions, View } from "./types.ts";
 import type { DiskVolume } from "./volume.ts";
 import { giveBack, isFull, Writer } from "./write.ts";
@@ -170,7 +171,11 @@ export class DiskView implements View {
     if (within + length > this.#chunk) return false;
     const { store } = core;
     if (store.lookup(this.id, chunk, 1, false) !== 1 || store.runKind(0) < RUN_SHARED) return false;
-    store.device.read(target, 0, length, store.runPlace(0) * this.#chunk + within);
+    const place = store.runPlace(0);
+    const alike = store.sums ? store.sums.run(place, 1) : 0;
+    if (alike < 0) return false;
+    if ((alike & 1) === 0) store.device.read(target, 0, length, place * this.#chunk + within);
+    else if (!readSummedNow(core, place, within, target)) return false;
     this.#countRead(length);
     return true;
   }
@@ -194,6 +199,7 @@ export class DiskView implements View {
     } else {
       const old = store.runKind(0) === RUN_SHARED ? store.runPlace(0) : -1;
       const isUnder = store.runKind(0) === RUN_UNMAPPED && core.base !== null;
+      if (old >= 0 && store.sums && !sumLeftNow(core, old, length < this.#chunk)) return false;
       if ((isUnder && length < this.#chunk) || store.allocate(1) !== 1) return false;
       if (!this.#writePlace(chunk, within, source, store.allocated(), old)) return false;
     }
@@ -247,9 +253,13 @@ export class DiskView implements View {
     const from = old * this.#chunk;
     counters.copies++;
     counters.bytesCopied += this.#chunk;
-    if (old < 0) memory.fill(0, slot, slot + this.#chunk);
-    else if (within === 0) store.device.read(memory, slot + end, this.#chunk - end, from + end);
-    else store.device.read(memory, slot, end < this.#chunk ? this.#chunk : within, from);
+    if (old < 0) {
+      memory.fill(0, slot, slot + this.#chunk);
+    } else if (!store.sums) {
+      // With checksums, `sumLeftNow` has put all of it there.
+      if (within === 0) store.device.read(memory, slot + end, this.#chunk - end, from + end);
+      else store.device.read(memory, slot, end < this.#chunk ? this.#chunk : within, from);
+    }
     memory.set(source, slot + within);
     return slot;
   }
