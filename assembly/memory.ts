@@ -196,7 +196,7 @@ export const META_FRESH: usize = META_FREEING + BITMAP_PAGES * 4;
 export const VIEW_BUCKETS: u32 = 32768;
 export const VIEWS_BY_ID: usize = META_FRESH + BITMAP_PAGES * 4;
 export const VIEWS_BY_NAME: usize = VIEWS_BY_ID + VIEW_BUCKETS * 4;
-/** Slicing-by-8 tables of crc32c, made by init. */
+/** Slicing-by-16 tables of crc32c, made by init. */
 export const CRC_TABLES: usize = VIEWS_BY_NAME + VIEW_BUCKETS * 4;
 /** What follows is laid out by init: page hash, journal buffers, transfer buffer, cache slots. */
-export const HEAP: usize = (CRC_TABLES + 8192 + 65535) & ~65535;
+export const HEAP: usize = (CRC_TABLES + 16384 + 65535) & ~65535;
