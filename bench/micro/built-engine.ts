@@ -40,6 +40,7 @@ export async function builtEngine(count: number, seed: number): Promise<Engine> 
     basePath: null,
     policy: { victims: null, preserves: true },
     checksums: false,
+    checksums: false,
   };
   const setup = {
     module: await engineModule(),
