@@ -132,7 +132,8 @@ export const VIEWS_WORDS: usize = CHECKPOINT_TRIM + 4;
 export const SUMS_CHANGED: usize = VIEWS_WORDS + 8;
 /** Blocks of the three streams of the last checkpoint: tables, views, sums. */
 export const STREAM_COUNT: usize = SUMS_CHANGED + 4;
-export const STREAM_DONE: usize = (STREAM_COUNT + 12 + 7) & ~7; // blocks written or read of the stream at work
+// blocks written or read of the stream at work
+export const STREAM_DONE: usize = (STREAM_COUNT + 12 + 7) & ~7;
 export const STREAM_LEFT: usize = STREAM_DONE + 8; // words
 export const STREAM_SECTION: usize = STREAM_LEFT + 8;
 export const STREAM_INDEX: usize = STREAM_SECTION + 4;

@@ -1,7 +1,7 @@
 /**
  * The streams of a checkpoint: tables (space index, slabs, metadata bitmap), views (the timeline in
- * its order), sums (the index of the sum map). A stream is a chain of metadata blocks with up to 504 words of 8 bytes
- * each; the superblock names the first and the number of words.
+ * its order), sums (the index of the sum map). A stream is a chain of metadata blocks with up to
+ * 504 words of 8 bytes each; the superblock names the first and the number of words.
  *
  *     tables   groups | slabs << 32
  *              a word a group: block | free chunks << 32

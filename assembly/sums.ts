@@ -251,7 +251,7 @@ export function sumDrop(place: u64, count: u32): void {
   }
 }
 
-/** Replay: the sums at `sums` are those of the places, as far as they are in use. 1, or a status. */
+/** Replay: the sums at `sums` are those of the places that are in use. 1, or a status. */
 export function sumReplay(place: u64, count: u32, sums: usize): i32 {
   if ((place + count - 1) / l.SUM_PLACES >= GROUPS_MAX) return 1;
   if (spaceNeed(place) < 0 || spaceNeed(place + count - 1) < 0) return FAULT;

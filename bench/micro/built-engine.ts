@@ -40,7 +40,6 @@ export async function builtEngine(count: number, seed: number): Promise<Engine> 
     basePath: null,
     policy: { victims: null, preserves: true },
     checksums: false,
-    checksums: false,
   };
   const setup = {
     module: await engineModule(),

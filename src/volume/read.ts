@@ -4,9 +4,9 @@
  */
 import { PENDING_READ, RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
 import type { Visit } from "../stores/store.ts";
-import type { Task } from "../task.ts";
+import { run, type Task } from "../task.ts";
 import { type Core, PENDS_MAX } from "./core.ts";
-import { firstSummed, type Piece, pieceChunks, verify } from "./sums.ts";
+import { firstSummed, type Piece, pieceChunks, portionsOf, readAll, verifyAll } from "./sums.ts";
 
 const PLAN_CHUNKS = 65536;
 
@@ -43,14 +43,13 @@ export class Reader {
       return 0;
     }
     if (store.sums) {
-      const next = firstSummed(store, runs, count);
-      if (next.before === 0) {
-        if (next.count > 0) {
-          const piece = { view, at: first, place: next.place, count: next.count };
-          return yield* this.#verified(piece, within, target, start, visit);
-        }
-        yield* store.serve(next.status, visit);
+      const next = firstSummed(store, runs, view, first, count);
+      if (typeof next === "number") {
+        yield* store.serve(next, visit);
         return 0;
+      }
+      if (next.before === 0) {
+        return yield* this.#verified(next.pieces, within, target, start, visit);
       }
       left = Math.min(left, next.before * chunk - within);
     }
@@ -85,51 +84,56 @@ export class Reader {
   }
 
   /**
-   * Reads whole chunks that have checksums, through as many copy slots as are free now, to `target`
+   * Reads chunks that have checksums whole, through as many copy slots as are free now, to `target`
    * from `start`; the first chunk without its `within` first bytes.
    */
   *#verified(
-    { view, at, place, count }: Piece,
+    pieces: readonly Piece[],
     within: number,
     target: Uint8Array,
     start: number,
     visit: Visit,
   ): Task<number> {
     const core = this.#core;
-    const { store, chunk } = core;
-    const most = pieceChunks(core);
+    const portions = portionsOf(pieces, pieceChunks(core));
     const slots: number[] = [];
-    const waiting: Promise<void>[] = [];
-    for (let slot: number; slots.length * most < count && (slot = core.trySlot()) >= 0; )
+    for (let slot: number; slots.length < portions.length && (slot = core.trySlot()) >= 0; )
       slots.push(slot);
     if (slots.length === 0) {
       yield* core.conflict(visit);
       return 0;
     }
-    let done = -within;
+    let from = start - within;
+    const reads = slots.map((slot, i) => {
+      const portion = portions[i]!;
+      const at = from;
+      const bytes = portion.reduce((sum, { count }) => sum + count, 0) * core.chunk;
+      from = Math.min(target.length, at + bytes);
+      const first = Math.max(start, at);
+      return this.#portion(portion, slot, target.subarray(first, from), first - at, visit);
+    });
     try {
-      const pieces = slots.map((slot, i) => {
-        const n = Math.min(most, count - i * most);
-        return { slot, piece: { view, at: at + i * most, place: place + i * most, count: n } };
-      });
-      for (const { slot, piece } of pieces) {
-        const bytes = piece.count * chunk;
-        const later = store.device.read(store.memory, slot, bytes, piece.place * chunk);
-        if (later) waiting.push(later);
-      }
-      if (waiting.length > 0) yield Promise.all(waiting);
-      for (const { slot, piece } of pieces) {
-        yield* verify(core, piece, slot, visit);
-        const skip = done < 0 ? within : 0;
-        const end = Math.min(piece.count * chunk, target.length - start - done);
-        target.set(store.memory.subarray(slot + skip, slot + end), start + done + skip);
-        done += end;
-      }
+      if (core.synchronous) for (const read of reads) yield* read;
+      else yield* all(reads);
     } finally {
-      if (waiting.length > 0) yield Promise.allSettled(waiting);
       for (const slot of slots) core.giveSlot(slot);
     }
-    return done;
+    return from - start;
+  }
+
+  /** Fills `target` from a portion, without its first bytes. */
+  *#portion(
+    portion: readonly Piece[],
+    slot: number,
+    target: Uint8Array,
+    without: number,
+    visit: Visit,
+  ): Task<void> {
+    const core = this.#core;
+    yield* readAll(core, portion, slot);
+    yield* verifyAll(core, portion, slot, visit);
+    const { memory } = core.store;
+    target.set(memory.subarray(slot + without, slot + without + target.length));
   }
 
   /**
@@ -148,4 +152,11 @@ export class Reader {
     slots.push(slot);
     return origin;
   }
+}
+
+/** Runs them at once; ends when all have. */
+function* all(tasks: readonly Task<void>[]): Task<void> {
+  const running = tasks.map((task) => run(task));
+  yield Promise.allSettled(running);
+  yield Promise.all(running);
 }

@@ -6,13 +6,32 @@
 import { NO_SPACE, RUN_SHARED } from "../engine/status.ts";
 import { MultisnapError } from "../errors.ts";
 import type { ExceptionStore, Visit } from "../stores/store.ts";
-import { settle, type Task } from "../task.ts";
+import type { Task } from "../task.ts";
 import type { Core } from "./core.ts";
 
 /** Chunks that are summed or verified at once. */
 const PIECE_CHUNKS = 64;
 /** Chunks that one look covers, at most. */
 const LOOK_MAX = 2 ** 20;
+/** Stretches that are found at once. */
+const STRETCHES_MAX = 256;
+
+/** What a stretch of chunks is: not at a place that counts, at one without or with checksums. */
+const ELSEWHERE = 0;
+const BARE = 1;
+const SUMMED = 2;
+
+/** Chunks `at` .. of a view, which lie at `place` .. */
+export interface Piece {
+  view: number;
+  at: number;
+  place: number;
+  count: number;
+}
+
+interface Stretch extends Piece {
+  state: number;
+}
 
 /** Chunks that go through one copy slot. */
 export function pieceChunks(core: Core): number {
@@ -33,65 +52,136 @@ export function* sumLeft(
   whenFull: boolean,
 ): Task<void> {
   const { store } = core;
-  const { sums } = store;
-  if (!sums) return;
+  if (!store.sums) return;
   const end = first + count;
   let look = PIECE_CHUNKS;
   for (let at = first; at < end; ) {
     yield* store.gate(visit);
     const asked = Math.min(look, end - at);
     const runs = store.lookup(view, at, asked, true);
-    const isLeft = runs > 0 && store.runKind(0) === RUN_SHARED;
-    const alike = isLeft ? sums.run(store.runPlace(0), store.runCount(0)) : runs;
-    if (alike < 0) {
-      yield* store.serve(alike, visit);
-    } else if (!isLeft) {
-      // Much at once where there is nothing to do.
-      look = store.runCount(0) === asked ? Math.min(2 * look, LOOK_MAX) : PIECE_CHUNKS;
-      at += store.runCount(0);
-    } else if (alike & 1) {
-      at += alike >>> 1;
-    } else {
-      look = PIECE_CHUNKS;
-      const most = Math.min(alike >>> 1, pieceChunks(core));
-      at += yield* sumPiece(
-        core,
-        { view, at, place: store.runPlace(0), count: most },
-        visit,
-        whenFull,
-      );
+    const found = runs < 0 ? runs : stretchesOf(store, runs, view, at, asked, isLeft);
+    if (typeof found === "number") {
+      yield* store.serve(found, visit);
+      continue;
     }
+    const next = endOf(found);
+    const bare = cut(
+      found.filter(({ state }) => state === BARE),
+      pieceChunks(core),
+    );
+    // Much at once where there is nothing to do.
+    look = bare.length === 0 && next - at === asked ? Math.min(2 * look, LOOK_MAX) : PIECE_CHUNKS;
+    if (bare.length === 0) at = next;
+    else if (yield* sumPieces(core, bare, visit, whenFull)) at = endOf(bare);
   }
 }
 
-/** Chunks `at` .. of a view, which lie at `place` .. */
-export interface Piece {
-  view: number;
-  at: number;
-  place: number;
-  count: number;
+function isLeft(kind: number): boolean {
+  return kind === RUN_SHARED;
 }
 
-/** Answers how many chunks are done; 0: look again. */
-function* sumPiece(core: Core, piece: Piece, visit: Visit, whenFull: boolean): Task<number> {
+function isStored(kind: number): boolean {
+  return kind >= RUN_SHARED;
+}
+
+function endOf(pieces: readonly Piece[]): number {
+  const { at, count } = pieces[pieces.length - 1]!;
+  return at + count;
+}
+
+/** The first pieces, as far as `most` chunks. */
+function cut(pieces: readonly Piece[], most: number): Piece[] {
+  const found: Piece[] = [];
+  for (const piece of pieces) {
+    if (most === 0) break;
+    const count = Math.min(most, piece.count);
+    found.push({ ...piece, count });
+    most -= count;
+  }
+  return found;
+}
+
+/** What the chunks from `first` on are, or a status where that is not known of the first. */
+function stretchesOf(
+  store: ExceptionStore,
+  runs: number,
+  view: number,
+  first: number,
+  wanted: number,
+  counts: (kind: number) => boolean,
+): Stretch[] | number {
+  const found: Stretch[] = [];
+  const end = first + wanted;
+  let at = first;
+  for (let i = 0; i < runs && at < end; i++) {
+    const stop = Math.min(end, at + store.runCount(i));
+    if (!counts(store.runKind(i))) {
+      found.push({ view, at, place: 0, count: stop - at, state: ELSEWHERE });
+      at = stop;
+    }
+    for (let place = store.runPlace(i); at < stop; ) {
+      const alike = store.sums!.run(place, stop - at);
+      if (alike < 0) return found.length > 0 ? found : alike;
+      const count = alike >>> 1;
+      found.push({ view, at, place, count, state: alike & 1 ? SUMMED : BARE });
+      at += count;
+      place += count;
+    }
+    if (found.length >= STRETCHES_MAX) break;
+  }
+  return found;
+}
+
+/** Through one copy slot. Answers false where the view's chunks are to be looked up again. */
+function* sumPieces(
+  core: Core,
+  pieces: readonly Piece[],
+  visit: Visit,
+  whenFull: boolean,
+): Task<boolean> {
   const { store, chunk } = core;
-  const { place, count } = piece;
   const slot = yield* core.takeSlot(visit);
   try {
-    yield* settle(store.device.read(store.memory, slot, count * chunk, place * chunk));
-    for (;;) {
-      yield* store.gate(visit);
-      const status = isThere(store, piece) ? store.sums!.sum(place, count, slot) : 0;
-      if (status >= 0) return status;
-      if (status === NO_SPACE && whenFull) return count;
-      yield* store.serve(status, visit);
+    yield* readAll(core, pieces, slot);
+    let address = slot;
+    for (const piece of pieces) {
+      let status: number;
+      do {
+        yield* store.gate(visit);
+        if (!isThere(store, piece)) return false;
+        status = store.sums!.sum(piece.place, piece.count, address);
+        if (status === NO_SPACE && whenFull) break;
+        if (status < 0) yield* store.serve(status, visit);
+      } while (status < 0);
+      address += piece.count * chunk;
     }
+    return true;
   } finally {
     core.giveSlot(slot);
   }
 }
 
-/** Whether the view still shares the places with others: else nobody minds, or they changed. */
+/** Reads pieces to engine memory, one behind the other. */
+export function* readAll(
+  { store, chunk }: Core,
+  pieces: readonly Piece[],
+  address: number,
+): Task<void> {
+  const waiting: Promise<void>[] = [];
+  try {
+    for (const { place, count } of pieces) {
+      const later = store.device.read(store.memory, address, count * chunk, place * chunk);
+      if (later) waiting.push(later);
+      address += count * chunk;
+    }
+  } finally {
+    // The slot is not given back before.
+    if (waiting.length > 0) yield Promise.allSettled(waiting);
+  }
+  if (waiting.length > 0) yield Promise.all(waiting);
+}
+
+/** Whether the view still shares the places with others: else nobody minds. */
 function isThere(store: ExceptionStore, { view, at, place, count }: Piece): boolean {
   if (store.lookup(view, at, count, true) < 1) return false;
   return (
@@ -127,20 +217,20 @@ export function readSummedNow(core: Core, place: number, within: number, target:
   return true;
 }
 
-/** Bytes of `count` chunks just read to `address` are what was written, else `Corrupt`. */
-export function* verify(
+/** Pieces just read to `address` are what was written, else `Corrupt`. */
+export function* verifyAll(
   core: Core,
-  { view, at, place, count }: Piece,
+  pieces: readonly Piece[],
   address: number,
   visit: Visit,
 ): Task<void> {
-  const { store } = core;
+  const { store, chunk } = core;
   if (!store.sums) return;
-  for (;;) {
-    const good = store.sums.verify(place, count, address);
-    if (good === count) return;
-    if (good >= 0) throw lost(core, view, at + good, place + good);
-    yield* store.serve(good, visit);
+  for (const { view, at, place, count } of pieces) {
+    let good: number;
+    while ((good = store.sums.verify(place, count, address)) < 0) yield* store.serve(good, visit);
+    if (good < count) throw lost(core, view, at + good, place + good);
+    address += count * chunk;
   }
 }
 
@@ -155,36 +245,45 @@ function lost({ store, chunk }: Core, view: number, at: number, place: number): 
   );
 }
 
-/** What a read finds first that has checksums. */
-export interface Stretch {
-  /** Chunks before it. */
+/** What a read finds: chunks that have no checksums, then some that do. Or a status. */
+export interface Summed {
   before: number;
-  /** Its chunks; 0: there is none, or `status` comes first. */
-  count: number;
-  place: number;
-  status: number;
+  pieces: Piece[];
 }
 
-/** In the runs of a lookup, as far as `wanted` chunks. */
-export function firstSummed(store: ExceptionStore, runs: number, wanted: number): Stretch {
-  const none = { count: 0, place: 0, status: 0 };
-  let before = 0;
-  for (let i = 0; i < runs && before < wanted; i++) {
-    let left = Math.min(store.runCount(i), wanted - before);
-    if (store.runKind(i) < RUN_SHARED) {
-      before += left;
-      continue;
-    }
-    let place = store.runPlace(i);
-    while (left > 0) {
-      const status = store.sums!.run(place, left);
-      if (status < 0) return { ...none, before, status };
-      const alike = status >>> 1;
-      if (status & 1) return { before, count: alike, place, status: 0 };
-      before += alike;
-      place += alike;
-      left -= alike;
+/** In the runs of a lookup from chunk `first` on, as far as `wanted` chunks. */
+export function firstSummed(
+  store: ExceptionStore,
+  runs: number,
+  view: number,
+  first: number,
+  wanted: number,
+): Summed | number {
+  const found = stretchesOf(store, runs, view, first, wanted, isStored);
+  if (typeof found === "number") return found;
+  const from = found.findIndex(({ state }) => state === SUMMED);
+  if (from < 0) return { before: endOf(found) - first, pieces: [] };
+  const rest = found.slice(from);
+  const end = rest.findIndex(({ state }) => state !== SUMMED);
+  const pieces = end < 0 ? rest : rest.slice(0, end);
+  return { before: pieces[0]!.at - first, pieces };
+}
+
+/** The pieces in portions that a copy slot holds each. */
+export function portionsOf(pieces: readonly Piece[], most: number): Piece[][] {
+  const portions: Piece[][] = [];
+  let room = 0;
+  for (const { view, at, place, count } of pieces) {
+    for (let done = 0; done < count; ) {
+      if (room === 0) {
+        portions.push([]);
+        room = most;
+      }
+      const part = Math.min(room, count - done);
+      portions.at(-1)!.push({ view, at: at + done, place: place + done, count: part });
+      done += part;
+      room -= part;
     }
   }
-  return { ...none, before };
+  return portions;
 }

@@ -14,7 +14,7 @@ import { MultisnapError } from "../errors.ts";
 import type { ExceptionStore, Visit } from "../stores/store.ts";
 import { settle, type Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
-import { sumLeft, verify } from "./sums.ts";
+import { sumLeft, verifyAll } from "./sums.ts";
 
 /** Chunks that one plan looks at. */
 const PLAN_CHUNKS = 4096;
@@ -168,7 +168,7 @@ export class Writer {
     core.counters.bytesCopied += chunk;
     if (source.kind >= RUN_SHARED) {
       yield* settle(store.device.read(store.memory, address, chunk, source.place * chunk));
-      yield* verify(core, { view, at, place: source.place, count: 1 }, address, visit);
+      yield* verifyAll(core, [{ view, at, place: source.place, count: 1 }], address, visit);
       return;
     }
     const under = source.kind === RUN_UNMAPPED ? (core.origin ?? core.base) : null;

@@ -1,4 +1,4 @@
-/** The sum map of a store, as FORMAT.md says (sections 5, 6 and 9): checksums of chunks by place. */
+/** The sum map of a store, as FORMAT.md says (sections 5, 6 and 9): checksums by place. */
 import { BLOCK, crc32c, HEADER, must, type StoreBlocks } from "./blocks.ts";
 import type { Operation } from "./journal.ts";
 

@@ -6,7 +6,7 @@
  */
 import { RUN_SHARED } from "../../engine/status.ts";
 import { endIfAborted, settle, type Task, turn } from "../../task.ts";
-import type { ProgressOptions } from "../store.ts";
+import type { CheckOptions, CheckReport, ProgressOptions } from "../store.ts";
 import type { TreeStore } from "./tree-store.ts";
 import { HOLE, walkTree } from "./walk.ts";
 
@@ -64,6 +64,22 @@ export function* checkData(store: TreeStore, options: ProgressOptions): Task<Dat
   }
   options.progress?.(top, top);
   if (bad.length > 0) report.losses = yield* lossesOf(store, new Set(bad));
+  return report;
+}
+
+/** What `check` reports, and with `data` what is wrong with data; not where the rest is damaged. */
+export function* withData(
+  store: TreeStore,
+  check: Task<CheckReport>,
+  options: CheckOptions,
+): Task<CheckReport> {
+  const report = yield* check;
+  if (!options.data || !report.clean) return report;
+  const { losses, lost } = yield* checkData(store, options);
+  report.clean = lost === 0;
+  for (const loss of losses) {
+    report.problems.push({ where: "data", message: describeLoss(loss, 2 ** store.chunkShift) });
+  }
   return report;
 }
 

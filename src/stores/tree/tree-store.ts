@@ -40,7 +40,7 @@ import type {
 } from "../store.ts";
 import { costsOf, type Tally } from "./accounting.ts";
 import { checkTree, type EntryRules } from "./check.ts";
-import { checkData, describeLoss } from "./check-data.ts";
+import { withData } from "./check-data.ts";
 import { TreeFacts } from "./facts.ts";
 import { FEATURE_SUMS, MODES, Superblock } from "./layout.ts";
 import { Log } from "./log.ts";
@@ -127,15 +127,12 @@ export abstract class TreeStore implements ExceptionStore {
   touched(): void {
     this.log.dirty = true;
   }
-
   enter(): Visit {
     return this.log.visits.enter();
   }
-
   leave(visit: Visit): void {
     this.log.visits.leave(visit);
   }
-
   gate(visit: Visit | null): Task<void> {
     return this.log.gate(visit);
   }
@@ -345,11 +342,9 @@ export abstract class TreeStore implements ExceptionStore {
   commit(visit: Visit | null): Task<void> {
     return this.log.commit(visit);
   }
-
   still<T>(work: Task<T>): Task<T> {
     return this.log.still(work);
   }
-
   checkpoint(trim: boolean): Task<void> {
     return this.log.checkpoint(null, trim);
   }
@@ -370,15 +365,8 @@ export abstract class TreeStore implements ExceptionStore {
     return costsOf(this.facts, this.usage().exceptions, this.tally(), options);
   }
 
-  *check(options: CheckOptions): Task<CheckReport> {
-    const report = yield* checkTree(this, this.rules(), options);
-    if (!options.data || !report.clean) return report;
-    const { losses, lost } = yield* checkData(this, options);
-    report.clean = lost === 0;
-    for (const loss of losses) {
-      report.problems.push({ where: "data", message: describeLoss(loss, 2 ** this.chunkShift) });
-    }
-    return report;
+  check(options: CheckOptions): Task<CheckReport> {
+    return withData(this, checkTree(this, this.rules(), options), options);
   }
 
   fail(error: unknown): void {
