@@ -5,7 +5,7 @@
 import { CAPABILITIES } from "../../src/stores/kinds.ts";
 import type { StoreKind } from "../../src/stores/store.ts";
 import { openVolume } from "../../src/volume/open.ts";
-import type { Subject } from "./subjects.ts";
+import { canHaveSums, type Subject } from "./subjects.ts";
 
 const kinds = (Object.keys(CAPABILITIES) as StoreKind[]).filter(
   (kind) => kind === (process.env.KIND ?? kind),
@@ -22,10 +22,6 @@ function subjectOf(kind: StoreKind, checksums: boolean): Subject {
       return openVolume({ ...options, ...devices, ...made });
     },
   };
-}
-
-export function canHaveSums(kind: StoreKind): boolean {
-  return kind === "range" || kind === "bitmap";
 }
 
 const isSummed = process.env.SUMS === "1";
