@@ -12,7 +12,7 @@ import { checkInside } from "./bounds.ts";
 import { differing, grouped } from "./compare.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import { pairs, type Run, runsOf } from "./runs.ts";
-import { sumLeft } from "./sums.ts";
+import { sumLeft } from "./sum-left.ts";
 import type { DiskView } from "./view.ts";
 
 /** Bytes of a piece that is copied, at least a chunk. */

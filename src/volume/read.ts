@@ -6,7 +6,8 @@ import { PENDING_READ, RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
 import type { Visit } from "../stores/store.ts";
 import { run, type Task } from "../task.ts";
 import { type Core, PENDS_MAX } from "./core.ts";
-import { firstSummed, type Piece, pieceChunks, portionsOf, readAll, verifyAll } from "./sums.ts";
+import { type Piece, pieceChunks, portionsOf, readAll } from "./stretches.ts";
+import { firstSummed, verifyAll } from "./verified.ts";
 
 const PLAN_CHUNKS = 65536;
 

@@ -13,8 +13,9 @@ import { type Core, ORIGIN } from "./core.ts";
 import { extentsOf } from "./extents.ts";
 import { Reader } from "./read.ts";
 import { type Doing, requestError } from "./request-error.ts";
-import { readSummedNow, sumLeftNow } from "./sums.ts";
+import { sumLeftNow } from "./sum-left.ts";
 import type { Extent, Hold, SnapshotOptions, View } from "./types.ts";
+import { readSummedNow } from "./verified.ts";
 import type { DiskVolume } from "./volume.ts";
 import { giveBack, isFull, Writer } from "./write.ts";
 

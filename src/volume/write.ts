@@ -14,7 +14,8 @@ import { MultisnapError } from "../errors.ts";
 import type { ExceptionStore, Visit } from "../stores/store.ts";
 import { settle, type Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
-import { sumLeft, verifyAll } from "./sums.ts";
+import { sumLeft } from "./sum-left.ts";
+import { verifyAll } from "./verified.ts";
 
 /** Chunks that one plan looks at. */
 const PLAN_CHUNKS = 4096;

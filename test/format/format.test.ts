@@ -149,7 +149,7 @@ const REPEATED: [file: string, name: string, source: string, engineName: string]
   ["stores/tree/check-data", "SUM_PLACES", "layout", "SUM_PLACES"],
   ["stores/tree/sums", "SUMS_MAX", "layout", "OP_SUMS_MAX"],
   ["stores/tree/layout", "FEATURE_SUMS", "layout", "FEATURE_SUMS"],
-  ["volume/sums", "PIECE_CHUNKS", "layout", "OP_SUMS_MAX"],
+  ["volume/stretches", "PIECE_CHUNKS", "layout", "OP_SUMS_MAX"],
   ["stores/tree/facts", "LIVE_FLAG", "cells", "VIEW_LIVE_FLAG"],
   ["stores/tree/facts", "ORIGIN", "cells", "ORIGIN"],
   ["stores/tree/layout", "SUPER_BYTES", "layout", "SUPER_BYTES"],
