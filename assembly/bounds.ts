@@ -67,11 +67,18 @@ export function isSuperSane(at: u32): bool {
     isTime(load<f64>(at + l.SUPER_CREATED)) &&
     areWords(load<u64>(at + l.SUPER_TABLES_WORDS)) &&
     areWords(load<u64>(at + l.SUPER_VIEWS_WORDS)) &&
+    isSumCount(at) &&
     top <= CHUNKS_MAX &&
     fixedIn(shift, area) <= top &&
     used <= top &&
     load<u64>(at + l.SUPER_DATA) <= used
   );
+}
+
+/** Whether the index of the sum map can be that long. */
+function isSumCount(at: u32): bool {
+  const isThere = (load<u32>(at + l.SUPER_READ_COMPATIBLE) & l.FEATURE_SUMS) != 0;
+  return !isThere || load<u32>(at + l.SUPER_SUM_GROUPS) <= m.SUM_PAGES * 512;
 }
 
 /** Whether a stream may have so many words. */

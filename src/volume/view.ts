@@ -18,10 +18,9 @@ import type { Extent, Hold, SnapshotOptions, View } from "./types.ts";
 import { readSummedNow } from "./verified.ts";
 import type { DiskVolume } from "./volume.ts";
 import { giveBack, isFull, Writer } from "./write.ts";
+import { type Zeroed, zero } from "./zeros.ts";
 
 const DONE: Promise<void> = Promise.resolve();
-/** Zeros for what is zeroed in part, and for attached origins. */
-const ZEROS = new Uint8Array(65536);
 
 export class DiskView implements View {
   readonly id: number;
@@ -317,36 +316,19 @@ export class DiskView implements View {
   }
 
   *#zeroTask(offset: number, length: number, exact: boolean): Task<void> {
-    const end = offset + length;
-    if (this.#plain) {
-      if (exact) yield* this.#writeZeros(offset, end);
-      return;
-    }
-    const first = Math.ceil(offset / this.#chunk);
-    const last = end === this.size ? Math.ceil(end / this.#chunk) : Math.floor(end / this.#chunk);
-    if (last <= first) {
-      if (exact) yield* this.#writeZeros(offset, end);
-      return;
-    }
-    if (exact) yield* this.#writeZeros(offset, first * this.#chunk);
-    if (this.core.store.capabilities.trim) {
-      yield* this.#writer.punch(this.id, first, last - first);
-    } else {
-      yield* this.#writeZeros(first * this.#chunk, Math.min(this.size, last * this.#chunk));
-    }
-    if (exact && last * this.#chunk < end) yield* this.#writeZeros(last * this.#chunk, end);
-  }
-
-  *#writeZeros(from: number, to: number): Task<void> {
+    if (this.#plain && !exact) return;
     const { volume } = this;
-    for (let at = from, end = from; at < to; at = end) {
-      // Whole sectors to a piece: a concurrent write must not meet it inside one.
-      end = Math.min(to, at - (at % ZEROS.length) + ZEROS.length);
-      const piece = ZEROS.subarray(0, end - at);
-      yield* this.#plain
-        ? volume.originWriter.write(at, piece, true)
-        : this.#writer.write(this.id, at, piece);
-    }
+    const canPunch = !this.#plain && this.core.store.capabilities.trim;
+    const disk: Zeroed = {
+      size: this.size,
+      chunk: this.#chunk,
+      write: (at, bytes) =>
+        this.#plain
+          ? volume.originWriter.write(at, bytes, true)
+          : this.#writer.write(this.id, at, bytes),
+      punch: canPunch ? (first, count) => this.#writer.punch(this.id, first, count) : null,
+    };
+    yield* zero(disk, offset, length, exact);
   }
 
   *#naming<T>(work: Task<T>, doing: Doing, offset: number, length: number): Task<T> {

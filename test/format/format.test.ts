@@ -156,7 +156,7 @@ const REPEATED: [file: string, name: string, source: string, engineName: string]
   ["stores/tree/layout", "KIND_RANGE", "layout", "KIND_RANGE"],
   ["stores/tree/layout", "KIND_BITMAP", "layout", "KIND_BITMAP"],
   ["stores/tree/open", "BLOCK", "memory", "PAGE"],
-  ["stores/tree/failure", "DAMAGED", "assert", "DAMAGED"],
+  ["stores/tree/trap", "DAMAGED", "assert", "DAMAGED"],
   ["stores/tree/tree-store", "LIVE_FLAG", "cells", "VIEW_LIVE_FLAG"],
   ["stores/tree/tree-store", "ORIGIN", "cells", "ORIGIN"],
   ["stores/tree/tree-store", "READ_ONLY_FLAG", "cells", "VIEW_READ_ONLY"],

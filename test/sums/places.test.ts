@@ -63,7 +63,7 @@ for (const subject of summed) {
     await volume.close();
   });
 
-  test("the origin gets back alone what it shared: its next write goes elsewhere once", async () => {
+  test("the origin has alone what it shared: its next write goes elsewhere once", async () => {
     const { fixture, random } = await start(8);
     const { volume } = fixture;
     const { origin } = volume;

@@ -109,7 +109,7 @@ for (const subject of summed) {
       });
     }
 
-    test(`${mode}: a write that would copy what is lost fails, one over all of it does not`, async () => {
+    test(`${mode}: a write that would copy what is lost fails, but not one over it`, async () => {
       const { fixture, random } = await start(mode, 4096);
       const { volume, store } = fixture;
       const older = volume.get("older");
