@@ -26,7 +26,8 @@
 import * as m from "./memory";
 import * as l from "./layout";
 import { isBlock, slabBlocks } from "./meta";
-import { streamList, TABLES, VIEWS, WORDS } from "./stream";
+import { streamList, streamWords, SUMS, TABLES, WORDS } from "./stream";
+import { groupBlock } from "./sums";
 import { tableAt } from "./table";
 import { isMasked, VIEW_BIT_SHIFT } from "./bitmap/mask";
 import * as t from "./timeline";
@@ -66,11 +67,18 @@ export function isSuperSane(at: u32): bool {
     isTime(load<f64>(at + l.SUPER_CREATED)) &&
     areWords(load<u64>(at + l.SUPER_TABLES_WORDS)) &&
     areWords(load<u64>(at + l.SUPER_VIEWS_WORDS)) &&
+    isSumCount(at) &&
     top <= CHUNKS_MAX &&
     fixedIn(shift, area) <= top &&
     used <= top &&
     load<u64>(at + l.SUPER_DATA) <= used
   );
+}
+
+/** Whether the index of the sum map can be that long. */
+function isSumCount(at: u32): bool {
+  const isThere = (load<u32>(at + l.SUPER_READ_COMPATIBLE) & l.FEATURE_SUMS) != 0;
+  return !isThere || load<u32>(at + l.SUPER_SUM_GROUPS) <= m.SUM_PAGES * 512;
 }
 
 /** Whether a stream may have so many words. */
@@ -231,7 +239,7 @@ export function areBlocksApart(): bool {
 function claimAll(): bool {
   const root = load<u32>(m.SUPER + l.SUPER_ROOT);
   if (root != 0 && !claim(root)) return false;
-  for (let kind = TABLES; kind <= VIEWS; kind++) {
+  for (let kind = TABLES; kind <= SUMS; kind++) {
     const count = load<u32>(m.STREAM_COUNT + (kind << 2));
     for (let i: u32 = 0; i < count; i++) {
       if (!claim(load<u32>(streamList(kind) + (i << 2)))) return false;
@@ -240,6 +248,11 @@ function claimAll(): bool {
   const groups = load<u32>(m.SUPER + l.SUPER_GROUPS);
   for (let i: u32 = 0; i < groups; i++) {
     const block = load<u32>(tableAt(m.GROUPS, i, 3));
+    if (block != 0 && !claim(block)) return false;
+  }
+  const sums = <u32>streamWords(SUMS);
+  for (let i: u32 = 0; i < sums; i++) {
+    const block = groupBlock(i);
     if (block != 0 && !claim(block)) return false;
   }
   return true;

@@ -35,7 +35,7 @@ const WRITING: u32 = 8;
 const CACHED: u32 = 16;
 
 /** Slots kept free so that an operation can take pages while it changes things. */
-export const SPARE_SLOTS: u32 = 24;
+export const SPARE_SLOTS: u32 = 28;
 
 // @ts-ignore: decorator
 @inline

@@ -35,9 +35,12 @@ import { unnamedCount, unnamedPlace } from "./conflict";
 import {
   nextWord,
   streamBegin,
+  allStreamBlocks,
   streamBlocks,
   streamList,
+  streamType,
   streamWords,
+  SUMS,
   TABLES,
   VIEWS,
   WORDS,
@@ -49,8 +52,9 @@ const COPIES_PHASE: u32 = 2;
 const BLOCKS_PHASE: u32 = 3;
 const PAGES_PHASE: u32 = 4;
 const VIEWS_PHASE: u32 = 5;
-const TABLES_PHASE: u32 = 6;
-const WRITTEN: u32 = 7;
+const SUMS_PHASE: u32 = 6;
+const TABLES_PHASE: u32 = 7;
+const WRITTEN: u32 = 8;
 /** Blocks that stay free when slabs are given back at close: the next write needs them. */
 export function trimKeep(): u32 {
   return 16 + OPERATION_BLOCKS + reserveBlocks();
@@ -83,7 +87,7 @@ export function checkpointStep(): i32 {
     else if (phase == COPIES_PHASE) status = moveCopies(false);
     else if (phase == BLOCKS_PHASE) status = takeBlocks();
     else if (phase == PAGES_PHASE) status = writePages();
-    else status = writeStream(phase == VIEWS_PHASE ? VIEWS : TABLES);
+    else status = writeStream(phase == VIEWS_PHASE ? VIEWS : phase == SUMS_PHASE ? SUMS : TABLES);
     if (status != 0) return status;
   }
 }
@@ -132,7 +136,7 @@ function touchRun(place: u64, count: u32): i32 {
 /** `count` blocks beside those of the streams; on a full store the spare ones serve. */
 function blocksFor(count: u32): i32 {
   const status = ensureBlocks(count, 0);
-  const least = count + streamBlocks(TABLES) + streamBlocks(VIEWS) + 4;
+  const least = count + allStreamBlocks() + 4;
   return status < 0 && status != FAULT && load<u32>(m.META_FREE) >= least ? 0 : status;
 }
 
@@ -173,10 +177,11 @@ function moveCopies(back: bool): i32 {
 /** Blocks for the streams; those of the last checkpoint's are free after this one. */
 function takeBlocks(): i32 {
   if (load<u32>(m.CHECKPOINT_TRIM)) {
-    const status = trimSlabs(trimKeep() + streamBlocks(TABLES) + streamBlocks(VIEWS));
+    const status = trimSlabs(trimKeep() + allStreamBlocks());
     if (status < 0) return status;
   }
   if (load<u32>(m.VIEWS_CHANGED)) takeStream(VIEWS);
+  if (load<u32>(m.SUMS_CHANGED)) takeStream(SUMS);
   takeStream(TABLES);
   journalRestart();
   enter(PAGES_PHASE);
@@ -213,10 +218,19 @@ function writePages(): i32 {
   }
   store<u32>(m.CHECKPOINT_SCAN, block);
   if (length > 0) return transfer(length);
-  const views = load<u32>(m.VIEWS_CHANGED) != 0;
-  enter(views ? VIEWS_PHASE : TABLES_PHASE);
-  streamBegin(views ? VIEWS : TABLES, streamWords(views ? VIEWS : TABLES));
+  if (load<u32>(m.VIEWS_CHANGED)) enterStream(VIEWS_PHASE, VIEWS);
+  else enterBehindViews();
   return 0;
+}
+
+function enterBehindViews(): void {
+  if (load<u32>(m.SUMS_CHANGED)) enterStream(SUMS_PHASE, SUMS);
+  else enterStream(TABLES_PHASE, TABLES);
+}
+
+function enterStream(phase: u32, kind: u32): void {
+  enter(phase);
+  streamBegin(kind, streamWords(kind));
 }
 
 function transfer(length: u32): i32 {
@@ -242,11 +256,16 @@ function writeStream(kind: u32): i32 {
   store<u32>(m.STREAM_DONE, done);
   if (length > 0) return transfer(length);
   const first = count == 0 ? 0 : blockOffset(load<u32>(streamList(kind))) >>> m.PAGE_SHIFT;
+  if (kind == SUMS) {
+    store<u64>(m.SUPER + l.SUPER_SUMS, first);
+    enterStream(TABLES_PHASE, TABLES);
+    return 0;
+  }
   const field = m.SUPER + (kind == VIEWS ? l.SUPER_VIEWS : l.SUPER_TABLES);
   store<u64>(field, first);
   store<u64>(field, streamWords(kind), 8);
-  if (kind == VIEWS) streamBegin(TABLES, streamWords(TABLES));
-  enter(kind == VIEWS ? TABLES_PHASE : WRITTEN);
+  if (kind == VIEWS) enterBehindViews();
+  else enter(WRITTEN);
   return 0;
 }
 
@@ -254,7 +273,7 @@ function fillBlock(page: u32, kind: u32, index: u32, count: u32): void {
   const list = streamList(kind) + (index << 2);
   memory.fill(page, 0, m.PAGE);
   store<u32>(page, load<u32>(list), l.BLOCK_NUMBER);
-  store<u32>(page, kind == VIEWS ? l.TYPE_VIEWS : l.TYPE_TABLES, l.BLOCK_TYPE);
+  store<u32>(page, streamType(kind), l.BLOCK_TYPE);
   store<u64>(page, load<u64>(m.GENERATION), l.BLOCK_GENERATION);
   store<u64>(page, load<u64>(m.SUPER + l.SUPER_UUID), l.BLOCK_STORE);
   const next = index + 1 < count ? blockOffset(load<u32>(list + 4)) >>> m.PAGE_SHIFT : 0;
@@ -280,6 +299,7 @@ export function checkpointSeal(): void {
   store<u32>(m.IO_ADDRESS, <u32>m.SUPER);
   store<u32>(m.IO_LENGTH, m.PAGE);
   store<u32>(m.VIEWS_CHANGED, 0);
+  store<u32>(m.SUMS_CHANGED, 0);
   metaSettle();
   store<u64>(m.GENERATION, generation + 1);
   enter(WRITTEN);

@@ -8,12 +8,13 @@ import * as out from "./copyout";
 import { isMasked, maskOf } from "./bitmap/mask";
 import * as pending from "./conflict";
 import * as space from "./space";
+import * as sums from "./sums";
 import * as timeline from "./timeline";
 import { COMMIT, FAULT } from "./status";
 import { need } from "./cache";
 import { LEAVE_ALL, prepare, prepareRelease } from "./prepare";
 import { META_SPARE } from "./meta";
-import { streamBlocks, streamList } from "./stream";
+import { allStreamBlocks, streamList } from "./stream";
 import { trimKeep } from "./checkpoint";
 
 // memory map and layout, for the host
@@ -115,8 +116,23 @@ export function planCopyOut(chunk: f64, count: u32): i32 {
 }
 
 /** See `kinds.copyOutStep`. */
-export function copyOutStep(chunk: f64, count: u32, place: f64, hole: bool): i32 {
-  return kinds.copyOutStep(<u64>chunk, count, <u64>place, hole);
+export function copyOutStep(chunk: f64, count: u32, place: f64, hole: bool, address: u32): i32 {
+  return kinds.copyOutStep(<u64>chunk, count, <u64>place, hole, address);
+}
+
+/** See `sums.sumRun`. */
+export function sumRun(place: f64, count: u32): i32 {
+  return sums.sumRun(<u64>place, count);
+}
+
+/** See `sums.sumVerify`. */
+export function sumVerify(place: f64, count: u32, address: u32): i32 {
+  return sums.sumVerify(<u64>place, count, address);
+}
+
+/** See `sums.sumStep`. */
+export function sumStep(place: f64, count: u32, address: u32): i32 {
+  return sums.sumStep(<u64>place, count, address);
 }
 
 /** Takes up to `most` adjacent places: SPACE_RUN, and their number as the answer; or a status. */
@@ -125,6 +141,11 @@ export function allocate(most: u32): i32 {
   if (ready < 0) return ready;
   const status = space.spaceFind(most);
   if (status < 0) return status;
+  if (sums.hasSums()) {
+    const clear = sums.sumClear(load<u64>(m.SPACE_RUN), load<u32>(m.SPACE_RUN_LENGTH));
+    if (clear < 0) return clear;
+    store<u32>(m.SPACE_RUN_LENGTH, clear);
+  }
   space.spaceTakeFound();
   return load<u32>(m.SPACE_RUN_LENGTH);
 }
@@ -136,9 +157,7 @@ export function allocated(): f64 {
 
 /** With so many blocks free or freeing, a checkpoint that trims gives at least a slab back. */
 export function trimFloor(): u32 {
-  return (
-    trimKeep() + META_SPARE + streamBlocks(0) + streamBlocks(1) + (1 << load<u32>(m.SLAB_SHIFT))
-  );
+  return trimKeep() + META_SPARE + allStreamBlocks() + (1 << load<u32>(m.SLAB_SHIFT));
 }
 
 /** Gives places back that no entry names: a write that failed. 0, or COMMIT. Needs no block. */
@@ -249,11 +268,16 @@ export function groupFree(index: u32): u32 {
   return space.groupFree(index);
 }
 
+/** Block of a group of the sum map, 0 for none. */
+export function sumBlock(group: u32): u32 {
+  return sums.groupBlock(group);
+}
+
 export { VIEW_BIT_SHIFT } from "./bitmap/mask";
 export { isBlock, slabBase, slabCount, slabDropped, slabFilled } from "./meta";
 export { spaceRefused, spaceRetry } from "./space";
 
-/** Block of a stream of the last checkpoint (0 tables, 1 views), 0 behind its end. */
+/** Block of a stream of the last checkpoint (0 tables, 1 views, 2 sums), 0 behind its end. */
 export function streamBlock(kind: u32, index: u32): u32 {
   if (index >= load<u32>(m.STREAM_COUNT + (kind << 2))) return 0;
   return load<u32>(streamList(kind) + (index << 2));

@@ -22,6 +22,7 @@ export function journalReset(): void {
   memory.fill(at, 0, l.RECORD_HEADER);
   store<u32>(m.JOURNAL_USED, l.RECORD_HEADER);
   store<u32>(m.JOURNAL_LAST, 0);
+  store<u32>(m.JOURNAL_SUMS, 0);
 }
 
 /** The record written last is durable. */
@@ -136,6 +137,41 @@ export function journalAppendName(
   memory.fill(at, 0, padded);
   memory.copy(at, m.NAME, name);
   store<u32>(m.JOURNAL_USED, load<u32>(m.JOURNAL_USED) + padded);
+}
+
+/**
+ * Sums of `n` places from `place` on, at address `sums`. Operations go on growing past it: what is
+ * freed before its sum comes is passed over at replay, and nothing freed is used in one record.
+ */
+export function journalSums(place: u64, n: u32, sums: usize): void {
+  if (load<u32>(m.REPLAYING)) return;
+  const end = buffer(load<u32>(m.JOURNAL_OPEN)) + load<u32>(m.JOURNAL_USED);
+  let at = load<u32>(m.JOURNAL_SUMS);
+  let have: u32 = at == 0 ? 0 : load<u16>(at + l.OP_COUNT);
+  const follows =
+    have > 0 &&
+    at + sumsBytes(have) == end &&
+    load<u64>(at + l.OP_PLACE) + have == place &&
+    have + n <= l.OP_SUMS_MAX;
+  if (!follows) {
+    at = end;
+    have = 0;
+    memory.fill(at, 0, l.OP_BYTES);
+    store<u8>(at + l.OP_KIND, <u8>l.OP_SUMS);
+    store<u64>(at + l.OP_PLACE, place);
+    store<u32>(m.JOURNAL_SUMS, at);
+  }
+  const bytes = at + sumsBytes(have + n) - end;
+  assertThat(journalRoom(bytes), 142);
+  if ((have + n) & 1) store<u32>(at + l.OP_BYTES + ((have + n) << 2), 0);
+  memory.copy(at + l.OP_BYTES + (have << 2), sums, n << 2);
+  store<u16>(at + l.OP_COUNT, <u16>(have + n));
+  store<u32>(m.JOURNAL_USED, load<u32>(m.JOURNAL_USED) + bytes);
+}
+
+/** Bytes of an OP_SUMS. */
+export function sumsBytes(count: u32): u32 {
+  return l.OP_BYTES + (((count << 2) + 7) & ~7);
 }
 
 /** First block of the current area. */

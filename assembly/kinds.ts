@@ -2,13 +2,14 @@
  * The two kinds of stores in the tree, behind one name each: what a request asks and what it
  * changes. What is the same for both is done here, what an entry says of its views by the kind.
  */
-import { FLAG_HOLE, OP_AGAIN, OP_MAP } from "./layout";
+import { FLAG_HOLE, OP_AGAIN, OP_MAP, OP_SUMS_MAX } from "./layout";
 import { FAULT, NOT_FOUND } from "./status";
 import { assertThat, DAMAGED } from "./assert";
 import { liveCell } from "./timeline";
 import { descend } from "./btree/path";
 import { LEAVE_ALL, LEAVE_HALF, prepare } from "./prepare";
 import { journalAppend } from "./journal";
+import { hasSums, sumChunks, sumReady } from "./sums";
 import { isMasked } from "./bitmap/mask";
 import * as masks from "./bitmap/lookup";
 import * as bitmap from "./bitmap/map";
@@ -59,9 +60,22 @@ export function mapStep(view: u32, chunk: u64, count: u32, place: u64, how: u32)
 /**
  * One step of a copy-out: the old contents of `count` chunks from `chunk` lie at `place` (or are
  * zeros: a hole), for every view that needs them. Answers how many chunks are done (0: the first is
- * for some of its views; call again), or a status with nothing changed.
+ * for some of its views; call again), or a status with nothing changed. The chunks at `address`
+ * become the sums of the places, where there are sums; 0: they do not.
  */
-export function copyOutStep(chunk: u64, count: u32, place: u64, hole: bool): i32 {
+export function copyOutStep(chunk: u64, count: u32, place: u64, hole: bool, address: usize): i32 {
+  if (hole || address == 0 || !hasSums()) return copyOut(chunk, count, place, hole);
+  count = min<u32>(count, OP_SUMS_MAX);
+  // Slots first: what makes them free must not take the pages that are needed.
+  const ready = prepare(1, LEAVE_ALL);
+  if (ready < 0) return ready;
+  if (sumReady(place, count) < 0) return FAULT;
+  const done = copyOut(chunk, count, place, hole);
+  if (done >= 0) sumChunks(place, max<u32>(1, done), address);
+  return done;
+}
+
+function copyOut(chunk: u64, count: u32, place: u64, hole: bool): i32 {
   return isMasked()
     ? bitmap.copyOutStep(chunk, count, place, hole)
     : out.copyOutStep(chunk, count, place, hole);

@@ -19,6 +19,8 @@ export const TYPE_INNER: u32 = 0x52454e49; // "INER"
 export const TYPE_SPACE: u32 = 0x43415053; // "SPAC"
 export const TYPE_TABLES: u32 = 0x4c424154; // "TABL"
 export const TYPE_VIEWS: u32 = 0x57454956; // "VIEW"
+export const TYPE_SUMS: u32 = 0x534d5553; // "SUMS"
+export const TYPE_SUM_INDEX: u32 = 0x58444953; // "SIDX"
 
 // ---- leaf entry: 24 bytes
 export const ENTRY_SPAN: u32 = 0; // u64: last chunk << 16 | count
@@ -51,6 +53,9 @@ export const INNER_MAX: u32 = 252; // (4096 - 64) / 16
 
 // ---- space map block: one bit a chunk, 1 = in use
 export const GROUP_CHUNKS: u32 = 32256; // (4096 - 64) * 8
+
+// ---- sum map block: a u32 a place: crc32c of its chunk, 0 = none (a crc of 0 is stored as 1)
+export const SUM_PLACES: u32 = 1008; // (4096 - 64) / 4
 
 // ---- superblock: 4096 bytes at 0 and at 4096
 export const SUPER_MAGIC: u32 = 0; // u64 "MULTISNP"
@@ -88,7 +93,9 @@ export const SUPER_VIEW_COUNT: u32 = 180; // u32, views in the stream, deleted o
 export const SUPER_CREATED: u32 = 184; // f64, milliseconds since 1970
 export const SUPER_GROUPS: u32 = 192; // u32, groups of the space map
 export const SUPER_SLABS: u32 = 196; // u32, slabs of metadata blocks
+export const SUPER_SUM_GROUPS: u32 = 200; // u32, groups of the sum map
 export const SUPER_POLICY: u32 = 204; // u32, what a full store does; bit 0: gives snapshots up
+export const SUPER_SUMS: u32 = 208; // u64, device block of the sums stream
 export const SUPER_ORIGIN_PATH: u32 = 512; // u16 length, then UTF-8
 export const SUPER_BASE_PATH: u32 = 1536; // the same
 export const SUPER_PATH_BYTES: u32 = 1024;
@@ -96,6 +103,8 @@ export const SUPER_VICTIMS: u32 = 2560; // u16 length, then UTF-8
 export const SUPER_VICTIMS_BYTES: u32 = 512;
 export const SUPER_BYTES: u32 = 4096;
 export const VERSION: u32 = 1;
+/** Of `read compatible`: chunks have checksums, which who changes the store must keep right. */
+export const FEATURE_SUMS: u32 = 1;
 export const KIND_RANGE: u32 = 1;
 export const KIND_BITMAP: u32 = 2;
 
@@ -133,6 +142,8 @@ export const OP_SLAB: u32 = 6; // view = number of the slab, place = first chunk
 export const OP_RECLAIM_BEGIN: u32 = 7;
 export const OP_RECLAIM: u32 = 8; // one step from (chunk, view), count entries
 export const OP_RECLAIM_END: u32 = 9;
+export const OP_SUMS: u32 = 10; // place, count: so many sums follow, u32 each, padded to 8
+export const OP_SUMS_MAX: u32 = 64; // (OP_MAX - OP_BYTES) / 4
 /** A record at the end of an operation of at most this many bytes always has room. */
 export const OP_MAX: u32 = 24 + 256;
 

@@ -95,12 +95,16 @@ export const BELOW: usize = UNDERFULL + 8;
 // journal
 /** Place and first chunk of the entry that a lookup came upon. */
 export const FOUND: usize = BELOW + 4;
-export const JOURNAL_SIZE: usize = FOUND + 16; // bytes of a buffer
+/** Runs of a lookup so far. */
+export const RUN_COUNT: usize = FOUND + 16;
+export const JOURNAL_SIZE: usize = RUN_COUNT + 4; // bytes of a buffer
 export const JOURNAL_BUFFERS: usize = JOURNAL_SIZE + 4; // two addresses
 export const JOURNAL_OPEN: usize = JOURNAL_BUFFERS + 8; // 0 or 1: the buffer that takes operations
 export const JOURNAL_USED: usize = JOURNAL_OPEN + 4; // bytes in it, header included
-export const JOURNAL_LAST: usize = JOURNAL_USED + 4; // address of the last operation, 0 none
-export const JOURNAL_HEAD: usize = JOURNAL_LAST + 4; // blocks used of the current area
+// address of the last operation that is no OP_SUMS, and of the last that is one; 0 none
+export const JOURNAL_LAST: usize = JOURNAL_USED + 4;
+export const JOURNAL_SUMS: usize = JOURNAL_LAST + 4;
+export const JOURNAL_HEAD: usize = (JOURNAL_SUMS + 4 + 7) & ~7; // blocks used of the current area
 export const JOURNAL_SEQUENCE: usize = JOURNAL_HEAD + 8; // of the next record
 export const JOURNAL_DURABLE: usize = JOURNAL_SEQUENCE + 8; // the last record that is durable
 /** Record in which an entry that shared its place with another was last replaced. */
@@ -124,9 +128,12 @@ export const CHECKPOINT_SCAN: usize = CHECKPOINT_PHASE + 4;
 export const CHECKPOINT_TRIM: usize = CHECKPOINT_SCAN + 4;
 /** Words of the views stream as it would be now. */
 export const VIEWS_WORDS: usize = CHECKPOINT_TRIM + 4;
-/** Blocks of the two streams of the last checkpoint: tables, views. */
-export const STREAM_COUNT: usize = VIEWS_WORDS + 8;
-export const STREAM_DONE: usize = STREAM_COUNT + 8; // blocks written or read of the stream at work
+/** The index of the sum map is not what the last checkpoint has. */
+export const SUMS_CHANGED: usize = VIEWS_WORDS + 8;
+/** Blocks of the three streams of the last checkpoint: tables, views, sums. */
+export const STREAM_COUNT: usize = SUMS_CHANGED + 4;
+// blocks written or read of the stream at work
+export const STREAM_DONE: usize = (STREAM_COUNT + 12 + 7) & ~7;
 export const STREAM_LEFT: usize = STREAM_DONE + 8; // words
 export const STREAM_SECTION: usize = STREAM_LEFT + 8;
 export const STREAM_INDEX: usize = STREAM_SECTION + 4;
@@ -149,7 +156,9 @@ export const BOTTOM: usize = SUPER + 4096;
 // one record of the views stream while it is put together
 export const RECORD: usize = BOTTOM + 128;
 export const NAME: usize = RECORD + 384; // names come and go through this
-export const PENDING: usize = NAME + 512;
+/** Sums of one operation. */
+export const SUM_LIST: usize = NAME + 512;
+export const PENDING: usize = SUM_LIST + 64 * 4;
 /** 256 requests in flight with at most 16 each. */
 export const PENDING_SLOTS: u32 = 4096;
 export const PENDING_BYTES: u32 = 32;
@@ -170,23 +179,25 @@ export const MIDDLE: usize = NEW + SCRATCH_MAX * 3 * 24;
  */
 export const HELD_MAX: u32 = 8192;
 export const HELD: usize = MIDDLE + SCRATCH_MAX * 24;
-/** Blocks of the two streams, so many each. */
+/** Blocks of the three streams, so many each. */
 export const STREAM_MAX: u32 = 32768;
 export const STREAM: usize = HELD + 2 * HELD_MAX * 16;
 /** Directories of the tables: address of a pinned page each. */
 export const GROUP_PAGES: u32 = 4096; // 512 groups of 8 bytes a page
-export const GROUPS: usize = STREAM + 2 * STREAM_MAX * 4;
+export const GROUPS: usize = STREAM + 3 * STREAM_MAX * 4;
 export const SLAB_PAGES: u32 = 4096; // 512 slabs of 8 bytes a page
 export const SLABS: usize = GROUPS + GROUP_PAGES * 4;
 export const BITMAP_PAGES: u32 = 1024; // 32,768 blocks a page
-export const META_USED: usize = SLABS + SLAB_PAGES * 4;
+export const SUM_PAGES: u32 = 32256; // 512 groups of 8 bytes a page; as many as a stream can name
+export const SUMS: usize = SLABS + SLAB_PAGES * 4;
+export const META_USED: usize = SUMS + SUM_PAGES * 4;
 export const META_FREEING: usize = META_USED + BITMAP_PAGES * 4;
 export const META_FRESH: usize = META_FREEING + BITMAP_PAGES * 4;
 /** Hash of views by id and by name: first cell of the chain. */
 export const VIEW_BUCKETS: u32 = 32768;
 export const VIEWS_BY_ID: usize = META_FRESH + BITMAP_PAGES * 4;
 export const VIEWS_BY_NAME: usize = VIEWS_BY_ID + VIEW_BUCKETS * 4;
-/** Slicing-by-8 tables of crc32c, made by init. */
+/** Slicing-by-16 tables of crc32c, made by init. */
 export const CRC_TABLES: usize = VIEWS_BY_NAME + VIEW_BUCKETS * 4;
 /** What follows is laid out by init: page hash, journal buffers, transfer buffer, cache slots. */
-export const HEAP: usize = (CRC_TABLES + 8192 + 65535) & ~65535;
+export const HEAP: usize = (CRC_TABLES + 16384 + 65535) & ~65535;

@@ -21,7 +21,7 @@ import { assertThat, DAMAGED } from "./assert";
 import { isSlabNumber } from "./bounds";
 import { spaceClear, spaceFindSlab, spaceNeed, spaceTake } from "./space";
 import { journalAppend } from "./journal";
-import { streamBlocks } from "./stream";
+import { allStreamBlocks } from "./stream";
 
 /** Blocks that only a checkpoint and the space map may use. */
 export const META_SPARE: u32 = 24;
@@ -166,7 +166,7 @@ export function reserveBlocks(): u32 {
  */
 export function ensureBlocks(count: u32, kept: u32): i32 {
   // Replay does with less, so that it lives on the slabs that its records name.
-  const beside = kept + META_SPARE + streamBlocks(0) + streamBlocks(1);
+  const beside = kept + META_SPARE + allStreamBlocks();
   const wanted = count + (load<u32>(m.REPLAYING) ? 0 : beside);
   while (load<u32>(m.META_FREE) < wanted) {
     let found = NO_SPACE;

@@ -24,7 +24,17 @@ import {
 import { journalReset } from "./journal";
 import { tableAt, tableMake } from "./table";
 import { isStamped } from "./verify";
-import { streamBegin, streamList, TABLES, WORDS } from "./stream";
+import {
+  streamBegin,
+  streamList,
+  streamType,
+  streamWords,
+  SUMS,
+  TABLES,
+  VIEWS,
+  WORDS,
+} from "./stream";
+import { takeSumGroup } from "./sums";
 import * as t from "./timeline";
 
 /** "MULTISNP" */
@@ -143,13 +153,12 @@ export function openSuper(limit: f64): bool {
 
 // ---- streams back
 
-/** Begins to read a stream; answers whether there is anything to read. Tables first. */
+/** Begins to read a stream; answers whether there is anything to read. Tables first, then views. */
 export function streamRead(kind: u32): bool {
-  const field = m.SUPER + (kind == TABLES ? l.SUPER_TABLES : l.SUPER_VIEWS);
-  const words = load<u64>(field, 8);
+  const first = kind == TABLES ? l.SUPER_TABLES : kind == VIEWS ? l.SUPER_VIEWS : l.SUPER_SUMS;
+  const words = kind == SUMS ? streamWords(SUMS) : load<u64>(m.SUPER + first, 8);
   streamBegin(kind, words);
-  store<u32>(m.STREAM_SECTION, kind == TABLES ? 0 : 4);
-  store<u64>(m.FOUND, load<u64>(field));
+  store<u64>(m.FOUND, load<u64>(m.SUPER + first));
   store<u32>(m.STREAM_COUNT + (kind << 2), 0);
   if (kind == TABLES) {
     store<u32>(m.META_BLOCKS, 0);
@@ -177,17 +186,16 @@ export function streamTake(kind: u32): i32 {
   const page = load<u32>(m.TRANSFER);
   const block = load<u32>(page, l.BLOCK_NUMBER);
   const words = <u32>load<u16>(page, l.BLOCK_COUNT);
-  const type = kind == TABLES ? l.TYPE_TABLES : l.TYPE_VIEWS;
   const done = load<u32>(m.STREAM_DONE);
   const left = load<u64>(m.STREAM_LEFT);
-  if (!isStamped(page, block) || load<u32>(page, l.BLOCK_TYPE) != type) return CORRUPT;
+  if (!isStamped(page, block) || load<u32>(page, l.BLOCK_TYPE) != streamType(kind)) return CORRUPT;
   if (words != min<u64>(WORDS, left) || done >= m.STREAM_MAX) return CORRUPT;
   store<u32>(streamList(kind) + (done << 2), block);
   store<u32>(m.STREAM_DONE, done + 1);
   store<u32>(m.STREAM_COUNT + (kind << 2), done + 1);
   for (let i: u32 = 0; i < words; i++) {
     const word = load<u64>(page + l.BLOCK_HEADER + (i << 3));
-    if (!(kind == TABLES ? takeTables(word) : takeViews(word))) return CORRUPT;
+    if (!takeWord(kind, word)) return CORRUPT;
   }
   store<u64>(m.STREAM_LEFT, left - words);
   store<u64>(m.FOUND, load<u64>(page, l.BLOCK_NEXT));
@@ -195,7 +203,13 @@ export function streamTake(kind: u32): i32 {
   return streamWhole(kind) ? 0 : CORRUPT;
 }
 
+function takeWord(kind: u32, word: u64): bool {
+  if (kind == SUMS) return takeSumGroup(word);
+  return kind == TABLES ? takeTables(word) : takeViews(word);
+}
+
 function streamWhole(kind: u32): bool {
+  if (kind == SUMS) return true;
   if (kind != TABLES) {
     const done = load<u32>(m.STREAM_WORD) == 0 && t.loadDone();
     return done && areViewsWhole() && areBlocksApart();

@@ -4,7 +4,7 @@
  * a sparse leaf that an earlier one left is merged.
  */
 import { REPLAYING, UNDERFULL } from "./memory";
-import { OP_MAX } from "./layout";
+import { OP_BYTES, OP_MAX } from "./layout";
 import { COMMIT, FAULT } from "./status";
 import { ensureSlots, SPARE_SLOTS } from "./cache";
 import { ensureBlocks, reserveBlocks } from "./meta";
@@ -13,8 +13,10 @@ import { journalRoom } from "./journal";
 import { descend } from "./btree/path";
 import { isSparse, mergeSparse } from "./btree/change";
 
-/** Blocks that one operation can need: nodes split or moved, pages of the space map. */
-export const OPERATION_BLOCKS: u32 = 48;
+/** Blocks that one operation can need: nodes split or moved, pages of space map and sum map. */
+export const OPERATION_BLOCKS: u32 = 56;
+/** Bytes of a record for one: the longest, and before it an OP_COPY_OUT that it belongs to. */
+const OPERATION_ROOM: u32 = OP_MAX + OP_BYTES;
 
 /** Bytes of a record that are left to slabs which a commit or a checkpoint itself has to add. */
 const SLAB_ROOM: u32 = 1024;
@@ -39,7 +41,7 @@ export function prepareRelease(): i32 {
  */
 export function prepare(freed: u32, leave: u32): i32 {
   if (!load<u32>(REPLAYING)) {
-    if (!journalRoom(OP_MAX + SLAB_ROOM) || !heldRoom(freed)) return COMMIT;
+    if (!journalRoom(OPERATION_ROOM + SLAB_ROOM) || !heldRoom(freed)) return COMMIT;
   }
   const slots = ensureSlots(SPARE_SLOTS);
   if (slots < 0) return slots;

@@ -11,6 +11,7 @@ import {
   MIDDLE,
   NEW,
   OLD,
+  RUN_COUNT,
   RUNS,
   RUNS_MAX,
   SHARED_DROPPED,
@@ -52,6 +53,7 @@ import { noteSparse } from "./prepare";
 import { epoch, isUnsettled } from "./journal";
 import { spaceHold } from "./space";
 import { MISSING, seek } from "./seek";
+import { hasSums, sumRun } from "./sums";
 import * as c from "./columns";
 
 /**
@@ -79,6 +81,24 @@ export function addRun(n: u32, kind: u32, count: u64, place: u64): u32 {
   store<u32>(at, <u32>count, 4);
   store<f64>(at, <f64>place, 8);
   return n + 1;
+}
+
+/**
+ * As `addRun`, for chunks `chunk` .. `stop - 1` of the entry in FOUND; the number of runs goes to
+ * RUN_COUNT. What could be overwritten is not where it has a sum, and is added only as far as that
+ * is the same. Answers how many chunks; 0: a page is missing.
+ */
+export function addPlaces(n: u32, kind: u32, chunk: u64, stop: u64): u32 {
+  const place = load<u64>(FOUND) + (chunk - load<u64>(FOUND, 8));
+  let part = <u32>(stop - chunk);
+  if (kind == RUN_PRIVATE && hasSums()) {
+    const alike = sumRun(place, part);
+    if (alike < 0) return 0;
+    if (alike & 1) kind = RUN_SHARED;
+    part = alike >>> 1;
+  }
+  store<u32>(RUN_COUNT, addRun(n, kind, part, place));
+  return part;
 }
 
 /**
@@ -157,8 +177,10 @@ export function lookup(view: u32, chunk: u64, count: u32, writing: bool): i32 {
     if (covered == FAULT) return someOr(n);
     const kind = covered == 0 ? RUN_UNMAPPED : runKind(cell, last, writing);
     if (<i32>kind == FAULT) return someOr(n);
-    n = addRun(n, kind, stop - chunk, load<u64>(FOUND) + (chunk - load<u64>(FOUND, 8)));
-    chunk = stop;
+    const part = addPlaces(n, kind, chunk, stop);
+    if (part == 0) return someOr(n);
+    n = load<u32>(RUN_COUNT);
+    chunk += part;
     if (chunk < end) status = covered == 1 && !writing ? c.nextColumn() : descend(chunk, 0);
   }
   return n;

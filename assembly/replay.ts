@@ -10,6 +10,8 @@ import { FAULT } from "./status";
 import { assertThat, DAMAGED } from "./assert";
 import { ensureSlots, SPARE_SLOTS } from "./cache";
 import { ensureBlocks, replaySlab } from "./meta";
+import { sumsBytes } from "./journal";
+import { hasSums, sumClear, sumReplay } from "./sums";
 import { heldRelease, spaceNeed, spaceTake } from "./space";
 import { createSnapshot, deleteSnapshot, renameSnapshot } from "./snapshots";
 import { copyOutStep, mapStep } from "./kinds";
@@ -48,6 +50,7 @@ export function replayStep(): i32 {
 
 function size(at: u32): u32 {
   const kind = <u32>load<u8>(at);
+  if (kind == l.OP_SUMS) return sumsBytes(load<u16>(at + l.OP_COUNT));
   const name = kind == l.OP_CREATE || kind == l.OP_RENAME ? <u32>load<u16>(at + l.OP_COUNT) : 0;
   return l.OP_BYTES + ((name + 7) & ~7);
 }
@@ -74,6 +77,7 @@ function apply(at: u32, kind: u32): i32 {
     const status = reclaimBegin();
     return status < 0 ? status : 1;
   }
+  if (kind == l.OP_SUMS) return applySums(place, count, at + l.OP_BYTES);
   if (kind == l.OP_RECLAIM)
     return flags == 1 ? applyWindow(chunk, view) : applyReclaim(chunk, place);
   assertThat(kind == l.OP_RECLAIM_END, DAMAGED);
@@ -112,8 +116,9 @@ function applyMap(kind: u32, flags: u32, count: u32, view: u32, chunk: u64, plac
   if (load<u32>(m.JOURNAL_STAGE) == 0) {
     if (!hole) {
       assertThat(arePlaces(place, count), DAMAGED);
-      const taken = flags & l.OP_AGAIN ? 0 : takePlaces(place, count);
-      if (taken < 0) return taken;
+      const taken = flags & l.OP_AGAIN ? 1 : takePlaces(place, count);
+      if (taken <= 0) return taken;
+      store<u64>(m.JOURNAL_DONE, 0);
     }
     store<u32>(m.JOURNAL_STAGE, 1);
   }
@@ -122,7 +127,7 @@ function applyMap(kind: u32, flags: u32, count: u32, view: u32, chunk: u64, plac
   const status =
     kind == l.OP_MAP
       ? mapStep(view, chunk + done, left, place + done, flags)
-      : copyOutStep(chunk + done, left, place + done, hole);
+      : copyOutStep(chunk + done, left, place + done, hole, 0);
   if (status < 0) return good(status);
   // A part is one step: what is left has operations of its own.
   const now = done + (flags & l.OP_PART ? 1 : status);
@@ -146,16 +151,30 @@ function isTarget(kind: u32, view: u32, flags: u32): bool {
   return (flags & ~(l.FLAG_HOLE | l.OP_AGAIN)) == 0 && !(attached && view == ORIGIN);
 }
 
-/** The places that a record names are in use. 0, or a status. */
+/** The places that a record names are in use, and have no sums. 1; 0: call again; or a status. */
 function takePlaces(place: u64, count: u32): i32 {
   const blocks = ensureBlocks(8, 0);
   if (blocks < 0) return blocks;
+  const clear = <u32>load<u64>(m.JOURNAL_DONE);
+  if (hasSums() && clear < count) {
+    const more = sumClear(place + clear, count - clear);
+    if (more < 0) return more;
+    store<u64>(m.JOURNAL_DONE, clear + more);
+    return 0;
+  }
   for (let at = place; at < place + count; at += l.GROUP_CHUNKS)
     if (spaceNeed(at) < 0) return FAULT;
   if (spaceNeed(place + count - 1) < 0) return FAULT;
   spaceTake(place, count);
   store<u64>(m.SUPER + l.SUPER_DATA, load<u64>(m.SUPER + l.SUPER_DATA) + count);
-  return 0;
+  return 1;
+}
+
+function applySums(place: u64, count: u32, sums: usize): i32 {
+  assertThat(hasSums() && count > 0 && count <= l.OP_SUMS_MAX, DAMAGED);
+  assertThat(arePlaces(place, count), DAMAGED);
+  const blocks = ensureBlocks(8, 0);
+  return blocks < 0 ? blocks : sumReplay(place, count, sums);
 }
 
 function applyReclaim(first: u64, end: u64): i32 {

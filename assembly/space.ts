@@ -25,6 +25,7 @@ import {
 import { FAULT, NO_SPACE } from "./status";
 import { find, markDirty, need, newPage, renumber } from "./cache";
 import { allocBlock, freeBlock } from "./meta";
+import { hasSums, sumDrop } from "./sums";
 import { tableAt, tableMake } from "./table";
 import { assertThat, DAMAGED } from "./assert";
 import { fixedChunks } from "./bounds";
@@ -145,6 +146,23 @@ export function spaceClear(place: u64, count: u32): void {
     count -= n;
     store<u64>(m.SUPER + SUPER_USED, load<u64>(m.SUPER + SUPER_USED) - n);
   }
+}
+
+/** Whether a place is in use; its page is resident. */
+export function spaceIsUsed(place: u64): bool {
+  return !spaceAllFree(place, 1);
+}
+
+/** Whether places of one group are all free; its page is resident. */
+export function spaceAllFree(place: u64, count: u32): bool {
+  const index = <u32>(place / GROUP_CHUNKS);
+  if (index >= load<u32>(m.SUPER + SUPER_GROUPS)) return true;
+  const block = groupBlock(index);
+  if (block == 0) return groupFree(index) != 0;
+  const page = find(block);
+  assertThat(page != 0, 114);
+  const first = <u32>(place % GROUP_CHUNKS);
+  return firstUsed(page, first, first + count) == first + count;
 }
 
 /** First free bit at or after `at` in a page, or GROUP_CHUNKS. */
@@ -341,6 +359,7 @@ export function heldRelease(which: u32): i32 {
   const count = min<u32>(all, GROUP_CHUNKS - <u32>(place % GROUP_CHUNKS));
   if (spaceNeed(place) < 0) return FAULT;
   spaceClear(place, count);
+  if (hasSums()) sumDrop(place, count);
   store<u64>(m.HELD_CHUNKS, load<u64>(m.HELD_CHUNKS) - count);
   if (count == all) {
     store<u32>(m.HELD_COUNT + (which << 2), n - 1);

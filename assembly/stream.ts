@@ -1,7 +1,7 @@
 /**
- * The two streams of a checkpoint: tables (space index, slabs, metadata bitmap) and views (the
- * timeline in its order). A stream is a chain of metadata blocks with up to 504 words of 8 bytes
- * each; the superblock names the first and the number of words.
+ * The streams of a checkpoint: tables (space index, slabs, metadata bitmap), views (the timeline in
+ * its order), sums (the index of the sum map). A stream is a chain of metadata blocks with up to
+ * 504 words of 8 bytes each; the superblock names the first and the number of words.
  *
  *     tables   groups | slabs << 32
  *              a word a group: block | free chunks << 32
@@ -9,6 +9,7 @@
  *              a word for 64 metadata blocks: bit 1 = in use
  *     views    per view, bottom to origin: id | parent << 32; flags | name bytes << 32;
  *              created (f64); size; 0; 0; the name, padded to 8
+ *     sums     a word a group: block | sums << 32
  *
  * Words are made and taken one at a time, so a stream of any length needs no buffer.
  */
@@ -16,11 +17,16 @@ import * as m from "./memory";
 import * as l from "./layout";
 import { metaWord } from "./meta";
 import { tableAt } from "./table";
+import { hasSums } from "./sums";
 import * as t from "./timeline";
 
 export const TABLES: u32 = 0;
 export const VIEWS: u32 = 1;
+export const SUMS: u32 = 2;
 export const WORDS: u32 = 504;
+/** The tables are sections 0 to 3. */
+const VIEWS_SECTION: u32 = 4;
+const SUMS_SECTION: u32 = 5;
 
 // @ts-ignore: decorator
 @inline
@@ -30,6 +36,7 @@ export function streamList(kind: u32): usize {
 
 export function streamWords(kind: u32): u64 {
   if (kind == VIEWS) return load<u64>(m.VIEWS_WORDS);
+  if (kind == SUMS) return hasSums() ? load<u32>(m.SUPER + l.SUPER_SUM_GROUPS) : 0;
   const blocks = load<u32>(m.META_BLOCKS);
   return (
     1 +
@@ -39,23 +46,46 @@ export function streamWords(kind: u32): u64 {
   );
 }
 
+/** Type of a stream's blocks. */
+export function streamType(kind: u32): u32 {
+  if (kind == SUMS) return l.TYPE_SUM_INDEX;
+  return kind == VIEWS ? l.TYPE_VIEWS : l.TYPE_TABLES;
+}
+
 /** Blocks that a stream takes now. */
 export function streamBlocks(kind: u32): u32 {
   return <u32>((streamWords(kind) + WORDS - 1) / WORDS);
 }
 
+/** Blocks that all streams take now. */
+export function allStreamBlocks(): u32 {
+  return streamBlocks(TABLES) + streamBlocks(VIEWS) + streamBlocks(SUMS);
+}
+
 export function streamBegin(kind: u32, words: u64): void {
   store<u32>(m.STREAM_DONE, 0);
   store<u64>(m.STREAM_LEFT, words);
-  store<u32>(m.STREAM_SECTION, kind == TABLES ? 0 : 4);
-  store<u32>(m.STREAM_INDEX, kind == TABLES ? 0 : load<u32>(<usize>m.BOTTOM + t.CELL_NEXT));
+  store<u32>(m.STREAM_SECTION, kind == TABLES ? 0 : kind == VIEWS ? VIEWS_SECTION : SUMS_SECTION);
+  store<u32>(m.STREAM_INDEX, kind == VIEWS ? load<u32>(<usize>m.BOTTOM + t.CELL_NEXT) : 0);
   store<u32>(m.STREAM_WORD, 0);
   store<u32>(m.STREAM_RECORD, 0);
 }
 
 /** The next word to write. */
 export function nextWord(): u64 {
-  return load<u32>(m.STREAM_SECTION) < 4 ? tablesWord() : viewsWord();
+  const section = load<u32>(m.STREAM_SECTION);
+  return section < VIEWS_SECTION
+    ? tablesWord()
+    : section == VIEWS_SECTION
+      ? viewsWord()
+      : sumsWord();
+}
+
+function sumsWord(): u64 {
+  const index = load<u32>(m.STREAM_INDEX);
+  store<u32>(m.STREAM_INDEX, index + 1);
+  const at = tableAt(m.SUMS, index, 3);
+  return at == 0 ? 0 : load<u64>(at);
 }
 
 function tablesWord(): u64 {

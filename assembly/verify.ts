@@ -20,7 +20,7 @@ export function verifyPage(page: u32, block: u32): bool {
   const n = <u32>load<u16>(page, l.BLOCK_COUNT);
   const level = <u32>load<u16>(page, l.BLOCK_LEVEL);
   // So that it is no node to anybody (`nodeIs`).
-  if (type == l.TYPE_SPACE) return n == 0 && level == 0;
+  if (type == l.TYPE_SPACE || type == l.TYPE_SUMS) return n == 0 && level == 0;
   if (n == 0) return false;
   if (type == l.TYPE_LEAF) return level == 0 && n <= l.LEAF_MAX && verifyLeaf(page, n);
   if (type == l.TYPE_INNER) return level > 0 && n <= l.INNER_MAX && verifyInner(page, n);

@@ -5,6 +5,7 @@
  */
 import { parseArgs } from "node:util";
 import { afterSnapshot } from "./io/after-snapshot.ts";
+import { checksums } from "./io/checksums.ts";
 import { manySnapshots } from "./io/many-snapshots.ts";
 import { metadata } from "./io/metadata.ts";
 import { open } from "./io/open.ts";
@@ -27,6 +28,7 @@ const SECTIONS: readonly Section[] = [
   lookup,
   metadata,
   afterSnapshot,
+  checksums,
   reflink,
   sequential,
   manySnapshots,

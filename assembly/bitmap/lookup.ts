@@ -12,13 +12,21 @@
  *   bit.
  * - A place is named by one entry.
  */
-import { FOUND, RUNS_MAX } from "../memory";
+import { FOUND, RUN_COUNT, RUNS_MAX } from "../memory";
 import { FLAG_HOLE, FLAG_UNDER } from "../layout";
 import { FAULT, NOT_FOUND } from "../status";
 import { liveCell } from "../timeline";
 import { descend, pathNext } from "../btree/path";
 import { isUnsettled } from "../journal";
-import { addRun, RUN_HOLE, RUN_PRIVATE, RUN_SHARED, RUN_UNMAPPED, someOr } from "../range";
+import {
+  addPlaces,
+  addRun,
+  RUN_HOLE,
+  RUN_PRIVATE,
+  RUN_SHARED,
+  RUN_UNMAPPED,
+  someOr,
+} from "../range";
 import { entryMask, liveMask, maskOf } from "./mask";
 import * as c from "../columns";
 
@@ -45,8 +53,10 @@ export function lookup(view: u32, chunk: u64, count: u32, writing: bool): i32 {
     const stop = min<u64>(c.lastChunk(c.here()) + 1, end);
     const kind = columnKind(own, writing);
     if (kind == FAULT) return someOr(n);
-    n = addRun(n, <u32>kind, stop - chunk, load<u64>(FOUND) + (chunk - load<u64>(FOUND, 8)));
-    chunk = stop;
+    const part = addPlaces(n, kind, chunk, stop);
+    if (part == 0) return someOr(n);
+    n = load<u32>(RUN_COUNT);
+    chunk += part;
   }
   return n;
 }

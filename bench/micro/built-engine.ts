@@ -39,6 +39,7 @@ export async function builtEngine(count: number, seed: number): Promise<Engine> 
     originPath: null,
     basePath: null,
     policy: { victims: null, preserves: true },
+    checksums: false,
   };
   const setup = {
     module: await engineModule(),

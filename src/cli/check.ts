@@ -8,14 +8,19 @@ import { type StoreOptions, withVolume } from "./open.ts";
 import { answer, notice, oneLine, writeError } from "./output.ts";
 import { parsePath } from "./target.ts";
 
+interface Options extends StoreOptions {
+  data?: boolean;
+}
+
 const DAMAGED = 1;
 const COULD_NOT_RUN = 2;
 
 export function addCheck(program: Command): void {
   addStoreCommand(program, "check", "verify every structure and checksum; changes nothing")
     .argument("<store>", "store file", parsePath)
+    .option("--data", "read and verify all data that has checksums, too")
     .addHelpText("after", "\nExit code: 0 clean, 1 damage found, 2 could not run")
-    .action(async (store: string, options: StoreOptions) => {
+    .action(async (store: string, options: Options) => {
       const report = await check(store, options).catch((error) => {
         writeError(error);
         process.exitCode = COULD_NOT_RUN;
@@ -36,10 +41,10 @@ export function addCheck(program: Command): void {
 }
 
 /** A store too damaged to be opened is a finding, too. */
-async function check(store: string, options: StoreOptions): Promise<CheckReport> {
+async function check(store: string, options: Options): Promise<CheckReport> {
   try {
     return await withVolume(store, { ...options, readOnly: true }, (volume) =>
-      interruptible((signal) => volume.check({ signal })),
+      interruptible((signal) => volume.check({ data: options.data, signal })),
     );
   } catch (error) {
     if (!(error instanceof MultisnapError) || error.code !== "Corrupt") throw error;

@@ -21,6 +21,7 @@ interface Options extends OutputOptions {
   maxSize?: number;
   victims?: string;
   preserveOnError?: boolean;
+  checksums?: boolean;
 }
 
 const KINDS: StoreKind[] = ["range", "bitmap", "persistent", "transient"];
@@ -37,6 +38,7 @@ export function addCreate(program: Command): void {
         .conflicts("base"),
     )
     .option("--base <file>", "read-only image under the origin", parsePath)
+    .option("--checksums", "verify what snapshots keep whenever it is read")
     .option("--max-size <bytes>", "limit of the store; without one it grows", parseBytes)
     .action(async (store: string, options: Options, command: Command) => {
       if (options.kind === "transient") return createTransient(store, options, command);
@@ -60,8 +62,8 @@ function checkUsage({ kind, size, origin, base }: Options, command: Command): vo
 
 /** Nothing but the file, which stays empty: a snapshot on it ends with the process that has it. */
 async function createTransient(store: string, options: Options, command: Command): Promise<void> {
-  const { size, chunk, base, maxSize, victims, preserveOnError } = options;
-  for (const option of [size, chunk, base, maxSize, victims, preserveOnError]) {
+  const { size, chunk, base, maxSize, victims, preserveOnError, checksums } = options;
+  for (const option of [size, chunk, base, maxSize, victims, preserveOnError, checksums]) {
     if (option === undefined) continue;
     command.error("error: nothing is kept on a transient store: give options to serve, not here");
   }
@@ -107,6 +109,7 @@ async function make(options: Options, [store, under]: Device[]): Promise<Status>
       chunk: options.chunk,
       kind: options.kind,
       maxSize: options.maxSize,
+      checksums: options.checksums,
       originPath: options.origin && path.resolve(options.origin),
       basePath: options.base && path.resolve(options.base),
       victims: options.victims,

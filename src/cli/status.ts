@@ -43,6 +43,7 @@ function rows(store: string, status: Status): string[][] {
     ["size", formatBytes(status.size)],
     ["chunk", formatBytes(status.chunk)],
     ["origin", origin(status)],
+    ...(status.checksums ? [["checksums", "of what snapshots keep"]] : []),
     ["snapshots", `${status.snapshots}${reclaiming}`],
     ["exceptions", String(status.exceptions)],
     ["store size", formatBytes(status.storeBytes) + limit],

@@ -182,8 +182,9 @@ async function usage({ volume }: Served, { row, signal, progress }: Call): Promi
   return {};
 }
 
-async function check(served: Served, { row, signal, progress }: Call): Promise<Result> {
-  const { problems, ...report } = await served.volume.check({ signal, progress });
+async function check(served: Served, { head, row, signal, progress }: Call): Promise<Result> {
+  const data = head.data === true;
+  const { problems, ...report } = await served.volume.check({ data, signal, progress });
   for (const { where, message } of problems) {
     const problem: CheckProblem = { message: message.slice(0, MESSAGE_LENGTH_MAX), where };
     await row(problem);

@@ -6,6 +6,7 @@
 import { MultisnapError } from "../errors.ts";
 import type {
   ByteRange,
+  CheckOptions,
   CheckProblem,
   CheckReport,
   Hold,
@@ -228,10 +229,10 @@ export class RemoteVolume implements Volume {
     return usages;
   }
 
-  async check({ signal, progress }: ProgressOptions = {}): Promise<CheckReport> {
+  async check({ data = false, signal, progress }: CheckOptions = {}): Promise<CheckReport> {
     const problems: CheckProblem[] = [];
     const rows = (rows: unknown[]) => collect(problems, rows);
-    const { report } = await this.change("check", {}, { signal, progress, rows });
+    const { report } = await this.change("check", { data }, { signal, progress, rows });
     const { clean, blocks, exceptions, chunks } = report as CheckReport;
     return { clean, problems, blocks, exceptions, chunks };
   }

@@ -28,7 +28,10 @@ export interface EngineExports {
   lookupBatch(count: number): number;
   mapStep(view: number, chunk: number, count: number, place: number, how: number): number;
   planCopyOut(chunk: number, count: number): number;
-  copyOutStep(chunk: number, count: number, place: number, hole: boolean): number;
+  copyOutStep(chunk: number, count: number, place: number, hole: boolean, address: number): number;
+  sumRun(place: number, count: number): number;
+  sumVerify(place: number, count: number, address: number): number;
+  sumStep(place: number, count: number, address: number): number;
   allocate(most: number): number;
   allocated(): number;
   giveBack(place: number, count: number): number;
@@ -79,6 +82,7 @@ export interface EngineExports {
   groupFree(index: number): number;
   slabBase(index: number): number;
   slabCount(index: number): number;
+  sumBlock(group: number): number;
   streamBlock(kind: number, index: number): number;
   crc32c(address: number, length: number, seed: number): number;
   isZero(address: number, length: number): number;

@@ -35,6 +35,7 @@ export class GivenUpStore implements ExceptionStore {
   readonly commits: number;
   readonly checkpoints: number;
   readonly flushes: number;
+  readonly sums = null;
   readonly mergeable = null;
   readonly merging = false;
   readonly paused = false;

@@ -60,6 +60,10 @@ export function* createStore(
   if (kind === "range" || kind === "bitmap") {
     return yield* createTree(TREES[kind], device, format, setup);
   }
+  if (format.checksums) {
+    const what = `a store of kind ${kind} has no checksums`;
+    throw new MultisnapError("Unsupported", `${what}: range and bitmap stores can have them`);
+  }
   const { size: originBytes, maxSize } = format;
   const attached = { ...setup, originBytes, index: 0, maxSize };
   if (kind === "transient") return new TransientStore(device, format.chunk, attached);

@@ -126,6 +126,11 @@ export interface ProgressOptions {
   progress?: (done: number, total: number) => void;
 }
 
+export interface CheckOptions extends ProgressOptions {
+  /** Reads all chunks that have checksums, too. */
+  data?: boolean;
+}
+
 /** Exceptions that lie one after the other, in the origin and in the store. */
 export interface MergeRun {
   old: number;
@@ -151,6 +156,26 @@ export interface Mergeable {
   endMerge(): void;
 }
 
+/**
+ * Checksums of chunks that views have left to snapshots. A place that has one is not written in
+ * place; it loses it when it is given out anew. The methods answer a status below zero as those of
+ * the store do.
+ */
+export interface Sums {
+  /**
+   * How many places from `place` on are alike, not perhaps all of `count`: twice their number, and
+   * 1 more where they have checksums.
+   */
+  run(place: number, count: number): number;
+  /**
+   * Compares chunks at an address of engine memory with the checksums of at most `SUMS_MAX` places;
+   * one that has none is good. How many are good before the first that is not.
+   */
+  verify(place: number, count: number, address: number): number;
+  /** Chunks at an address become the checksums of at most `SUMS_MAX` places. How many are done. */
+  sum(place: number, count: number, address: number): number;
+}
+
 export interface ExceptionStore {
   readonly kind: StoreKind;
   readonly capabilities: Capabilities;
@@ -170,6 +195,8 @@ export interface ExceptionStore {
   readonly checkpoints: number;
   readonly flushes: number;
 
+  /** Null in a store without checksums. */
+  readonly sums: Sums | null;
   /** Null where no snapshot can be merged. */
   readonly mergeable: Mergeable | null;
   /** Chunks of the origin's view lie in the store: its snapshot is being merged. */
@@ -211,10 +238,10 @@ export interface ExceptionStore {
    */
   mapShared(view: number, chunk: number, count: number, place: number): number;
   /**
-   * The origin's old chunks lie at `place` (or are zeros), for every view that needs them. How many
-   * are done; 0: call again.
+   * The origin's old chunks lie at `place` (or are zeros), for every view that needs them, and at
+   * `address` of engine memory (for their checksums). How many are done; 0: call again.
    */
-  copyOut(chunk: number, count: number, place: number, hole: boolean): number;
+  copyOut(chunk: number, count: number, place: number, hole: boolean, address: number): number;
   /** Whether bytes of engine memory (a multiple of 64) are all zeros. */
   isZero(address: number, length: number): boolean;
 
@@ -275,6 +302,6 @@ export interface ExceptionStore {
   /** What each live snapshot costs: one walk over the metadata, which stays as it is meanwhile. */
   costs(options: ProgressOptions): Task<ViewCost[]>;
   /** Verifies every structure. Changes nothing. */
-  check(options: ProgressOptions): Task<CheckReport>;
+  check(options: CheckOptions): Task<CheckReport>;
   close(): Task<void>;
 }

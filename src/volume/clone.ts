@@ -12,6 +12,7 @@ import { checkInside } from "./bounds.ts";
 import { differing, grouped } from "./compare.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import { pairs, type Run, runsOf } from "./runs.ts";
+import { sumLeft } from "./sum-left.ts";
 import type { DiskView } from "./view.ts";
 
 /** Bytes of a piece that is copied, at least a chunk. */
@@ -101,6 +102,7 @@ function* mapRun(core: Core, target: number, source: number, at: number, end: nu
   const { store } = core;
   const visit = store.enter();
   try {
+    yield* sumLeft(core, target, at, end - at, visit, false);
     while (at < end) {
       yield* store.gate(visit);
       const found = store.lookup(source, at, end - at, false);

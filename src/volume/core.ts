@@ -159,6 +159,12 @@ export class Core {
     return this.store.copies + this.#freeSlots.pop()! * this.slotBytes;
   }
 
+  /** As `takeSlot`, without waiting: -1 where all are in use. */
+  trySlot(): number {
+    const slot = this.#freeSlots.pop();
+    return slot === undefined ? -1 : this.store.copies + slot * this.slotBytes;
+  }
+
   giveSlot(address: number): void {
     this.#freeSlots.push((address - this.store.copies) / this.slotBytes);
     this.traffic.wake();

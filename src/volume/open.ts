@@ -171,7 +171,8 @@ async function make(
   const paths = { originPath: create.originPath ?? null, basePath: create.basePath ?? null };
   const victims = create.victims?.trim() || null;
   const policy = { victims, preserves: create.preserveOnError ?? true };
-  const format = { size, chunk, mode, maxSize, ...paths, policy };
+  const checksums = create.checksums ?? false;
+  const format = { size, chunk, mode, maxSize, ...paths, policy, checksums };
   return await run(createStore(kind, device, format, setup));
 }
 

@@ -4,8 +4,10 @@
  */
 import { PENDING_READ, RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
 import type { Visit } from "../stores/store.ts";
-import type { Task } from "../task.ts";
+import { run, type Task } from "../task.ts";
 import { type Core, PENDS_MAX } from "./core.ts";
+import { type Piece, pieceChunks, portionsOf, readAll } from "./stretches.ts";
+import { firstSummed, verifyAll } from "./verified.ts";
 
 const PLAN_CHUNKS = 65536;
 
@@ -34,12 +36,23 @@ export class Reader {
     const { store, chunk } = this.#core;
     let first = Math.floor(offset / chunk);
     const within = offset - first * chunk;
-    const left = target.length - start;
+    let left = target.length - start;
     const count = Math.min(PLAN_CHUNKS, Math.ceil((within + left) / chunk));
     const runs = store.lookup(view, first, count, false);
     if (runs < 0) {
       yield* store.serve(runs, visit);
       return 0;
+    }
+    if (store.sums) {
+      const next = firstSummed(store, runs, view, first, count);
+      if (typeof next === "number") {
+        yield* store.serve(next, visit);
+        return 0;
+      }
+      if (next.before === 0) {
+        return yield* this.#verified(next.pieces, within, target, start, visit);
+      }
+      left = Math.min(left, next.before * chunk - within);
     }
     const waiting: Promise<void>[] = [];
     const slots: number[] = [];
@@ -72,6 +85,59 @@ export class Reader {
   }
 
   /**
+   * Reads chunks that have checksums whole, through as many copy slots as are free now, to `target`
+   * from `start`; the first chunk without its `within` first bytes.
+   */
+  *#verified(
+    pieces: readonly Piece[],
+    within: number,
+    target: Uint8Array,
+    start: number,
+    visit: Visit,
+  ): Task<number> {
+    const core = this.#core;
+    const portions = portionsOf(pieces, pieceChunks(core));
+    const slots: number[] = [];
+    for (let slot: number; slots.length < portions.length && (slot = core.trySlot()) >= 0; )
+      slots.push(slot);
+    if (slots.length === 0) {
+      yield* core.conflict(visit);
+      return 0;
+    }
+    let from = start - within;
+    const reads = slots.map((slot, i) => {
+      const portion = portions[i]!;
+      const at = from;
+      const bytes = portion.reduce((sum, { count }) => sum + count, 0) * core.chunk;
+      from = Math.min(target.length, at + bytes);
+      const first = Math.max(start, at);
+      return this.#portion(portion, slot, target.subarray(first, from), first - at, visit);
+    });
+    try {
+      if (core.synchronous) for (const read of reads) yield* read;
+      else yield* all(reads);
+    } finally {
+      for (const slot of slots) core.giveSlot(slot);
+    }
+    return from - start;
+  }
+
+  /** Fills `target` from a portion, without its first bytes. */
+  *#portion(
+    portion: readonly Piece[],
+    slot: number,
+    target: Uint8Array,
+    without: number,
+    visit: Visit,
+  ): Task<void> {
+    const core = this.#core;
+    yield* readAll(core, portion, slot);
+    yield* verifyAll(core, portion, slot, visit);
+    const { memory } = core.store;
+    target.set(memory.subarray(slot + without, slot + without + target.length));
+  }
+
+  /**
    * The device under an unmapped run. A read of the attached origin is entered in the table (rule
    * 4), where there is room.
    */
@@ -87,4 +153,11 @@ export class Reader {
     slots.push(slot);
     return origin;
   }
+}
+
+/** Runs them at once; ends when all have. */
+function* all(tasks: readonly Task<void>[]): Task<void> {
+  const running = tasks.map((task) => run(task));
+  yield Promise.allSettled(running);
+  yield Promise.all(running);
 }

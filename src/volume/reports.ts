@@ -2,7 +2,7 @@
 import type { ExceptionStore, StoreUsage } from "../stores/store.ts";
 import type { Task } from "../task.ts";
 import { snapshotUsage } from "./snapshot-usage.ts";
-import type { CheckReport, ProgressOptions, SnapshotUsage } from "./types.ts";
+import type { CheckOptions, CheckReport, ProgressOptions, SnapshotUsage } from "./types.ts";
 
 export function usageOf(stores: readonly ExceptionStore[]): StoreUsage {
   return stores.map((store) => store.usage()).reduce(add);
@@ -41,7 +41,7 @@ export function countersOf(stores: readonly ExceptionStore[]): {
 /** The stores one after the other, each as it is at one moment. */
 export function* checkStores(
   stores: readonly ExceptionStore[],
-  options: ProgressOptions,
+  options: CheckOptions,
 ): Task<CheckReport> {
   const sum: CheckReport = { clean: true, problems: [], blocks: 0, exceptions: 0, chunks: 0 };
   for (const store of stores) {

@@ -72,7 +72,7 @@ function* transfer(core: Core, span: Span, slot: number, visit: Visit): Task<voi
     const zero = isHole(done);
     let end = done + 1;
     while (end < span.count && isHole(end) === zero) end++;
-    if (zero) yield* enter(core, span.chunk + done, end - done, null, visit);
+    if (zero) yield* enter(core, span.chunk + done, end - done, null, 0, visit);
     else
       end = done + (yield* save(core, span.chunk + done, end - done, slot + done * chunk, visit));
     done = end;
@@ -107,7 +107,7 @@ function* save(
       return 0;
     }
     store.touched();
-    yield* enter(core, first, count, target, visit);
+    yield* enter(core, first, count, target, address, visit);
   } catch (error) {
     yield* giveUp(store, target, error, visit);
   } finally {
@@ -123,19 +123,22 @@ function* put(
   yield* settle(device.write(memory, address, length, offset));
 }
 
+/** `address`: of the chunks in engine memory. */
 function* enter(
   core: Core,
   first: number,
   count: number,
   target: Target | null,
+  address: number,
   visit: Visit,
 ): Task<void> {
-  const { store } = core;
+  const { store, chunk } = core;
   const place = target?.place ?? 0;
   let done = 0;
   while (done < count) {
     yield* store.gate(visit);
-    const step = store.copyOut(first + done, count - done, place + done, target === null);
+    const [at, left, from] = [first + done, count - done, address + done * chunk];
+    const step = store.copyOut(at, left, place + done, target === null, from);
     if (step < 0) {
       yield* store.serve(step, visit);
       continue;

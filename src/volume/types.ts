@@ -1,9 +1,21 @@
 /** What the library's callers see: options, views, reports. */
 import type { Device, Later } from "../devices/device.ts";
 import type { Env } from "../env.ts";
-import type { CheckReport, ProgressOptions, StoreKind, StoreUsage } from "../stores/store.ts";
+import type {
+  CheckOptions,
+  CheckReport,
+  ProgressOptions,
+  StoreKind,
+  StoreUsage,
+} from "../stores/store.ts";
 
-export type { CheckProblem, CheckReport, ProgressOptions, StoreKind } from "../stores/store.ts";
+export type {
+  CheckOptions,
+  CheckProblem,
+  CheckReport,
+  ProgressOptions,
+  StoreKind,
+} from "../stores/store.ts";
 
 export interface CreateOptions {
   /**
@@ -32,6 +44,13 @@ export interface CreateOptions {
    */
   victims?: string;
   preserveOnError?: boolean;
+  /**
+   * Chunks that a view leaves to snapshots get checksums, which every read of them verifies and
+   * `check` with `data` too. Costs a read of the old chunk for the first write to it after a
+   * snapshot (none with an attached origin, where it is read anyway), reads of whole chunks, and a
+   * 1,024th of those chunks in space (of 4 KiB). Kinds range and bitmap. The default is false.
+   */
+  checksums?: boolean;
 }
 
 export interface OpenOptions {
@@ -162,6 +181,8 @@ export interface Status extends StoreUsage {
   chunk: number;
   size: number;
   originMode: "inline" | "base" | "attached";
+  /** What snapshots keep is verified when it is read (`create.checksums`). */
+  checksums: boolean;
   originPath: string | null;
   basePath: string | null;
   readOnly: boolean;
@@ -281,8 +302,11 @@ export interface Volume {
   status(): Status;
   /** One walk over the tree. */
   snapshotUsage(options?: ProgressOptions): Promise<SnapshotUsage[]>;
-  /** Verifies every structure and I1 to I3. Does not change the store. */
-  check(options?: ProgressOptions): Promise<CheckReport>;
+  /**
+   * Verifies every structure and I1 to I3; with `data` also every chunk that has a checksum. Does
+   * not change the store.
+   */
+  check(options?: CheckOptions): Promise<CheckReport>;
   /**
    * Makes everything durable and gives the devices back. Errors: `ReadOnly` where the volume has
    * failed (they are given back all the same): what was written since the last flush may be lost.

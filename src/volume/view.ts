@@ -13,13 +13,14 @@ import { type Core, ORIGIN } from "./core.ts";
 import { extentsOf } from "./extents.ts";
 import { Reader } from "./read.ts";
 import { type Doing, requestError } from "./request-error.ts";
+import { sumLeftNow } from "./sum-left.ts";
 import type { Extent, Hold, SnapshotOptions, View } from "./types.ts";
+import { readSummedNow } from "./verified.ts";
 import type { DiskVolume } from "./volume.ts";
 import { giveBack, isFull, Writer } from "./write.ts";
+import { type Zeroed, zero } from "./zeros.ts";
 
 const DONE: Promise<void> = Promise.resolve();
-/** Zeros for what is zeroed in part, and for attached origins. */
-const ZEROS = new Uint8Array(65536);
 
 export class DiskView implements View {
   readonly id: number;
@@ -164,7 +165,11 @@ export class DiskView implements View {
     if (within + length > this.#chunk) return false;
     const { store } = core;
     if (store.lookup(this.id, chunk, 1, false) !== 1 || store.runKind(0) < RUN_SHARED) return false;
-    store.device.read(target, 0, length, store.runPlace(0) * this.#chunk + within);
+    const place = store.runPlace(0);
+    const alike = store.sums ? store.sums.run(place, 1) : 0;
+    if (alike < 0) return false;
+    if ((alike & 1) === 0) store.device.read(target, 0, length, place * this.#chunk + within);
+    else if (!readSummedNow(core, place, within, target)) return false;
     this.#countRead(length);
     return true;
   }
@@ -188,6 +193,7 @@ export class DiskView implements View {
     } else {
       const old = store.runKind(0) === RUN_SHARED ? store.runPlace(0) : -1;
       const isUnder = store.runKind(0) === RUN_UNMAPPED && core.base !== null;
+      if (old >= 0 && store.sums && !sumLeftNow(core, old, length < this.#chunk)) return false;
       if ((isUnder && length < this.#chunk) || store.allocate(1) !== 1) return false;
       if (!this.#writePlace(chunk, within, source, store.allocated(), old)) return false;
     }
@@ -241,9 +247,13 @@ export class DiskView implements View {
     const from = old * this.#chunk;
     counters.copies++;
     counters.bytesCopied += this.#chunk;
-    if (old < 0) memory.fill(0, slot, slot + this.#chunk);
-    else if (within === 0) store.device.read(memory, slot + end, this.#chunk - end, from + end);
-    else store.device.read(memory, slot, end < this.#chunk ? this.#chunk : within, from);
+    if (old < 0) {
+      memory.fill(0, slot, slot + this.#chunk);
+    } else if (!store.sums) {
+      // With checksums, `sumLeftNow` has put all of it there.
+      if (within === 0) store.device.read(memory, slot + end, this.#chunk - end, from + end);
+      else store.device.read(memory, slot, end < this.#chunk ? this.#chunk : within, from);
+    }
     memory.set(source, slot + within);
     return slot;
   }
@@ -300,36 +310,19 @@ export class DiskView implements View {
   }
 
   *#zeroTask(offset: number, length: number, exact: boolean): Task<void> {
-    const end = offset + length;
-    if (this.#plain) {
-      if (exact) yield* this.#writeZeros(offset, end);
-      return;
-    }
-    const first = Math.ceil(offset / this.#chunk);
-    const last = end === this.size ? Math.ceil(end / this.#chunk) : Math.floor(end / this.#chunk);
-    if (last <= first) {
-      if (exact) yield* this.#writeZeros(offset, end);
-      return;
-    }
-    if (exact) yield* this.#writeZeros(offset, first * this.#chunk);
-    if (this.core.store.capabilities.trim) {
-      yield* this.#writer.punch(this.id, first, last - first);
-    } else {
-      yield* this.#writeZeros(first * this.#chunk, Math.min(this.size, last * this.#chunk));
-    }
-    if (exact && last * this.#chunk < end) yield* this.#writeZeros(last * this.#chunk, end);
-  }
-
-  *#writeZeros(from: number, to: number): Task<void> {
+    if (this.#plain && !exact) return;
     const { volume } = this;
-    for (let at = from, end = from; at < to; at = end) {
-      // Whole sectors to a piece: a concurrent write must not meet it inside one.
-      end = Math.min(to, at - (at % ZEROS.length) + ZEROS.length);
-      const piece = ZEROS.subarray(0, end - at);
-      yield* this.#plain
-        ? volume.originWriter.write(at, piece, true)
-        : this.#writer.write(this.id, at, piece);
-    }
+    const canPunch = !this.#plain && this.core.store.capabilities.trim;
+    const disk: Zeroed = {
+      size: this.size,
+      chunk: this.#chunk,
+      write: (at, bytes) =>
+        this.#plain
+          ? volume.originWriter.write(at, bytes, true)
+          : this.#writer.write(this.id, at, bytes),
+      punch: canPunch ? (first, count) => this.#writer.punch(this.id, first, count) : null,
+    };
+    yield* zero(disk, offset, length, exact);
   }
 
   *#naming<T>(work: Task<T>, doing: Doing, offset: number, length: number): Task<T> {

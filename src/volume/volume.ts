@@ -24,6 +24,7 @@ import type { SyncPlan } from "./sync.ts";
 import { checkName, Timeline } from "./timeline.ts";
 import type {
   ByteRange,
+  CheckOptions,
   CheckReport,
   Hold,
   ProgressOptions,
@@ -315,6 +316,7 @@ export class DiskVolume implements Volume {
       chunk: this.chunk,
       size: this.origin.size,
       originMode: store.mode,
+      checksums: store.sums !== null,
       originPath: store.originPath,
       basePath: store.basePath,
       readOnly: this.readOnly,
@@ -333,7 +335,7 @@ export class DiskVolume implements Volume {
     return this.#atRest(() => usageOfSnapshots(this.#stores, options));
   }
 
-  check(options: ProgressOptions = {}): Promise<CheckReport> {
+  check(options: CheckOptions = {}): Promise<CheckReport> {
     this.core.assertOpen();
     return this.#atRest(() => checkStores(this.#stores, options));
   }

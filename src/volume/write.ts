@@ -14,6 +14,8 @@ import { MultisnapError } from "../errors.ts";
 import type { ExceptionStore, Visit } from "../stores/store.ts";
 import { settle, type Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
+import { sumLeft } from "./sum-left.ts";
+import { verifyAll } from "./verified.ts";
 
 /** Chunks that one plan looks at. */
 const PLAN_CHUNKS = 4096;
@@ -91,6 +93,7 @@ export class Writer {
     const slot = core.pend(first, count, view, PENDING_COPY, place);
     const target = { place, count, slot, named: 0 };
     try {
+      yield* sumLeft(core, view, first, count, visit, false);
       if (!(yield* hasRoom(store, place, this.#put(piece, bytes, start, visit)))) {
         yield* giveBack(store, place, count, visit);
         return false;
@@ -116,21 +119,21 @@ export class Writer {
     const slot = yield* this.#core.takeSlot(visit);
     try {
       if (count * chunk <= slotBytes) {
-        yield* this.#putSmall(piece, bytes, start, slot);
+        yield* this.#putSmall(piece, bytes, start, slot, visit);
         return;
       }
       const headBytes = head ? chunk - within : 0;
       const tailBytes = tail ? (within + length) % chunk : 0;
       const middle = length - headBytes - tailBytes;
       if (head) {
-        yield* this.#old(head, piece.view, piece.first, slot);
+        yield* this.#old(head, piece.view, piece.first, slot, visit);
         store.memory.set(bytes.subarray(start, start + headBytes), slot + within);
         yield* settle(store.device.write(store.memory, slot, chunk, place * chunk));
       }
       const target = place * chunk + within + headBytes;
       yield* settle(store.device.write(bytes, start + headBytes, middle, target));
       if (tail) {
-        yield* this.#old(tail, piece.view, piece.first + count - 1, slot);
+        yield* this.#old(tail, piece.view, piece.first + count - 1, slot, visit);
         store.memory.set(bytes.subarray(start + length - tailBytes, start + length), slot);
         yield* settle(store.device.write(store.memory, slot, chunk, target + middle));
       }
@@ -140,26 +143,33 @@ export class Writer {
   }
 
   /** All of the piece goes through one slot and out in one write. */
-  *#putSmall(piece: Piece, bytes: Uint8Array, start: number, slot: number): Task<void> {
+  *#putSmall(
+    piece: Piece,
+    bytes: Uint8Array,
+    start: number,
+    slot: number,
+    visit: Visit,
+  ): Task<void> {
     const { store, chunk } = this.#core;
     const { place, first, count, within, length, head, tail } = piece;
     const last = slot + (count - 1) * chunk;
-    if (head) yield* this.#old(head, piece.view, first, slot);
+    if (head) yield* this.#old(head, piece.view, first, slot, visit);
     if (tail && !(head && count === 1)) {
-      yield* this.#old(tail, piece.view, first + count - 1, last);
+      yield* this.#old(tail, piece.view, first + count - 1, last, visit);
     }
     store.memory.set(bytes.subarray(start, start + length), slot + within);
     yield* settle(store.device.write(store.memory, slot, count * chunk, place * chunk));
   }
 
   /** Reads the old contents of a chunk to `address`. */
-  *#old(source: Source, view: number, at: number, address: number): Task<void> {
+  *#old(source: Source, view: number, at: number, address: number, visit: Visit): Task<void> {
     const core = this.#core;
     const { store, chunk } = core;
     core.counters.copies++;
     core.counters.bytesCopied += chunk;
     if (source.kind >= RUN_SHARED) {
       yield* settle(store.device.read(store.memory, address, chunk, source.place * chunk));
+      yield* verifyAll(core, [{ view, at, place: source.place, count: 1 }], address, visit);
       return;
     }
     const under = source.kind === RUN_UNMAPPED ? (core.origin ?? core.base) : null;
@@ -189,6 +199,7 @@ export class Writer {
         }
         const slot = core.pend(first, part, view, PENDING_COPY, 0);
         try {
+          yield* sumLeft(core, view, first, part, visit, true);
           yield* mapAll(core, view, first, part, null, visit);
         } finally {
           core.unpend(slot);

@@ -28,8 +28,9 @@ interface Begun {
   images: Image[];
 }
 
-function optionsOf({ size, chunk }: CrashWorld): VolumeOptions {
-  return { create: { size, chunk }, cacheBytes: 2 ** 20, env: seededEnv(1) };
+function optionsOf({ size, chunk, checksums }: CrashWorld): VolumeOptions {
+  const create = { size, chunk, ...(checksums && { checksums }) };
+  return { create, cacheBytes: 2 ** 20, env: seededEnv(1) };
 }
 
 export class Script {

@@ -2,7 +2,7 @@
 import { Image } from "../model/image.ts";
 import type { OriginMode } from "../model/model.ts";
 import type { Random } from "../model/prng.ts";
-import type { Devices, Subject } from "../model/subjects.ts";
+import { canHaveSums, type Devices, type Subject } from "../model/subjects.ts";
 import type { DeviceOptions } from "./log.ts";
 
 export interface CrashWorld {
@@ -15,6 +15,8 @@ export interface CrashWorld {
   disk: number | null;
   /** Devices that answer late. */
   late: Random | null;
+  /** What snapshots keep has checksums. */
+  checksums?: boolean;
 }
 
 const OTHERS = [[512], [4096], [1024, 2048]];
@@ -22,7 +24,7 @@ const DISK_BYTES = 8 * 2 ** 20;
 /** What is wiped of a disk before a store is made on it. */
 const WIPED_BYTES = 8192;
 
-export function drawWorld(random: Random, { capabilities, joins }: Subject): CrashWorld {
+export function drawWorld(random: Random, { capabilities, joins, kind }: Subject): CrashWorld {
   const { origins } = capabilities;
   const [least] = capabilities.chunk;
   const small = [least, least, 2 * least, 4096];
@@ -33,14 +35,17 @@ export function drawWorld(random: Random, { capabilities, joins }: Subject): Cra
   const disk = random.chance(0.1) ? DISK_BYTES : null;
   const late = random.chance(0.3) ? random.fork() : null;
   const others = joins && random.chance(0.3) ? random.pick(OTHERS) : [];
-  return { mode, chunk, size, others, disk, late };
+  const checksums = canHaveSums(kind) && random.chance(0.4);
+  return { mode, chunk, size, others, disk, late, checksums };
 }
 
-export function describeWorld({ mode, chunk, size, others, disk, late }: CrashWorld): string {
+export function describeWorld(world: CrashWorld): string {
+  const { mode, chunk, size, others, disk, late, checksums } = world;
   const store = disk === null ? "" : `, a used disk of ${disk}`;
   const beside = others.length > 0 ? `, beside stores of chunk ${others}` : "";
   const devices = late === null ? "" : ", late devices";
-  return `${mode}, chunk ${chunk}, size ${size}${beside}${store}${devices}`;
+  const sums = checksums ? ", checksums" : "";
+  return `${mode}, chunk ${chunk}, size ${size}${sums}${beside}${store}${devices}`;
 }
 
 /** Small numbers all over, which could be chunks of anything. */

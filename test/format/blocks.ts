@@ -117,10 +117,12 @@ export class StoreBlocks {
     return this.bytes.getUint16(at + 10, true);
   }
 
-  /** Where each word of a stream lies; `field` is the superblock's offset of its first block. */
-  stream(type: string, field: number): number[] {
+  /**
+   * Where each word of a stream lies; `field` is the superblock's offset of its first block, and
+   * behind that the number of words stands, if it is not said.
+   */
+  stream(type: string, field: number, total = this.longField(field + 8)): number[] {
     const words: number[] = [];
-    const total = this.longField(field + 8);
     let at = this.longField(field) * BLOCK;
     while (words.length < total) {
       const count = this.openBlock(at, type, 0);

@@ -99,6 +99,10 @@ test("what fits into a block is what the constants say", () => {
   assert.is(value(layout, "LEAF_MAX"), whole("ENTRY_BYTES"));
   assert.is(value(layout, "INNER_MAX"), whole("INNER_BYTES"));
   assert.is(value(layout, "GROUP_CHUNKS"), room * 8);
+  assert.is(value(layout, "SUM_PLACES"), room / 4);
+  assert.is(value(layout, "GROUP_CHUNKS") % value(layout, "SUM_PLACES"), 0, "a group in one");
+  const sums = value(layout, "OP_BYTES") + value(layout, "OP_SUMS_MAX") * 4;
+  assert.is(value(layout, "OP_MAX"), sums);
   assert.is(value(constants("assembly/stream.ts"), "WORDS"), room / 8);
   assert.is(value(layout, "OP_MAX"), value(layout, "OP_BYTES") + value(layout, "NAME_MAX") + 1);
   assert.ok(text("assembly/FORMAT.md").includes(`up to ${room / 8} words`));
@@ -142,13 +146,17 @@ const REPEATED: [file: string, name: string, source: string, engineName: string]
   ["stores/tree/facts", "BLOCK", "memory", "PAGE"],
   ["stores/tree/facts", "BLOCK_HEADER", "layout", "BLOCK_HEADER"],
   ["stores/tree/facts", "GROUP_CHUNKS", "layout", "GROUP_CHUNKS"],
+  ["stores/tree/check-data", "SUM_PLACES", "layout", "SUM_PLACES"],
+  ["stores/tree/sums", "SUMS_MAX", "layout", "OP_SUMS_MAX"],
+  ["stores/tree/layout", "FEATURE_SUMS", "layout", "FEATURE_SUMS"],
+  ["volume/stretches", "PIECE_CHUNKS", "layout", "OP_SUMS_MAX"],
   ["stores/tree/facts", "LIVE_FLAG", "cells", "VIEW_LIVE_FLAG"],
   ["stores/tree/facts", "ORIGIN", "cells", "ORIGIN"],
   ["stores/tree/layout", "SUPER_BYTES", "layout", "SUPER_BYTES"],
   ["stores/tree/layout", "KIND_RANGE", "layout", "KIND_RANGE"],
   ["stores/tree/layout", "KIND_BITMAP", "layout", "KIND_BITMAP"],
   ["stores/tree/open", "BLOCK", "memory", "PAGE"],
-  ["stores/tree/tree-store", "DAMAGED", "assert", "DAMAGED"],
+  ["stores/tree/trap", "DAMAGED", "assert", "DAMAGED"],
   ["stores/tree/tree-store", "LIVE_FLAG", "cells", "VIEW_LIVE_FLAG"],
   ["stores/tree/tree-store", "ORIGIN", "cells", "ORIGIN"],
   ["stores/tree/tree-store", "READ_ONLY_FLAG", "cells", "VIEW_READ_ONLY"],
@@ -195,6 +203,12 @@ test("the groups of the host's largest store fit the engine's directory", () => 
   const groups = value(constants("assembly/memory.ts"), "GROUP_PAGES") * 512;
   const chunks = value(constants("src/stores/tree/open.ts"), "CHUNKS_MAX");
   assert.is(chunks, groups * value(layout, "GROUP_CHUNKS"));
+});
+
+test("the index of the sum map can name what its stream can", () => {
+  const memory = constants("assembly/memory.ts");
+  const words = value(memory, "STREAM_MAX") * value(constants("assembly/stream.ts"), "WORDS");
+  assert.is(value(memory, "SUM_PAGES") * 512, words);
 });
 
 test("requests in flight fit the engine's table", () => {

@@ -13,6 +13,8 @@ export interface Operation {
   /** `place`, where it is a time. */
   created: number;
   name: string;
+  /** Checksums that follow. */
+  sums: number[];
 }
 
 /** The records after the checkpoint, each a list of operations. */
@@ -63,6 +65,7 @@ function* operations(store: StoreBlocks, at: number, end: number): Generator<Ope
     const kind = bytes.getUint8(at);
     const count = bytes.getUint16(at + 2, true);
     const named = kind === 3 || kind === 5 ? count : 0;
+    const sums = kind === 10 ? count : 0;
     yield {
       kind,
       flags: bytes.getUint8(at + 1),
@@ -72,7 +75,8 @@ function* operations(store: StoreBlocks, at: number, end: number): Generator<Ope
       place: store.long(at + 16),
       created: bytes.getFloat64(at + 16, true),
       name: Buffer.from(store.slice(at + 24, named)).toString(),
+      sums: Array.from({ length: sums }, (_, i) => bytes.getUint32(at + 24 + i * 4, true)),
     };
-    at += 24 + Math.ceil(named / 8) * 8;
+    at += 24 + Math.ceil((named + sums * 4) / 8) * 8;
   }
 }

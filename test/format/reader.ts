@@ -7,6 +7,7 @@
 import { BLOCK, GROUP_CHUNKS, HEADER, must, StoreBlocks } from "./blocks.ts";
 import { type Entry, FLAG_HOLE, FLAG_UNDER, rulesOf } from "./entries.ts";
 import { journal, type Operation } from "./journal.ts";
+import { Sums } from "./sums.ts";
 import { ORIGIN, type ReadView, Timeline } from "./timeline.ts";
 import { columns } from "./tree.ts";
 
@@ -30,6 +31,8 @@ export class StoreReader {
   flags = 0;
   readonly #store: StoreBlocks;
   readonly #timeline: Timeline;
+  /** Checksums of what views have left to snapshots. */
+  readonly sums: Sums;
   readonly #under: Uint8Array | null;
   /** Chunks with data that an entry of the checkpoint names, and a last entry that does. */
   readonly #named = new Map<number, Entry>();
@@ -43,6 +46,7 @@ export class StoreReader {
     this.height = this.#store.field(92);
     this.uuid = this.#store.uuid;
     this.#timeline = new Timeline(this.#store);
+    this.sums = new Sums(this.#store);
     this.#readTree();
     this.#checkSpace();
     for (const operations of journal(this.#store)) {
@@ -159,7 +163,8 @@ export class StoreReader {
   #apply(operation: Operation): void {
     const { kind, flags, view, chunk, created, name } = operation;
     const timeline = this.#timeline;
-    must(kind >= 1 && kind <= 9, `operation ${kind}`);
+    must(kind >= 1 && kind <= 10, `operation ${kind}`);
+    this.sums.apply(operation);
     this.operations.add(flags === 0 ? `${kind}` : `${kind}/${flags}`);
     if (kind === OP_MAP || kind === OP_COPY_OUT) this.#map(operation);
     if (kind === 3) {
@@ -202,6 +207,8 @@ export class StoreReader {
       for (const [chunk, place] of isLive ? places : []) {
         const other = place === HOLE ? chunk : (chunks.get(place) ?? chunk);
         must(other === chunk, `place ${place} is of chunks ${other} and ${chunk}`);
+        const isRight = place === HOLE || this.sums.isRight(place, this.chunk);
+        must(isRight, `chunk ${chunk} at place ${place} does not have its sum`);
         chunks.set(place, chunk);
       }
     }

@@ -130,12 +130,15 @@ export interface GoldenSet {
   label: string;
   kind: StoreKind;
   history: (fixture: Fixture) => Promise<void>;
+  checksums?: boolean;
 }
 
 export const SETS: readonly GoldenSet[] = [
   { label: "", kind: "range", history: firstHistory },
   { label: "range-", kind: "range", history: secondHistory },
   { label: "bitmap-", kind: "bitmap", history: secondHistory },
+  { label: "sums-", kind: "range", history: secondHistory, checksums: true },
+  { label: "bitmap-sums-", kind: "bitmap", history: secondHistory, checksums: true },
 ];
 export const MODES: readonly OriginMode[] = ["inline", "base", "attached"];
 export const ENDINGS = ["closed", "crashed"] as const;
@@ -160,13 +163,14 @@ export interface Made {
 
 /** Makes a store in memory: the same bytes each time. */
 export async function make(
-  { kind, history }: GoldenSet,
+  { kind, history, checksums }: GoldenSet,
   mode: OriginMode,
   ending: Ending,
 ): Promise<Made> {
   const { open } = subjects.find((subject) => subject.kind === kind) as Subject;
   const image = mode === "inline" ? new Uint8Array(0) : pattern(new Random(2), SIZE);
-  const fixture = await Fixture.make(open, { mode, size: SIZE, chunk: CHUNK, image });
+  const create = checksums ? { checksums } : {};
+  const fixture = await Fixture.make(open, { mode, size: SIZE, chunk: CHUNK, image, create });
   await history(fixture);
   const golden = await describe(fixture.volume, mode);
   if (ending === "closed") await fixture.volume.close();

@@ -154,6 +154,6 @@ export async function mustHold(view: View, offset: number, expected: Uint8Array)
 }
 
 export async function mustBeClean(volume: Volume): Promise<void> {
-  const { clean, problems } = await volume.check();
+  const { clean, problems } = await volume.check({ data: true });
   if (!clean) throw new Error(`check: ${JSON.stringify(problems.slice(0, 4))}`);
 }

@@ -139,7 +139,7 @@ export class History {
 
   async check() {
     this.note("check");
-    const report = await this.volume.check();
+    const report = await this.volume.check({ data: true });
     if (!report.clean) throw new Error(`check: ${JSON.stringify(report.problems.slice(0, 5))}`);
   }
 

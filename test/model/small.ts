@@ -96,7 +96,7 @@ export class SmallWorld {
   }
 
   async #mustBeClean(): Promise<void> {
-    const report = await this.volume.check();
+    const report = await this.volume.check({ data: true });
     if (!report.clean) throw new Error(`check: ${JSON.stringify(report.problems)}`);
   }
 

@@ -25,6 +25,11 @@ export interface Subject {
   open: Opener;
 }
 
+/** Whether its stores can be made with checksums. */
+export function canHaveSums(kind: StoreKind): boolean {
+  return kind === "range" || kind === "bitmap";
+}
+
 /** The media of one volume: its store, its attached origin or its base. */
 export interface Media {
   store: Medium;

@@ -3,7 +3,7 @@ import type { Capabilities } from "../../src/stores/store.ts";
 import { type Medium, type MediumKind, medium } from "./media.ts";
 import type { OriginMode } from "./model.ts";
 import type { Random } from "./prng.ts";
-import type { Media, Subject, VolumeOptions } from "./subjects.ts";
+import { canHaveSums, type Media, type Subject, type VolumeOptions } from "./subjects.ts";
 
 export type Shape = "tiny" | "small" | "sparse" | "crowded";
 
@@ -23,6 +23,8 @@ export interface World {
   others: readonly number[];
   copySlots: number;
   queueDepth: number;
+  /** What snapshots keep has checksums. */
+  checksums: boolean;
 }
 
 const TIB = 2 ** 40;
@@ -42,7 +44,7 @@ function sparseSpots(random: Random, size: number, reach: number): number[] {
 }
 
 /** A world that such a store can be in. */
-export function drawWorld(random: Random, { capabilities, joins }: Subject): World {
+export function drawWorld(random: Random, { capabilities, joins, kind }: Subject): World {
   const { origins, snapshots, fixed } = capabilities;
   const crowded = fixed ? 0 : 5;
   const shape = random.weighted({ tiny: 45, small: 30, sparse: 20, crowded });
@@ -67,6 +69,7 @@ export function drawWorld(random: Random, { capabilities, joins }: Subject): Wor
     copySlots: random.pick([1, 2, 8]),
     queueDepth: random.pick([1, 4, 256]),
     others: joins && random.chance(0.3) ? random.pick(OTHERS) : [],
+    checksums: canHaveSums(kind) && random.chance(0.3),
   };
 }
 
@@ -107,13 +110,16 @@ export async function drawMedia(
 }
 
 /** What makes the volume. */
-export function openOptions({ size, chunk, copySlots, queueDepth }: World): VolumeOptions {
-  return { create: { size, chunk }, cacheBytes: 2 ** 20, copySlots, queueDepth };
+export function openOptions(world: World): VolumeOptions {
+  const { size, chunk, copySlots, queueDepth, checksums } = world;
+  const create = { size, chunk, ...(checksums && { checksums }) };
+  return { create, cacheBytes: 2 ** 20, copySlots, queueDepth };
 }
 
 export function describeWorld(world: World): string {
   const { shape, mode, medium: kind, chunk, size, snapshotsMax, copySlots, queueDepth } = world;
   const beside = world.others.length > 0 ? `, beside stores of chunk ${world.others}` : "";
+  const sums = world.checksums ? ", checksums" : "";
   const limits = `${snapshotsMax} snapshots, ${copySlots} copy slots, queue ${queueDepth}`;
-  return `${shape} ${mode} on ${kind}: chunk ${chunk}, size ${size}, ${limits}${beside}`;
+  return `${shape} ${mode} on ${kind}: chunk ${chunk}, size ${size}, ${limits}${sums}${beside}`;
 }

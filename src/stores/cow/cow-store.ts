@@ -60,6 +60,7 @@ export interface CowSetup {
 export abstract class CowStore implements ExceptionStore {
   abstract readonly kind: StoreKind;
   abstract readonly capabilities: Capabilities;
+  readonly sums = null;
   readonly mergeable: Mergeable | null = null;
   readonly mode = "attached";
   /** The device remembers none of these. */

@@ -215,7 +215,7 @@ class Checker {
 
   #metadata(): void {
     const store = this.#store;
-    for (const block of store.facts.streamBlocks()) {
+    for (const block of [...store.facts.streamBlocks(), ...store.facts.sumBlocks()]) {
       this.blocks++;
       if (this.#seenBlocks.has(block)) this.problem("tables", `block ${block} has two uses`);
       this.#seenBlocks.add(block);

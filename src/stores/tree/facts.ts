@@ -101,7 +101,7 @@ export class TreeFacts {
 
   streamBlocks(): number[] {
     const found: number[] = [];
-    for (const kind of [0, 1]) {
+    for (const kind of [0, 1, 2]) {
       for (let i = 0; ; i++) {
         const block = this.#engine.x.streamBlock(kind, i);
         if (block === 0) break;
@@ -109,6 +109,21 @@ export class TreeFacts {
       }
     }
     return found;
+  }
+
+  /** Blocks of the sum map. */
+  sumBlocks(): number[] {
+    const groups = this.#super.u32("SUPER_SUM_GROUPS");
+    const blocks = Array.from({ length: groups }, (_, i) => this.#engine.x.sumBlock(i));
+    return blocks.filter((block) => block !== 0);
+  }
+
+  /** Checksums of the places of a group of the sum map; null: none has one. */
+  *readSums(group: number): Task<Uint32Array | null> {
+    const block = this.#engine.x.sumBlock(group);
+    if (block === 0) return null;
+    const bytes = yield* this.readBlock(block);
+    return new Uint32Array(bytes.buffer, BLOCK_HEADER);
   }
 
   /** Chunks up to the highest in use. */

@@ -9,7 +9,7 @@ import type { Env } from "../../env.ts";
 import { MultisnapError } from "../../errors.ts";
 import { settle, type Task } from "../../task.ts";
 import type { OriginMode, Policy } from "../store.ts";
-import { MODES, SUPER_BYTES, Superblock } from "./layout.ts";
+import { FEATURE_SUMS, MODES, SUPER_BYTES, Superblock } from "./layout.ts";
 import { trapError } from "./trap.ts";
 import type { TreeStore } from "./tree-store.ts";
 
@@ -24,6 +24,7 @@ const AREA_FRACTION = 1024;
 const AREA_MIN = 64;
 const AREA_MAX = 8192;
 const JOURNAL_BYTES = 256 * 1024;
+const [TABLES, VIEWS, SUMS] = [0, 1, 2];
 
 /** What a new store shall be. */
 export interface Format {
@@ -36,6 +37,8 @@ export interface Format {
   originPath: string | null;
   basePath: string | null;
   policy: Policy;
+  /** Chunks that views leave to snapshots have checksums. */
+  checksums: boolean;
 }
 
 export interface Setup {
@@ -87,6 +90,7 @@ export function* createTree(
   fields.setU32("SUPER_KIND", kind.number);
   fields.setU64("SUPER_SIZE", format.size);
   fields.setU64("SUPER_LIMIT", format.maxSize ?? 0);
+  fields.setU32("SUPER_READ_COMPATIBLE", format.checksums ? FEATURE_SUMS : 0);
   fields.setU32("SUPER_MODE", MODES.indexOf(format.mode));
   const area = Math.ceil(format.size / AREA_FRACTION / BLOCK);
   fields.setU32("SUPER_AREA_BLOCKS", Math.min(AREA_MAX, Math.max(AREA_MIN, area)));
@@ -185,7 +189,7 @@ export function* openTree(
   engine.attach(device);
   const fields = yield* readSuper(engine, device);
   if (!writable) engine.setState("READ_ONLY", 1);
-  else if (fields.u32("SUPER_READ_COMPATIBLE") !== 0) {
+  else if ((fields.u32("SUPER_READ_COMPATIBLE") & ~FEATURE_SUMS) !== 0) {
     throw new MultisnapError(
       "Unsupported",
       `${device.name} has features that this version can only read: open it readOnly`,
@@ -206,14 +210,17 @@ export function* openTree(
 /** Streams, then the journal; answers how many records it had. */
 function* readAll(engine: Engine): Task<number> {
   try {
-    for (const kind of [0, 1]) yield* readStream(engine, kind);
+    const hasSums = new Superblock(engine, engine.at.super).u32("SUPER_SUM_GROUPS") > 0;
+    for (const kind of hasSums ? [TABLES, SUMS, VIEWS] : [TABLES, VIEWS]) {
+      yield* readStream(engine, kind);
+    }
     return yield* replay(engine);
   } catch (error) {
     throw trapError(engine, error);
   }
 }
 
-const STREAMS = ["its tables", "its list of views"];
+const STREAMS = ["its tables", "its list of views", "the index of its checksums"];
 
 function* readStream(engine: Engine, kind: number): Task<void> {
   if (!engine.x.streamRead(kind)) throw damaged(engine, "a stream of the checkpoint is empty");

@@ -25,6 +25,7 @@ import { MultisnapError } from "../../errors.ts";
 import { settle, type Task } from "../../task.ts";
 import type {
   Capabilities,
+  CheckOptions,
   CheckReport,
   ExceptionStore,
   OriginMode,
@@ -32,16 +33,19 @@ import type {
   ProgressOptions,
   StoreKind,
   StoreUsage,
+  Sums,
   ViewCost,
   ViewRecord,
   Visit,
 } from "../store.ts";
 import { costsOf, type Tally } from "./accounting.ts";
 import { checkTree, type EntryRules } from "./check.ts";
+import { withData } from "./check-data.ts";
 import { TreeFacts } from "./facts.ts";
-import { MODES, Superblock } from "./layout.ts";
+import { FEATURE_SUMS, MODES, Superblock } from "./layout.ts";
 import { Log } from "./log.ts";
 import { statusLine } from "./status-line.ts";
+import { TreeSums } from "./sums.ts";
 import { trapError } from "./trap.ts";
 import { usageOf } from "./usage.ts";
 
@@ -53,6 +57,7 @@ const encoder = new TextEncoder();
 export abstract class TreeStore implements ExceptionStore {
   abstract readonly kind: StoreKind;
   abstract readonly capabilities: Capabilities;
+  readonly sums: Sums | null;
   readonly mergeable = null;
   readonly merging = false;
   readonly device: Device;
@@ -84,6 +89,8 @@ export abstract class TreeStore implements ExceptionStore {
     this.originPath = this.#super.path("SUPER_ORIGIN_PATH");
     this.basePath = this.#super.path("SUPER_BASE_PATH");
     this.policy = this.#super.policy();
+    const isSummed = this.#super.u32("SUPER_READ_COMPATIBLE") & FEATURE_SUMS;
+    this.sums = isSummed ? new TreeSums(engine.x) : null;
     this.#runs = engine.at.runs;
     this.#held = engine.constant("HELD_CHUNKS");
     this.#cell = {
@@ -122,15 +129,12 @@ export abstract class TreeStore implements ExceptionStore {
   touched(): void {
     this.log.dirty = true;
   }
-
   enter(): Visit {
     return this.log.visits.enter();
   }
-
   leave(visit: Visit): void {
     this.log.visits.leave(visit);
   }
-
   gate(visit: Visit | null): Task<void> {
     return this.log.gate(visit);
   }
@@ -209,8 +213,8 @@ export abstract class TreeStore implements ExceptionStore {
   mapShared(view: number, chunk: number, count: number, place: number): number {
     return this.engine.x.mapStep(view, chunk, count, place, MAP_SHARED);
   }
-  copyOut(chunk: number, count: number, place: number, hole: boolean): number {
-    return this.engine.x.copyOutStep(chunk, count, place, hole);
+  copyOut(chunk: number, count: number, place: number, hole: boolean, address: number): number {
+    return this.engine.x.copyOutStep(chunk, count, place, hole, address);
   }
   /** What an entry must be, for `check`. */
   protected abstract rules(): EntryRules;
@@ -344,11 +348,9 @@ export abstract class TreeStore implements ExceptionStore {
   commit(visit: Visit | null): Task<void> {
     return this.log.commit(visit);
   }
-
   still<T>(work: Task<T>): Task<T> {
     return this.log.still(work);
   }
-
   checkpoint(trim: boolean): Task<void> {
     return this.log.checkpoint(null, trim);
   }
@@ -369,8 +371,8 @@ export abstract class TreeStore implements ExceptionStore {
     return costsOf(this.facts, this.usage().exceptions, this.tally(), options);
   }
 
-  check(options: ProgressOptions): Task<CheckReport> {
-    return checkTree(this, this.rules(), options);
+  check(options: CheckOptions): Task<CheckReport> {
+    return withData(this, checkTree(this, this.rules(), options), options);
   }
 
   fail(error: unknown): void {
