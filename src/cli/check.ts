@@ -1,11 +1,14 @@
 /** `check STORE`: 0 clean, 1 damage found, 2 could not run. */
 import type { Command } from "commander";
+import { fileDevice } from "../devices/file.ts";
 import { MultisnapError } from "../errors.ts";
-import type { CheckReport } from "../volume/types.ts";
+import { checkStore } from "../volume/check-store.ts";
+import type { CheckReport, Loss, ProgressOptions } from "../volume/types.ts";
 import { addStoreCommand } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { type StoreOptions, withVolume } from "./open.ts";
 import { answer, notice, oneLine, writeError } from "./output.ts";
+import { startSteps } from "./progress.ts";
 import { parsePath } from "./target.ts";
 
 const DAMAGED = 1;
@@ -20,30 +23,98 @@ export function addCheck(program: Command): void {
         writeError(error);
         process.exitCode = COULD_NOT_RUN;
       });
-      if (report === undefined) return;
-      if (report.clean) {
-        const { blocks, exceptions, chunks } = report;
-        const text = `clean: ${blocks} blocks, ${exceptions} exceptions, ${chunks} chunks`;
-        await notice(options, report, text);
-        return;
-      }
-      process.exitCode = DAMAGED;
-      const lines = report.problems.map(({ where, message }) => oneLine(`${where}: ${message}`));
-      await answer(options, report, lines.join("\n"));
-      const damage = `${store}: ${lines.length} problem${lines.length === 1 ? "" : "s"} found`;
-      writeError(new MultisnapError("Corrupt", damage));
+      if (report) await print(store, report, options);
     });
 }
 
-/** A store too damaged to be opened is a finding, too. */
 async function check(store: string, options: StoreOptions): Promise<CheckReport> {
+  const steps = await startSteps(options, "check");
   try {
-    return await withVolume(store, { ...options, readOnly: true }, (volume) =>
-      interruptible((signal) => volume.check({ signal })),
-    );
-  } catch (error) {
-    if (!(error instanceof MultisnapError) || error.code !== "Corrupt") throw error;
-    const problems = [{ where: "open", message: error.message }];
-    return { clean: false, problems, blocks: 0, exceptions: 0, chunks: 0 };
+    return await interruptible((signal) => {
+      return checkEither(store, options, { signal, progress: steps.at });
+    });
+  } finally {
+    steps.end();
   }
+}
+
+/** The volume, through who serves it if somebody does; else the store alone, if it does not open. */
+async function checkEither(
+  store: string,
+  options: StoreOptions,
+  how: ProgressOptions,
+): Promise<CheckReport> {
+  try {
+    return await withVolume(store, { ...options, readOnly: true }, (volume) => volume.check(how));
+  } catch (error) {
+    if (!mayBeDamage(error)) throw error;
+    return await checkAlone(store, error, how);
+  }
+}
+
+/** What opening a store answers that damage can be the reason of. */
+function mayBeDamage(error: unknown): error is MultisnapError {
+  const codes = ["Corrupt", "Invalid", "Unsupported"];
+  return error instanceof MultisnapError && codes.includes(error.code);
+}
+
+/** That it does not open is a finding, too. */
+async function checkAlone(
+  path: string,
+  why: MultisnapError,
+  how: ProgressOptions,
+): Promise<CheckReport> {
+  const store = await fileDevice(path, { create: false, readOnly: true });
+  let report: CheckReport;
+  try {
+    report = await checkStore({ store, ...how });
+  } catch (error) {
+    if (!(error instanceof MultisnapError) || error.code !== "Corrupt") {
+      throw mayBeDamage(error) ? why : error;
+    }
+    const problems = [{ where: "superblock", message: error.message }];
+    const looked = { blocks: 2, exceptions: 0, chunks: 0 };
+    return { clean: false, problems, notes: [], losses: [], lossCount: 0, ...looked };
+  } finally {
+    await store.close();
+  }
+  if (why.code !== "Corrupt") {
+    if (report.clean) throw why;
+    return report;
+  }
+  const problems = [...report.problems, { where: "open", message: why.message }];
+  return { ...report, clean: false, problems };
+}
+
+async function print(store: string, report: CheckReport, options: StoreOptions): Promise<void> {
+  const { clean, problems, notes, losses, lossCount } = report;
+  const remarks = notes.map((note) => oneLine(`note: ${note}`));
+  if (clean) {
+    const { blocks, exceptions, chunks } = report;
+    const text = `clean: ${blocks} blocks, ${exceptions} exceptions, ${chunks} chunks`;
+    await notice(options, report, [text, ...remarks].join("\n"));
+    return;
+  }
+  process.exitCode = DAMAGED;
+  const lines = problems.map(({ where, message }) => oneLine(`${where}: ${message}`));
+  const lost = losses.map(lossLine);
+  if (lossCount > losses.length) lost.push(`lost: ${lossCount - losses.length} more ranges`);
+  await answer(options, report, [...lines, ...remarks, ...lost].join("\n"));
+  const count = `${lines.length} problem${lines.length === 1 ? "" : "s"} found`;
+  const cost = lossCount === 0 ? "nothing is lost" : `${lossCount} ranges are lost`;
+  writeError(new MultisnapError("Corrupt", `${store}: ${count}; ${cost}`));
+}
+
+function lossLine({ views, viewCount, chunk, count, offset, length }: Loss): string {
+  const whose = typeof views === "string" ? WHOSE[views] : namesOf(views, viewCount);
+  const bytes = `bytes ${offset}..${offset + length - 1}`;
+  return oneLine(`lost: chunks ${chunk}..${chunk + count - 1} (${bytes}) of ${whose}`);
+}
+
+const WHOSE = { all: "all views", snapshots: "all snapshots" };
+
+function namesOf(views: { id: number; name: string | null }[], count: number): string {
+  const names = views.map(({ id, name }) => (id === 1 ? "origin" : `@${name ?? id}`));
+  if (count > names.length) names.push(`${count - names.length} more`);
+  return names.join(", ");
 }

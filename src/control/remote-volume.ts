@@ -8,6 +8,7 @@ import type {
   ByteRange,
   CheckProblem,
   CheckReport,
+  Loss,
   ProgressOptions,
   SnapshotOptions,
   SnapshotUsage,
@@ -194,11 +195,14 @@ export class RemoteVolume implements Volume {
   }
 
   async check({ signal, progress }: ProgressOptions = {}): Promise<CheckReport> {
-    const problems: CheckProblem[] = [];
-    const rows = (rows: unknown[]) => collect(problems, rows);
+    const found: Finding[] = [];
+    const rows = (rows: unknown[]) => collect(found, rows);
     const { report } = await this.change("check", {}, { signal, progress, rows });
-    const { clean, blocks, exceptions, chunks } = report as CheckReport;
-    return { clean, problems, blocks, exceptions, chunks };
+    const { clean, lossCount, blocks, exceptions, chunks } = report as CheckReport;
+    const problems = found.flatMap(({ problem }) => problem ?? []);
+    const notes = found.flatMap(({ note }) => note ?? []);
+    const losses = found.flatMap(({ loss }) => loss ?? []);
+    return { clean, problems, notes, losses, lossCount, blocks, exceptions, chunks };
   }
 
   // ---- what is known here
@@ -234,6 +238,13 @@ export class RemoteVolume implements Volume {
     if (view.known !== null) return view;
     throw new MultisnapError("Invalid", "the origin is not a snapshot: it has no name and stays");
   }
+}
+
+/** A row of a check: one of the three. */
+interface Finding {
+  problem?: CheckProblem;
+  note?: string;
+  loss?: Loss;
 }
 
 /** Rows of one kind, as the protocol promises them. */

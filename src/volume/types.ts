@@ -3,7 +3,13 @@ import type { Device, Later } from "../devices/device.ts";
 import type { Env } from "../env.ts";
 import type { CheckReport, ProgressOptions, StoreKind, StoreUsage } from "../stores/store.ts";
 
-export type { CheckProblem, CheckReport, ProgressOptions, StoreKind } from "../stores/store.ts";
+export type {
+  CheckProblem,
+  CheckReport,
+  Loss,
+  ProgressOptions,
+  StoreKind,
+} from "../stores/store.ts";
 
 export interface CreateOptions {
   /**
@@ -240,7 +246,10 @@ export interface Volume {
   status(): Status;
   /** One walk over the tree. */
   snapshotUsage(options?: ProgressOptions): Promise<SnapshotUsage[]>;
-  /** Verifies every structure and I1 to I3. Does not change the store. */
+  /**
+   * Verifies every structure and I1 to I3 as they are on the device, and says what damage loses.
+   * What views read does not change; what is only in memory is written before.
+   */
   check(options?: ProgressOptions): Promise<CheckReport>;
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

@@ -34,7 +34,7 @@ import type {
   Visit,
 } from "../store.ts";
 import { costsOf, type Tally } from "./accounting.ts";
-import { checkTree, type EntryRules } from "./check.ts";
+import { checkDevice } from "./check/checker.ts";
 import { TreeFacts } from "./facts.ts";
 import { MODES, Superblock } from "./layout.ts";
 import { Log } from "./log.ts";
@@ -191,8 +191,6 @@ export abstract class TreeStore implements ExceptionStore {
   copyOut(chunk: number, count: number, place: number, hole: boolean): number {
     return this.engine.x.copyOutStep(chunk, count, place, hole);
   }
-  /** What an entry must be, for `check`. */
-  protected abstract rules(): EntryRules;
   /** What entries cost whom, for `costs`. */
   protected abstract tally(): Tally;
 
@@ -344,8 +342,11 @@ export abstract class TreeStore implements ExceptionStore {
     return costsOf(this.facts, this.usage().exceptions, this.tally(), options);
   }
 
-  check(options: ProgressOptions): Task<CheckReport> {
-    return checkTree(this, this.rules(), options);
+  /** Of the device: what is only in memory is written to it before, where that can be. */
+  *check(options: ProgressOptions): Task<CheckReport> {
+    const isWritable = this.engine.state("READ_ONLY") === 0 && !this.failure;
+    if (isWritable && this.changed) yield* this.log.checkpoint(null, false);
+    return yield* this.log.still(checkDevice(this.device, this.engine.module, options));
   }
 
   fail(error: unknown): void {
