@@ -35,17 +35,20 @@ export function isStamped(page: u32, block: u32): bool {
 }
 
 function verifyLeaf(page: u32, n: u32): bool {
-  const limit = load<u64>(m.SPACE_LIMIT);
   for (let i: u32 = 0; i < n; i++) {
     const e = entryAt(page, i) as usize;
-    const count = c.chunkCount(e);
-    if (count == 0 || c.lastChunk(e) + 1 < count) return false;
-    if (isMasked() ? !hasKnownBits(e) : !isRange(e)) return false;
-    const hole = (c.flagsOf(e) & l.FLAG_HOLE) != 0;
-    if (!hole && (c.placeOf(e) == 0 || c.placeOf(e) + count > limit)) return false;
-    if (i > 0 && !inOrder(entryAt(page, i - 1), e)) return false;
+    if (!isEntry(e) || (i > 0 && !inOrder(entryAt(page, i - 1), e))) return false;
   }
   return true;
+}
+
+/** Whether an entry is within bounds and for views that there are. */
+export function isEntry(e: usize): bool {
+  const count = c.chunkCount(e);
+  if (count == 0 || c.lastChunk(e) + 1 < count) return false;
+  if (isMasked() ? !hasKnownBits(e) : !isRange(e)) return false;
+  if (c.flagsOf(e) & l.FLAG_HOLE) return true;
+  return c.placeOf(e) != 0 && c.placeOf(e) + count <= load<u64>(m.SPACE_LIMIT);
 }
 
 function isRange(e: usize): bool {
@@ -72,7 +75,7 @@ function isApart(before: usize, e: usize): bool {
 }
 
 /** I1 between two neighbours. */
-function inOrder(before: usize, e: usize): bool {
+export function inOrder(before: usize, e: usize): bool {
   if (c.lastChunk(before) == c.lastChunk(e)) {
     if (c.chunkCount(before) != c.chunkCount(e)) return false;
     return isMasked() ? !masksMeet(before, e) : isApart(before, e);

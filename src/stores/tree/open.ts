@@ -60,7 +60,7 @@ export interface SuperFacts {
   basePath: string | null;
 }
 
-function sizes(setup: Setup, chunk: number): EngineSizes {
+export function sizesOf(setup: Setup, chunk: number): EngineSizes {
   return {
     cache: setup.cacheBytes,
     journal: JOURNAL_BYTES,
@@ -75,7 +75,7 @@ export function* createTree(
   format: Format,
   setup: Setup,
 ): Task<TreeStore> {
-  const engine = new Engine(setup.module, sizes(setup, format.chunk));
+  const engine = new Engine(setup.module, sizesOf(setup, format.chunk));
   engine.attach(device);
   const fields = new Superblock(engine, engine.at.super);
   const uuid = new Uint8Array(16);
@@ -109,7 +109,7 @@ function pathBytes(path: string): Uint8Array {
 }
 
 /** Chunks that the store may have. */
-function limitOf(device: Device, maxSize: number | null, chunk: number): number {
+export function limitOf(device: Device, maxSize: number | null, chunk: number): number {
   const bytes = Math.min(maxSize ?? Infinity, device.growable ? Infinity : device.size());
   return Math.min(CHUNKS_MAX, Math.floor(bytes / chunk));
 }
@@ -176,7 +176,7 @@ export function* openTree(
   setup: Setup,
   writable: boolean,
 ): Task<TreeStore> {
-  const engine = new Engine(setup.module, sizes(setup, chunk));
+  const engine = new Engine(setup.module, sizesOf(setup, chunk));
   engine.attach(device);
   const fields = yield* readSuper(engine, device);
   if (!writable) engine.setState("READ_ONLY", 1);
