@@ -20,7 +20,9 @@ import type {
   StoreKind,
 } from "./store.ts";
 import { abandonTree } from "./tree/abandon.ts";
+import { Blocks } from "./tree/check/blocks.ts";
 import { checkDevice } from "./tree/check/checker.ts";
+import { readSupers } from "./tree/check/supers.ts";
 import { Dumper } from "./tree/dump/dumper.ts";
 import { type DumpSource, type Loaded, type LoadOptions, loadTree } from "./tree/dump/load.ts";
 import { KIND_BITMAP, KIND_RANGE } from "./tree/layout.ts";
@@ -94,6 +96,20 @@ export function* findStore(device: Device, module: WebAssembly.Module): Task<Fou
   const kind = (["range", "bitmap"] as const).find((one) => TREES[one].number === facts.kind);
   if (kind) return { ...facts, kind };
   throw new MultisnapError("Unsupported", `${device.name}: store kind ${facts.kind} is not known`);
+}
+
+/** The same for a store that is damaged: from the superblock that can be read best. */
+export function* findDamaged(device: Device, module: WebAssembly.Module): Task<Found> {
+  const blocks = new Blocks(device, module);
+  const { newest: image } = yield* readSupers(blocks);
+  return {
+    kind: image.kind,
+    mode: image.mode,
+    chunk: image.chunk,
+    size: image.u64("SUPER_SIZE"),
+    originPath: image.path("SUPER_ORIGIN_PATH"),
+    basePath: image.path("SUPER_BASE_PATH"),
+  };
 }
 
 /** What a store on a COW device has to be told, because its device does not remember it. */

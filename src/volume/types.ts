@@ -1,7 +1,14 @@
 /** What the library's callers see: options, views, reports. */
 import type { Device, Later } from "../devices/device.ts";
 import type { Env } from "../env.ts";
-import type { CheckReport, ProgressOptions, StoreKind, StoreUsage } from "../stores/store.ts";
+import type {
+  CheckProblem,
+  CheckReport,
+  Loss,
+  ProgressOptions,
+  StoreKind,
+  StoreUsage,
+} from "../stores/store.ts";
 
 export type {
   CheckProblem,
@@ -58,6 +65,12 @@ export interface OpenOptions {
   /** Makes a new store on an empty device. */
   create?: CreateOptions;
   readOnly?: boolean;
+  /**
+   * With `readOnly`: what can be read of a damaged store (`status().damage` says what cannot; reads
+   * of that answer `Corrupt`). The store stays as it is. Memory: as much as its metadata takes, at
+   * most 1 GiB.
+   */
+  damaged?: boolean;
   /** Bytes of the metadata page cache; the default is 64 MiB, the least 1 MiB. */
   cacheBytes?: number;
   /** Copies at a time; the default is 8. */
@@ -155,7 +168,17 @@ export interface Status extends StoreUsage {
   dmStatus: string;
   /** Why and how many snapshots were given up since the volume was opened (`preserveOnError`). */
   givenUp: GivenUp | null;
+  /** Of a store that was opened `damaged`: what was found and is lost; null where nothing was. */
+  damage: Damage | null;
   counters: Counters;
+}
+
+/** Parts of a `CheckReport`, and what had to be done to make the store readable. */
+export interface Damage {
+  problems: CheckProblem[];
+  losses: Loss[];
+  lossCount: number;
+  repaired: string[];
 }
 
 export interface GivenUp {

@@ -22,6 +22,7 @@ import { checkName, Timeline } from "./timeline.ts";
 import type {
   ByteRange,
   CheckReport,
+  Damage,
   ProgressOptions,
   SnapshotOptions,
   SnapshotUsage,
@@ -40,6 +41,8 @@ export class DiskVolume implements Volume {
   readonly originWriter: OriginWriter;
   /** Null where every snapshot is kept, whatever it costs the origin. */
   readonly giveUp: GiveUp | null;
+  /** What was found where the store was opened damaged. */
+  damage: Damage | null = null;
   readonly #timeline: Timeline;
   readonly #reclaimer: Reclaimer;
   readonly #flusher: Flusher;
@@ -278,6 +281,7 @@ export class DiskVolume implements Volume {
       error: failed?.message ?? this.giveUp?.error ?? null,
       dmStatus: this.giveUp?.dmStatus(lines) ?? lines,
       givenUp: this.giveUp?.state ?? null,
+      damage: this.damage,
       counters: { ...counters, commits, checkpoints, flushes },
     };
   }

@@ -65,6 +65,13 @@ export class SuperImage {
   get fixedChunks(): number {
     return Math.ceil((2 + 2 * this.areaBlocks) / this.blocksPerChunk);
   }
+  /** Null: not known. */
+  path(field: string): string | null {
+    const at = this.#blocks.constant(field);
+    const length = this.u16(field);
+    const bytes = this.bytes.subarray(at + 2, at + 2 + length);
+    return length === 0 ? null : new TextDecoder().decode(bytes);
+  }
   /** Chunks up to the highest place that was ever in use. */
   get top(): number {
     return this.u64("SUPER_TOP");
