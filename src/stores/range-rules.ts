@@ -55,10 +55,17 @@ export class RangeRules implements EntryRules {
     return (a.flags & b.flags & SHARED) !== 0;
   }
 
-  losers(_entries: readonly Entry[], { after, to }: Lost): number[] {
+  /**
+   * Who has an entry before the lost ones sees that. One of those may lie around what is below it,
+   * so whoever has none may be without his.
+   */
+  losers(entries: readonly Entry[], { after, to }: Lost): number[] {
     const from = this.rank(after);
-    const end = this.rank(to);
-    const lost = (this.#timeline ?? []).slice(from, end).filter(({ isLive }) => isLive);
+    const before = entries.filter((entry) => this.rank(entry.to) <= from);
+    const has = (view: number) =>
+      before.some((entry) => this.rank(entry.after) < view && view <= this.rank(entry.to));
+    const below = (this.#timeline ?? []).slice(0, this.rank(to));
+    const lost = below.filter(({ isLive }, index) => isLive && !has(index + 1));
     return lost.map(({ id }) => id);
   }
 }
