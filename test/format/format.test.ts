@@ -161,6 +161,7 @@ const REPEATED: [file: string, name: string, source: string, engineName: string]
   ["stores/tree/walk", "HEADER", "layout", "BLOCK_HEADER"],
   ["stores/tree/walk", "SHARED", "layout", "FLAG_SHARED"],
   ["stores/tree/walk", "HOLE", "layout", "FLAG_HOLE"],
+  ["stores/tree/walk", "LOST_PLACE", "layout", "LOST_PLACE"],
   ["stores/tree/walk", "AROUND", "layout", "FLAG_AROUND"],
   ["volume/core", "ORIGIN", "cells", "ORIGIN"],
   ["engine/engine", "SLOT_BYTES", "cache", "SLOT_BYTES"],

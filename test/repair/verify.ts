@@ -3,6 +3,8 @@ import { MultisnapError } from "../../src/errors.ts";
 import type { Loss } from "../../src/stores/store.ts";
 import { openVolume } from "../../src/volume/open.ts";
 import type { View, Volume } from "../../src/volume/types.ts";
+import { bytesOf } from "../format/agree.ts";
+import { StoreReader } from "../format/reader.ts";
 import { firstDifference, same } from "../model/explain.ts";
 import { mustBeClean, readAll } from "../model/fixture.ts";
 import { devicesOf, type World } from "./world.ts";
@@ -35,6 +37,22 @@ export async function mustBeAsBeforeOrLost(world: World, losses: readonly Loss[]
       const found = view ? await readOrLost(view, at, should.length) : null;
       if (found && same(found, should)) continue;
       if (!isNamed(at / world.chunk)) throw new Error(`${what} ${found ? "differs" : "is lost"}`);
+    }
+  }
+  await volume.close();
+}
+
+/** The independent reader finds what the library does, lost chunks among it. */
+export async function mustAgreeWithReader(world: World): Promise<void> {
+  const reader = new StoreReader(bytesOf(world.store), world.under && bytesOf(world.under));
+  const volume = await openVolume({ ...devicesOf(world, true), readOnly: true });
+  for (const view of [volume.origin, ...volume.snapshots]) {
+    for (let at = 0; at < view.size; at += world.chunk) {
+      const length = Math.min(world.chunk, view.size - at);
+      const found = await readOrLost(view, at, length);
+      const isLost = reader.isLost(view.id, at / world.chunk);
+      const agrees = found ? same(found, reader.read(view.id, at, length)) : isLost;
+      if (!agrees) throw new Error(`${world.name}: the reader differs at ${at} of ${view.id}`);
     }
   }
   await volume.close();
