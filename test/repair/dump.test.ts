@@ -1,25 +1,11 @@
 /** `dump` and `restore`: what comes back is what there was, whatever has become of the metadata. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { dumpStore, restoreStore } from "../../src/volume/dump-store.ts";
+import { restoreStore } from "../../src/volume/dump-store.ts";
 import { imageDevice } from "../model/image.ts";
+import { dumpOf, source } from "./text.ts";
 import { mustBeAsBefore } from "./verify.ts";
 import { copyOf, KINDS, MODES, makeWorld, type World } from "./world.ts";
-
-async function dumpOf(world: World): Promise<string> {
-  const store = imageDevice(world.store, { readOnly: true });
-  let text = "";
-  for await (const piece of dumpStore({ store })) text += piece;
-  return text;
-}
-
-/** The text in pieces of an odd size. */
-function source(text: string): () => AsyncIterable<Uint8Array> {
-  const bytes = new TextEncoder().encode(text);
-  return async function* () {
-    for (let at = 0; at < bytes.length; at += 777) yield bytes.subarray(at, at + 777);
-  };
-}
 
 /** Lines but for the number of the checkpoint and what follows from where metadata lies. */
 function lasting(text: string): string[] {

@@ -9,7 +9,10 @@ import type { Env } from "../../env.ts";
 import { MultisnapError } from "../../errors.ts";
 import { settle, type Task } from "../../task.ts";
 import type { OriginMode } from "../store.ts";
+import { Blocks } from "./check/blocks.ts";
+import { SuperImage } from "./check/supers.ts";
 import { MODES, SUPER_BYTES, Superblock } from "./layout.ts";
+import { refuseGap, refuseOlder } from "./past.ts";
 import type { TreeStore } from "./tree-store.ts";
 
 const BLOCK = 4096;
@@ -114,6 +117,8 @@ export function limitOf(device: Device, maxSize: number | null, chunk: number): 
   return Math.min(CHUNKS_MAX, Math.floor(bytes / chunk));
 }
 
+const GENERATION = "SUPER_GENERATION";
+
 /** Reads both superblocks into engine memory and takes the newer good one. */
 function* readSuper(engine: Engine, device: Device): Task<Superblock> {
   const at = engine.at.transfer;
@@ -125,10 +130,12 @@ function* readSuper(engine: Engine, device: Device): Task<Superblock> {
     const status = engine.x.superCheck(image, slot);
     found.push(status);
     if (status !== 0) continue;
-    const generation = new Superblock(engine, image).u64("SUPER_GENERATION");
-    const other = best < 0 ? -1 : new Superblock(engine, at + best * BLOCK).u64("SUPER_GENERATION");
+    const generation = new Superblock(engine, image).u64(GENERATION);
+    const other = best < 0 ? -1 : new Superblock(engine, at + best * BLOCK).u64(GENERATION);
     if (generation > other) best = slot;
   }
+  const generation = best < 0 ? 0 : new Superblock(engine, at + best * BLOCK).u64(GENERATION);
+  if (found.some((status) => status !== 0)) yield* refuseOlder(device, engine.module, generation);
   // A torn write is never Unsupported: a newer program wrote that slot, the other one is its past.
   if (best < 0 || found.includes(UNSUPPORTED)) throw superError(device, found);
   engine.u8.copyWithin(engine.at.super, at + best * BLOCK, at + best * BLOCK + SUPER_BYTES);
@@ -225,6 +232,7 @@ function* replay(engine: Engine): Task<number> {
   x.journalRewind();
   let records = 0;
   while (yield* nextRecord(engine)) records++;
+  yield* mustEnd(engine, records);
   if (records === 0) return 0;
   const top = engine.u64At(engine.constant("JOURNAL_TOP"));
   engine.setU64("SPACE_FLOOR", top);
@@ -242,6 +250,17 @@ function* replay(engine: Engine): Task<number> {
   engine.setState("REPLAYING", 0);
   x.replayDone();
   return records;
+}
+
+/** `Corrupt` where more follows than can be replayed. */
+function* mustEnd(engine: Engine, records: number): Task<void> {
+  const { device, module } = engine;
+  const fields = new Superblock(engine, engine.at.super);
+  const sequence = fields.u64("SUPER_SEQUENCE") + records;
+  const head = engine.u64At(engine.constant("JOURNAL_HEAD"));
+  const blocks = new Blocks(device, module);
+  const bytes = engine.u8.slice(engine.at.super, engine.at.super + SUPER_BYTES);
+  yield* refuseGap(blocks, new SuperImage(blocks, bytes), { head, sequence });
 }
 
 /** Reads the next record into engine memory; false at the end of the journal. */

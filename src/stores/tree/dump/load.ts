@@ -7,6 +7,9 @@ import { MultisnapError } from "../../../errors.ts";
 import { endIfAborted, settle, type Task } from "../../../task.ts";
 import type { ProgressOptions } from "../../store.ts";
 import { Blocks } from "../check/blocks.ts";
+import { Findings } from "../check/findings.ts";
+import { JournalReader } from "../check/journal.ts";
+import { bestImage } from "../check/lost-super.ts";
 import { readSupers, type SuperImage } from "../check/supers.ts";
 import { limitOf, type Setup, type TreeKind } from "../open.ts";
 import { Restorer } from "../restore/restorer.ts";
@@ -45,25 +48,25 @@ export function* loadTree(
   const { module } = setup;
   const dump = yield* examine(source, module, options);
   const header = dump.header!;
-  const newest = yield* newestOf(device, module);
+  const present = yield* presentState(device, module);
   demandData(device, header, dump.top);
-  if (!options.force) demandState(device, header, newest);
-  const area = newest?.u32("SUPER_AREA") ?? 0;
-  const generation = Math.max(newest?.generation ?? 0, header.generation) + 1;
+  if (!options.force) demandState(device, header, present);
+  const area = present?.image.u32("SUPER_AREA") ?? 0;
+  const generation = Math.max(present?.image.generation ?? 0, header.generation) + 2;
   // Above everything: of the store as it is, and as it was.
   const ends = device.growable ? Math.ceil(device.size() / header.chunk) : 0;
-  const floor = Math.max(dump.top, newest?.top ?? 0, ends);
+  const floor = Math.max(dump.top, present?.image.top ?? 0, ends);
   const restorer = new Restorer({
     device,
     kind: kinds[header.kind],
     setup,
     superblock: superblockOf(module, header, area),
-    generation: newest && generation % 2 === newest.slot ? generation + 1 : generation,
+    generation: generation % 2 === present?.slot ? generation + 1 : generation,
     room: new Room({
       floor,
       limit: limitOf(device, header.limit, header.chunk),
       slab: Math.max(1, (64 * 4096) / header.chunk),
-      used: newest ? null : dump.used,
+      used: present ? null : dump.used,
       below: false,
     }),
     entries: dump.entries,
@@ -123,10 +126,27 @@ function* eachLine(
   }
 }
 
-/** The superblock that counts; null where none can be read. */
-function* newestOf(device: Device, module: WebAssembly.Module): Task<SuperImage | null> {
+/** What the store says of itself before. */
+interface Present {
+  image: SuperImage;
+  /** Where the superblock lies that is not overwritten first. */
+  slot: number;
+  /** Of the next record. */
+  sequence: number;
+  /** The other slot cannot be read. */
+  isHalf: boolean;
+}
+
+/** Null where no superblock can be read. */
+function* presentState(device: Device, module: WebAssembly.Module): Task<Present | null> {
+  const blocks = new Blocks(device, module);
   try {
-    return (yield* readSupers(new Blocks(device, module))).newest;
+    const supers = yield* readSupers(blocks);
+    const image = yield* bestImage(blocks, supers);
+    const journal = new JournalReader(blocks, image, new Findings({}));
+    const { sequence } = yield* journal.run(true, () => {});
+    const slot = supers.slots.find((one) => one.image === supers.newest)!.slot;
+    return { image, slot, sequence, isHalf: supers.slots.some((one) => one.image === null) };
   } catch (error) {
     const { code } = error as MultisnapError;
     if (code === "Corrupt" || code === "Invalid") return null;
@@ -142,21 +162,26 @@ function demandData(device: Device, { chunk }: Header, top: number): void {
 }
 
 /** The data of the places is what it was when the dump was made. */
-function demandState(device: Device, header: Header, newest: SuperImage | null): void {
+function demandState(device: Device, header: Header, present: Present | null): void {
   const force = "--force restores it all the same";
-  if (!newest) {
+  if (!present) {
     const why = `${device.name} has no superblock that says whose data it holds`;
     throw new MultisnapError("Exists", `${why}: ${force}`);
   }
-  const uuid = uuidOf(newest);
+  const { image, sequence, isHalf } = present;
+  const uuid = uuidOf(image);
   if (uuid !== header.uuid) {
     const which = `${device.name} is the store ${uuid}, the dump is of ${header.uuid}`;
     throw new MultisnapError("Exists", `${which}: ${force}`);
   }
-  if (newest.generation === header.generation) return;
-  const why = `${device.name} is at checkpoint ${newest.generation}, the dump at`;
+  const { generation } = image;
+  if (generation === header.generation && sequence === header.sequence) return;
+  // The checkpoint of the dump has lost its superblock, and nothing came after it.
+  if (generation === header.generation - 1 && isHalf) return;
+  const why = `${device.name} is at checkpoint ${generation} and record ${sequence}`;
+  const than = `the dump at ${header.generation} and ${header.sequence}`;
   const reuse = "places of then may have other data now";
-  throw new MultisnapError("Exists", `${why} ${header.generation}: ${reuse}; ${force}`);
+  throw new MultisnapError("Exists", `${why}, ${than}: ${reuse}; ${force}`);
 }
 
 function uuidOf({ bytes }: SuperImage): string {
