@@ -96,7 +96,7 @@ async function reading(world: World, work: (volume: Volume) => Promise<void>): P
   await volume.close();
 }
 
-async function remember(world: World, volume: Volume): Promise<void> {
+export async function remember(world: World, volume: Volume): Promise<void> {
   for (const view of [volume.origin, ...volume.snapshots]) {
     world.contents.set(view.id, { name: view.name, bytes: await readAll(view) });
   }

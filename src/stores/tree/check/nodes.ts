@@ -26,6 +26,8 @@ interface Orphan {
   number: number;
   at: number;
   generation: number;
+  /** Entries. */
+  count: number;
   first: Key;
   /** The highest key that an entry before the first could have. */
   below: Key;
@@ -168,6 +170,7 @@ export class TreeWalk {
     const { misplaced } = scan;
     const found = new Map<number, Orphan>();
     let whole = 0;
+    let entries = 0;
     yield* scan.walk((number, at, bytes) => {
       const isThere = slabs.home(number) === at || misplaced.get(number) === at;
       if (!isThere || !slabs.isUsed(number)) return;
@@ -178,7 +181,10 @@ export class TreeWalk {
       const node = this.#shape.read(bytes, { level: 0, low: null, high: null });
       if (typeof node !== "string") found.set(number, this.#orphan(node, at, generation));
     });
-    this.#missing = Math.max(0, image.u32("SUPER_META") - 1 - whole - damaged.count);
+    for (const { count } of found.values()) entries += count;
+    const missing = image.u32("SUPER_META") - 1 - whole - damaged.count;
+    // Blocks that nobody can read are not leaves, if all entries are there.
+    this.#missing = entries === image.u64("SUPER_ENTRIES") ? 0 : Math.max(0, missing);
     return [...found.values()].sort(
       (a, b) => this.#shape.compare(a.first, b.first) || b.generation - a.generation,
     );
@@ -188,6 +194,6 @@ export class TreeWalk {
     const first = this.#shape.keyAt(node, 0);
     const below = { last: first.last, to: this.#shape.rules.below(node.entries[0]!) };
     const last = this.#shape.keyAt(node, node.count - 1);
-    return { number: node.block, at, generation, first, below, last };
+    return { number: node.block, at, generation, count: node.count, first, below, last };
   }
 }

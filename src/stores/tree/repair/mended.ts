@@ -10,6 +10,8 @@ import { AROUND, type Entry, HOLE, LOST_PLACE } from "../walk.ts";
 const ORIGIN = 1;
 const FILLED = 4;
 const BITS = 64;
+/** A column of more entries than this has none that lies around others. */
+const AROUND_MAX = 128;
 /** Chunks of an entry, at most. */
 const COUNT_MAX = 65_535;
 
@@ -57,14 +59,17 @@ export class Mender {
     const { rules } = this.#options;
     const rank = (id: number) => rules.rank(id);
     const found = entries.map((entry) => ({ ...entry, flags: entry.flags & ~FILLED }));
+    // A lost entry can have lain around others; then it is for who is below it and in none.
+    const mayBeAround = entries.length + lost.length <= AROUND_MAX;
     for (const { after, to } of lost) {
+      const bottom = mayBeAround ? rules.bottom : after;
       const end = rank(to) > rank(this.#top) ? this.#top : to;
       const cuts = found.map((entry) => entry.after);
       const inside = [...new Set(cuts)].filter(
-        (id) => rank(id) > rank(after) && rank(id) < rank(end),
+        (id) => rank(id) > rank(bottom) && rank(id) < rank(end),
       );
       const ends = [...inside.sort((a, b) => rank(a) - rank(b)), end];
-      let from = after;
+      let from = bottom;
       for (const id of ends) {
         if (rank(from) < rank(id)) found.push({ ...part, ...nothing(from, id) });
         from = id;
