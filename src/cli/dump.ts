@@ -16,7 +16,7 @@ interface Options extends OutputOptions {
 }
 
 export function addDump(program: Command): void {
-  const text = "metadata as text, a JSON document a line; the data stays where it is";
+  const text = "metadata as lines of JSON, with --json as one list of them";
   addDamagedOption(addCommand(program, "dump", text))
     .argument("<store>", "store file", parsePath)
     .addHelpText("after", "\nExit code: 0 all of it, 1 with --damaged also: something is lost")
@@ -38,13 +38,16 @@ async function dump(path: string, options: Options, signal: AbortSignal): Promis
   const store = await fileDevice(path, { create: false, readOnly: true });
   const steps = await startSteps(options, "dump");
   let lost = 0;
+  let before = options.json ? "[" : "";
   try {
     const { damaged = false } = options;
     for await (const text of dumpStore({ store, damaged, signal, progress: steps.at })) {
-      await writeOut(text);
+      await writeOut(options.json ? before + text.trimEnd().replaceAll("\n", ",\n") : text);
+      if (options.json) before = ",\n";
       await breathe(signal, "dumping");
       lost += text.split('"lost":true').length - 1;
     }
+    if (options.json) await writeOut("]\n");
   } finally {
     steps.end();
     await store.close();

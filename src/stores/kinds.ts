@@ -168,14 +168,17 @@ export function* repairOf(
   return yield* repairTree(device, TREES, setup, options);
 }
 
-/** See `loadTree`. */
-export function loadStore(
+/** See `loadTree`. Errors: also `Unsupported` where a store is of a kind that keeps no tree. */
+export function* loadStore(
   device: Device,
   source: DumpSource,
   setup: Setup,
   options: LoadOptions,
 ): Task<Loaded> {
-  return loadTree(device, source, TREES, setup, options);
+  if ((yield* findCow(device)) !== null) {
+    throw new MultisnapError("Unsupported", `${device.name} is of kind persistent: it has no dump`);
+  }
+  return yield* loadTree(device, source, TREES, setup, options);
 }
 
 /**
