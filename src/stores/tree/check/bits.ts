@@ -5,14 +5,15 @@ export class Bits {
   readonly #pageBits: number;
   readonly #pages = new Map<number, Uint8Array>();
 
-  /** `pageBits`: a multiple of 8. */
+  /** `pageBits`: a multiple of 32. */
   constructor(pageBits = 32768) {
     this.#pageBits = pageBits;
   }
 
-  /** The bits of page `number`, or null where none is set. */
-  page(number: number): Uint8Array | null {
-    return this.#pages.get(number) ?? null;
+  /** The bits of page `number`, 32 a word, or null where none is set. */
+  words(number: number): Uint32Array | null {
+    const page = this.#pages.get(number);
+    return page ? new Uint32Array(page.buffer) : null;
   }
 
   get(index: number): boolean {
@@ -69,9 +70,9 @@ export class Bits {
   }
 }
 
-/** Bits that are set in a byte. */
-export function countOf(byte: number): number {
-  let bits = byte - ((byte >>> 1) & 0x55);
-  bits = (bits & 0x33) + ((bits >>> 2) & 0x33);
-  return (bits + (bits >>> 4)) & 15;
+/** Bits that are set in a word of 32. */
+export function countBits(word: number): number {
+  let bits = word - ((word >>> 1) & 0x55555555);
+  bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333);
+  return Math.imul((bits + (bits >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }

@@ -6,6 +6,7 @@
  * Memory: one record, and some bytes for each that is found out of reach.
  */
 import { type Task, turn } from "../../../task.ts";
+import { countBits } from "./bits.ts";
 import { BLOCK, type Blocks, putU32, READ_BLOCKS, type Seal, u32At, u64At } from "./blocks.ts";
 import type { Findings } from "./findings.ts";
 import { FLIPPED } from "./meta.ts";
@@ -252,11 +253,4 @@ export class JournalReader {
 /** A torn record can look like one with a flipped bit; its operations then hardly look like any. */
 function isRecord(record: Uint8Array): boolean {
   return eachOperation(record, () => {});
-}
-
-function countBits(word: number): number {
-  let left = word >>> 0;
-  let count = 0;
-  for (; left !== 0; left = (left & (left - 1)) >>> 0) count++;
-  return count;
 }

@@ -5,12 +5,13 @@
  */
 import type { Task } from "../../../task.ts";
 import { type Entry, HOLE } from "../walk.ts";
-import { Bits, countOf } from "./bits.ts";
-import { u32At } from "./blocks.ts";
+import { Bits, countBits } from "./bits.ts";
+import { BLOCK, u32At } from "./blocks.ts";
 import { HEADER, type MetaBlocks } from "./meta.ts";
 import type { Groups } from "./tables.ts";
 
-type Group = Uint8Array | "used" | "free" | "lost";
+/** Words of 32 places; or what all of its places are. */
+type Group = Uint32Array | "used" | "free" | "lost";
 
 export class SpaceMap {
   /** Places that something names. */
@@ -56,7 +57,7 @@ export class SpaceMap {
     const group = this.#groups[Math.floor(place / this.#groupChunks)] ?? "free";
     if (typeof group === "string") return group !== "free";
     const bit = place % this.#groupChunks;
-    return ((group[bit >>> 3]! >>> (bit & 7)) & 1) !== 0;
+    return ((group[bit >>> 5]! >>> (bit & 31)) & 1) !== 0;
   }
 
   /** Compares what is marked with what is named, once all is. */
@@ -81,20 +82,24 @@ export class SpaceMap {
 
   #compareGroup(group: Group, index: number): { used: number; extra: number } {
     const { findings, image } = this.#meta;
-    const named = this.named.page(index);
-    const first = index * this.#groupChunks;
+    const named = this.named.words(index);
+    const all = group === "used" ? 0xffffffff : 0;
     let used = 0;
     let extra = 0;
-    for (let byte = 0; byte < this.#groupChunks / 8; byte++) {
-      const marked = typeof group === "string" ? (group === "used" ? 255 : 0) : group[byte]!;
-      const wanted = named?.[byte] ?? 0;
-      if (marked !== 0) used += countOf(marked);
+    for (let word = 0; word < this.#groupChunks / 32; word++) {
+      const marked = typeof group === "string" ? all : group[word]!;
+      const wanted = named?.[word] ?? 0;
+      if (marked === 0 && wanted === 0) continue;
+      used += countBits(marked);
+      const place = index * this.#groupChunks + 32 * word;
+      const end = place + 32 - Math.clz32(marked);
+      if (marked && end > image.top) findings.problem("space", `place ${end - 1} is past the end`);
       if (marked === wanted) continue;
-      extra += countOf(marked & ~wanted);
-      const place = first + 8 * byte;
-      if (wanted & ~marked) findings.problem("space", `place ${place}.. is in use, marked free`);
-      if (marked && place >= image.top)
-        findings.problem("space", `place ${place}.. is past the end`);
+      extra += countBits(marked & ~wanted);
+      const free = wanted & ~marked;
+      if (free === 0) continue;
+      const first = place + 31 - Math.clz32(free & -free);
+      findings.problem("space", `place ${first} is in use and marked free`);
     }
     return { used, extra };
   }
@@ -119,9 +124,13 @@ function* readGroup(meta: MetaBlocks, block: number, free: number): Task<Group> 
   const bytes = yield* meta.fetch(block, "space", (bytes) => {
     if (u32At(bytes, 12) !== type) return "it is of another type";
     if (u32At(bytes, 8) !== 0) return "it has a level or a count";
-    const used = bytes.subarray(HEADER).reduce((sum, byte) => sum + countOf(byte), 0);
-    const left = meta.blocks.constant("GROUP_CHUNKS") - used;
+    let left = meta.blocks.constant("GROUP_CHUNKS");
+    for (const word of wordsOf(bytes)) left -= countBits(word);
     return left === free ? null : `it has ${left} free places, the tables say ${free}`;
   });
-  return bytes ? bytes.subarray(HEADER) : "lost";
+  return bytes ? wordsOf(bytes) : "lost";
+}
+
+function wordsOf(bytes: Uint8Array): Uint32Array {
+  return new Uint32Array(bytes.buffer, bytes.byteOffset + HEADER, (BLOCK - HEADER) / 4);
 }
