@@ -4,6 +4,7 @@ import { fileDevice } from "../devices/file.ts";
 import { MultisnapError } from "../errors.ts";
 import { checkStore } from "../volume/check-store.ts";
 import type { CheckReport, Loss, ProgressOptions } from "../volume/types.ts";
+import { printRepair, repair } from "./check-repair.ts";
 import { addStoreCommand } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { type StoreOptions, withVolume } from "./open.ts";
@@ -11,34 +12,47 @@ import { answer, notice, oneLine, writeError } from "./output.ts";
 import { startSteps } from "./progress.ts";
 import { parsePath } from "./target.ts";
 
+interface Options extends StoreOptions {
+  repair?: boolean;
+}
+
 const DAMAGED = 1;
 const COULD_NOT_RUN = 2;
 
 export function addCheck(program: Command): void {
   addStoreCommand(program, "check", "verify every structure and checksum; changes nothing")
     .argument("<store>", "store file", parsePath)
+    .option("--repair", "make a damaged store sound; what cannot be read is lost")
     .addHelpText("after", "\nExit code: 0 clean, 1 damage found, 2 could not run")
-    .action(async (store: string, options: StoreOptions) => {
-      const report = await check(store, options).catch((error) => {
+    .addHelpText("after", "With --repair: 0 clean now and nothing is lost, 1 something is lost")
+    .action(async (store: string, options: Options) => {
+      const work = options.repair
+        ? watched(options, "repair", (how) => repair(store, how))
+        : watched(options, "check", (how) => checkEither(store, options, how));
+      const report = await work.catch((error) => {
         writeError(error);
         process.exitCode = COULD_NOT_RUN;
       });
-      if (report) await print(store, report, options);
+      if (!report) return;
+      if ("repaired" in report) await printRepair(store, report, lossLines(report), options);
+      else await print(store, report, options);
     });
 }
 
-async function check(store: string, options: StoreOptions): Promise<CheckReport> {
-  const steps = await startSteps(options, "check");
+async function watched<T>(
+  options: Options,
+  label: string,
+  work: (how: ProgressOptions) => Promise<T>,
+): Promise<T> {
+  const steps = await startSteps(options, label);
   try {
-    return await interruptible((signal) => {
-      return checkEither(store, options, { signal, progress: steps.at });
-    });
+    return await interruptible((signal) => work({ signal, progress: steps.at }));
   } finally {
     steps.end();
   }
 }
 
-/** The volume, through who serves it if somebody does; else the store alone, if it does not open. */
+/** The volume, through who serves it if somebody does; the store alone, if it does not open. */
 async function checkEither(
   store: string,
   options: StoreOptions,
@@ -87,7 +101,7 @@ async function checkAlone(
 }
 
 async function print(store: string, report: CheckReport, options: StoreOptions): Promise<void> {
-  const { clean, problems, notes, losses, lossCount } = report;
+  const { clean, problems, notes, lossCount } = report;
   const remarks = notes.map((note) => oneLine(`note: ${note}`));
   if (clean) {
     const { blocks, exceptions, chunks } = report;
@@ -97,12 +111,16 @@ async function print(store: string, report: CheckReport, options: StoreOptions):
   }
   process.exitCode = DAMAGED;
   const lines = problems.map(({ where, message }) => oneLine(`${where}: ${message}`));
-  const lost = losses.map(lossLine);
-  if (lossCount > losses.length) lost.push(`lost: ${lossCount - losses.length} more ranges`);
-  await answer(options, report, [...lines, ...remarks, ...lost].join("\n"));
+  await answer(options, report, [...lines, ...remarks, ...lossLines(report)].join("\n"));
   const count = `${lines.length} problem${lines.length === 1 ? "" : "s"} found`;
   const cost = lossCount === 0 ? "nothing is lost" : `${lossCount} ranges are lost`;
   writeError(new MultisnapError("Corrupt", `${store}: ${count}; ${cost}`));
+}
+
+function lossLines({ losses, lossCount }: CheckReport): string[] {
+  const lost = losses.map(lossLine);
+  if (lossCount > losses.length) lost.push(`lost: ${lossCount - losses.length} more ranges`);
+  return lost;
 }
 
 function lossLine({ views, viewCount, chunk, count, offset, length }: Loss): string {

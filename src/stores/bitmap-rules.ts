@@ -56,7 +56,7 @@ export class MaskRules implements EntryRules {
     return false;
   }
 
-  /** Who has a bit in an entry that can be read sees that; others may have had one in a lost one. */
+  /** Who has a bit in an entry that can be read sees that; others may have one in a lost one. */
   losers(entries: readonly Entry[], { after, to }: Lost): number[] {
     const lost = this.#timeline.filter(({ id, isLive, bit }) => {
       if (!isLive) return false;

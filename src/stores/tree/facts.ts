@@ -1,6 +1,6 @@
 /**
- * What accounting needs to know of an open store in the tree: its nodes and its timeline. Nothing is
- * changed.
+ * What accounting needs to know of an open store in the tree: its nodes and its timeline. Nothing
+ * is changed.
  */
 import type { Engine } from "../../engine/engine.ts";
 import { settle, type Task } from "../../task.ts";

@@ -18,6 +18,7 @@ import { FLIPPED, type MetaBlocks } from "./meta.ts";
 import { Salvage } from "./salvage.ts";
 import { chunksOf } from "./shape.ts";
 import { strayLosses } from "./strays.ts";
+import { checkSums } from "./sums.ts";
 import { readSupers, type Supers } from "./supers.ts";
 
 /**
@@ -80,6 +81,7 @@ class Checker {
     const { timeline, space, meta, image } = this.#salvage;
     if (timeline === null) this.#losses.allSnapshots();
     yield* this.#salvage.columns((column, block) => this.#column(column, block));
+    yield* checkSums(meta);
     if (!this.#isTorn) {
       space.compare();
       checkBits(meta);

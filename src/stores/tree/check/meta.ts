@@ -15,7 +15,7 @@ import type { SuperImage } from "./supers.ts";
 export const HEADER = 64;
 
 /** What a block is part of, as problems are reported. */
-export type Where = "tree" | "space" | "tables" | "views";
+export type Where = "tree" | "space" | "tables" | "views" | "sums";
 
 export class MetaBlocks {
   readonly blocks: Blocks;

@@ -25,8 +25,8 @@ export interface Operation {
 }
 
 /**
- * Calls `visit` with the operations in order, and where in the record each is; answers whether all of the record is well formed. It
- * ends at the first that is not.
+ * Calls `visit` with the operations in order, and where in the record each is; ends at the first
+ * that is not well formed. Answers whether all are.
  */
 export function eachOperation(
   record: Uint8Array,

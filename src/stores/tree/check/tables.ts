@@ -6,7 +6,7 @@
  * Memory: some bytes a group and a slab, a bit a metadata block.
  */
 import type { Task } from "../../../task.ts";
-import { u32At } from "./blocks.ts";
+import { BLOCK, u32At } from "./blocks.ts";
 import { HEADER, type MetaBlocks } from "./meta.ts";
 import { findSlabs } from "./search.ts";
 import { chainOf, readStream, type Stream, type TakeWord } from "./stream.ts";
@@ -32,8 +32,12 @@ export function* readTables(meta: MetaBlocks): Task<Groups | null> {
     words: image.u64("SUPER_TABLES_WORDS"),
   };
   const size = sizeProblem(meta, stream.words);
-  if (size !== null) findings.problem("tables", size);
-  const chain = size ? null : yield* chainOf(blocks, stream, (bytes) => meta.isOurs(bytes));
+  if (size !== null) {
+    findings.problem("tables", `${size}: slabs are searched for`);
+    yield* findSlabs(meta);
+    return null;
+  }
+  const chain = yield* chainOf(blocks, stream, (bytes) => meta.isOurs(bytes));
   const first = new Tables(meta);
   const isWhole = chain?.every(({ bytes }) => first.takeBlock(bytes)) ?? false;
   if (isWhole && chain?.every(({ number, at }) => slabs.home(number) === at)) {
@@ -44,7 +48,6 @@ export function* readTables(meta: MetaBlocks): Task<Groups | null> {
   }
   findings.problem("tables", "the tables cannot be read: slabs are searched for");
   yield* findSlabs(meta);
-  if (size !== null) return null;
   const found = new Tables(meta, true);
   const isRead = yield* readStream(meta, stream, (low, high) => found.take(low, high));
   return isRead ? found.groups : null;
@@ -52,12 +55,14 @@ export function* readTables(meta: MetaBlocks): Task<Groups | null> {
 
 /** The stream's length is that of what the superblock says is in it. */
 function sizeProblem(meta: MetaBlocks, words: number): string | null {
-  const { image, slabs } = meta;
+  const { image, slabs, blocks } = meta;
   const groups = image.u32("SUPER_GROUPS");
   const count = image.u32("SUPER_SLABS");
   if (groups > TABLE_MAX || count > TABLE_MAX || count === 0) {
     return `${groups} groups and ${count} slabs: more than there can be`;
   }
+  // No more is believed than the device has room for.
+  if (words * 8 > blocks.size * BLOCK) return `the stream has ${words} words`;
   const wanted = 1 + groups + count + (count * slabs.size) / 64;
   return words === wanted ? null : `the stream has ${words} words, not ${wanted}`;
 }
