@@ -1,6 +1,7 @@
 /**
- * A device over another one: reads fall through, writes stay in memory and go with it. Memory: 4 KiB
- * for each block that is written, at most `limit` bytes of them.
+ * A device over another one: reads fall through, writes stay in memory and go with it.
+ *
+ * Memory: 4 KiB for each block that is written, at most `limit` bytes of them.
  */
 import { MultisnapError } from "../errors.ts";
 import type { Device, Later } from "./device.ts";

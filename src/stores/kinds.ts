@@ -155,7 +155,7 @@ export function dumpOf(store: ExceptionStore, module: WebAssembly.Module): Dumpe
   throw new MultisnapError("Unsupported", `a store of kind ${store.kind} has nothing to dump`);
 }
 
-/** See `repairTree`. Errors: also `Unsupported` for a kind whose format has no second of anything. */
+/** See `repairTree`. Errors: also `Unsupported` for a kind that has nothing to repair with. */
 export function* repairOf(
   device: Device,
   setup: Setup,

@@ -48,8 +48,9 @@ export interface StorePeek {
 }
 
 /**
- * Reads the superblock; with `damaged` the one that can be read best. Errors: `Invalid` (not a store), `Unsupported` (a newer format), `Corrupt`,
- * `Io`.
+ * Reads the superblock; with `damaged` the one that can be read best.
+ *
+ * Errors: `Invalid` (not a store), `Unsupported` (a newer format), `Corrupt`, `Io`.
  */
 export async function peekStore(device: Device, damaged = false): Promise<StorePeek> {
   const find = damaged ? findDamaged : findStore;

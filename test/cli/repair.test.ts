@@ -108,6 +108,29 @@ test("what is lost fails an export, and a dump says so", async () => {
   });
 });
 
+test("check --repair: nothing lost, something lost, nothing to do", async () => {
+  const { store, views } = await made();
+  spoil(store, "TABL");
+  const mended = (await succeed("check", store, "--repair")).toString();
+  assert.match(mended, /^repaired: /m);
+  await mustHold(store, views);
+  await unchanged(store, async () => {
+    assert.match((await succeed("check", store, "--repair")).toString(), /^clean: /);
+  });
+  spoil(store, "LEAF");
+  const costly = await run("check", store, "--repair", "--json");
+  assert.is(costly.code, 1);
+  assert.match(costly.stderr, /^multisnap: Corrupt: .*it is sound again; 1 range is lost\n$/);
+  const report = JSON.parse(costly.stdout.toString());
+  assert.is(report.losses[0].views, "all");
+  assert.ok(report.repaired.length > 0);
+  await succeed("check", store);
+  const whole = pattern(1_000_000, 7);
+  await succeedWith(whole, "write", store, "--offset", "0");
+  const read = await succeed("read", store, "--offset", "0", "--length", "999424");
+  assert.ok(read.equals(whole.subarray(0, 999_424)));
+});
+
 test("not through a server", async () => {
   const { store } = await made();
   const server = start("serve", store, "--socket", fresh("nbd.sock"));
@@ -115,6 +138,7 @@ test("not through a server", async () => {
     await new Promise((resolve) => server.stdout?.once("data", resolve));
     for (const command of ["dump", "restore"]) await refused("Busy", command, store);
     await refused("Busy", "status", store, "--damaged");
+    failed(await run("check", store, "--repair"), 2, ["Busy"], "check --repair");
   } finally {
     server.kill("SIGTERM");
     await new Promise((resolve) => server.once("exit", resolve));

@@ -40,7 +40,7 @@ async function fullWorld(seed: number): Promise<World> {
   return world;
 }
 
-test("a full store is repaired in the chunks that it keeps in reserve, or says what it needs", async () => {
+test("a full store is repaired in its reserve, or says what it needs", async () => {
   let repaired = 0;
   for (let seed = 51; seed < 55; seed++) {
     const world = await fullWorld(seed);

@@ -1,4 +1,4 @@
-/** Lines out of pieces of bytes, as they come from a file or a pipe. Memory: one line, one piece. */
+/** Lines out of pieces of bytes, as files and pipes give them. Memory: one line, one piece. */
 import { MultisnapError } from "../../../errors.ts";
 import type { Task } from "../../../task.ts";
 import { LINE_MAX } from "./lines.ts";

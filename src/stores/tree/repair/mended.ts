@@ -83,7 +83,7 @@ export class Mender {
     return found;
   }
 
-  /** Of a bitmap store: one for all snapshots that can have been in a lost one, one for the origin. */
+  /** Of a bitmap store: one for all snapshots that a lost one can have had, one for the origin. */
   #masked(entries: readonly Entry[], lost: readonly Lost[], part: Part): Entry[] {
     const { rules, isAttached } = this.#options;
     const named = (bit: number) => entries.some((entry) => hasBit(entry, bit));

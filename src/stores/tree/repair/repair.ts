@@ -175,8 +175,8 @@ class Repair {
     const isRebuilt = this.#image !== this.#supers.newest;
     const said = [
       ...(isRebuilt ? ["the newest superblock was made anew of what its checkpoint says"] : []),
-      `the tree was built anew of the ${fed.entries} entries that could be read, the space map of ` +
-        "the tree",
+      `the tree was built anew of the ${fed.entries} entries that could be read, the space map ` +
+        "of the tree",
     ];
     if (salvage.timeline === null) said.push("the list of snapshots is lost: the origin is left");
     if (replay.done > 0) said.push(`${replay.done} records of the journal were replayed`);
