@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { fileDevice } from "../devices/file.ts";
 import { MultisnapError } from "../errors.ts";
+import type { RepairReport } from "../stores/kinds.ts";
 import { checkStore } from "../volume/check-store.ts";
 import type { CheckReport, Loss, ProgressOptions } from "../volume/types.ts";
 import { printRepair, repair } from "./check-repair.ts";
@@ -26,7 +27,7 @@ export function addCheck(program: Command): void {
     .addHelpText("after", "\nExit code: 0 clean, 1 damage found, 2 could not run")
     .addHelpText("after", "With --repair: 0 clean now and nothing is lost, 1 something is lost")
     .action(async (store: string, options: Options) => {
-      const work = options.repair
+      const work: Promise<CheckReport | RepairReport> = options.repair
         ? watched(options, "repair", (how) => repair(store, how))
         : watched(options, "check", (how) => checkEither(store, options, how));
       const report = await work.catch((error) => {
@@ -113,7 +114,8 @@ async function print(store: string, report: CheckReport, options: StoreOptions):
   const lines = problems.map(({ where, message }) => oneLine(`${where}: ${message}`));
   await answer(options, report, [...lines, ...remarks, ...lossLines(report)].join("\n"));
   const count = `${lines.length} problem${lines.length === 1 ? "" : "s"} found`;
-  const cost = lossCount === 0 ? "nothing is lost" : `${lossCount} ranges are lost`;
+  const ranges = lossCount === 1 ? "1 range is lost" : `${lossCount} ranges are lost`;
+  const cost = lossCount === 0 ? "nothing is lost" : ranges;
   writeError(new MultisnapError("Corrupt", `${store}: ${count}; ${cost}`));
 }
 

@@ -101,6 +101,7 @@ export function* findStore(device: Device, module: WebAssembly.Module): Task<Fou
 /** The same for a store that is damaged: from the superblock that can be read best. */
 export function* findDamaged(device: Device, module: WebAssembly.Module): Task<Found> {
   const blocks = new Blocks(device, module);
+  if ((yield* findCow(device)) !== null) throw hasNothing(device);
   const { newest: image } = yield* readSupers(blocks);
   return {
     kind: image.kind,
@@ -161,11 +162,13 @@ export function* repairOf(
   setup: Setup,
   options: RepairOptions,
 ): Task<RepairReport> {
-  if ((yield* findCow(device)) !== null) {
-    const why = "its format keeps nothing that it could be repaired with";
-    throw new MultisnapError("Unsupported", `${device.name} is of kind persistent: ${why}`);
-  }
+  if ((yield* findCow(device)) !== null) throw hasNothing(device);
   return yield* repairTree(device, TREES, setup, options);
+}
+
+function hasNothing(device: Device): MultisnapError {
+  const why = "its format keeps nothing that it could be repaired with";
+  return new MultisnapError("Unsupported", `${device.name} is of kind persistent: ${why}`);
 }
 
 /** See `loadTree`. Errors: also `Unsupported` where a store is of a kind that keeps no tree. */

@@ -125,10 +125,10 @@ test("check --repair: nothing lost, something lost, nothing to do", async () => 
   assert.is(report.losses[0].views, "all");
   assert.ok(report.repaired.length > 0);
   await succeed("check", store);
-  const whole = pattern(1_000_000, 7);
+  const whole = pattern(999_424, 7);
   await succeedWith(whole, "write", store, "--offset", "0");
   const read = await succeed("read", store, "--offset", "0", "--length", "999424");
-  assert.ok(read.equals(whole.subarray(0, 999_424)));
+  assert.ok(read.equals(whole));
 });
 
 test("not through a server", async () => {

@@ -8,6 +8,8 @@ import type { Task } from "../../task.ts";
 import { BLOCK, Blocks, READ_BLOCKS, u32At, u64At } from "./check/blocks.ts";
 import { readSupers, type SuperImage } from "./check/supers.ts";
 
+const HEADER = 64;
+
 /** Where the journal of a checkpoint ends. */
 export interface JournalEnd {
   /** Blocks of its area that have records. */
@@ -41,26 +43,22 @@ export function* refuseOlder(
  */
 export function* refuseGap(blocks: Blocks, image: SuperImage, end: JournalEnd): Task<void> {
   const { device } = blocks;
-  const header = new RecordHeader(blocks, image);
+  const record = new Records(blocks, image);
   const own = image.u32("SUPER_AREA");
   const start = (area: number) => 2 + area * image.areaBlocks;
   // The record after one that cannot be read begins at most so many blocks behind its first.
   const count = Math.min(READ_BLOCKS, image.areaBlocks - end.head - 1);
-  const behind = count > 0 ? yield* blocks.look(start(own) + end.head + 1, count) : NOTHING;
-  for (let at = 0; at < behind.length; at += BLOCK) {
-    if (header.sequence(behind.subarray(at, at + BLOCK)) > end.sequence) {
+  for (let i = 1; i <= count; i++) {
+    if ((yield* record.sequence(start(own) + end.head + i)) > end.sequence) {
       throw past(device, `record ${end.sequence} of its journal is damaged, and others follow`);
     }
   }
-  const other = yield* blocks.look(start(own ^ 1), 1);
-  if (header.sequence(other) >= end.sequence) {
+  if ((yield* record.sequence(start(own ^ 1))) >= end.sequence) {
     throw past(device, `the superblock of its newest checkpoint is lost, which records follow on`);
   }
 }
 
-const NOTHING = new Uint8Array(0);
-
-class RecordHeader {
+class Records {
   readonly #blocks: Blocks;
   readonly #image: SuperImage;
 
@@ -69,13 +67,20 @@ class RecordHeader {
     this.#image = image;
   }
 
-  /** Sequence of the record that begins there; -1: none does. */
-  sequence(bytes: Uint8Array): number {
+  /** Sequence of the record that begins at a device block; -1: no whole one does. */
+  *sequence(at: number): Task<number> {
     const blocks = this.#blocks;
+    const first = yield* blocks.look(at, 1);
+    const length = u32At(first, blocks.constant("RECORD_LENGTH"));
     const isRecord =
-      u32At(bytes, blocks.constant("RECORD_MAGIC")) === blocks.constant("RECORD_NUMBER") &&
-      this.#image.isOfStore(bytes, blocks.constant("RECORD_STORE"));
-    return isRecord ? u64At(bytes, blocks.constant("RECORD_SEQUENCE")) : -1;
+      u32At(first, blocks.constant("RECORD_MAGIC")) === blocks.constant("RECORD_NUMBER") &&
+      this.#image.isOfStore(first, blocks.constant("RECORD_STORE")) &&
+      length > HEADER &&
+      length <= READ_BLOCKS * BLOCK;
+    if (!isRecord) return -1;
+    const record = yield* blocks.look(at, Math.ceil(length / BLOCK));
+    if (!blocks.isWhole(record.subarray(0, length))) return -1;
+    return u64At(record, blocks.constant("RECORD_SEQUENCE"));
   }
 }
 
