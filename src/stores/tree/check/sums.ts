@@ -1,6 +1,6 @@
 /**
- * The sum map: checksums of chunks. Damage to it loses nothing but the means to tell that data is as
- * it was written.
+ * The sum map: checksums of chunks. Damage to it loses nothing but the means to tell that data is
+ * as it was written.
  *
  * Memory: some bytes a group.
  */
