@@ -5,9 +5,10 @@ import { DUMP_VERSION, type Header } from "./lines.ts";
 
 /** "MULTISNP" */
 const MAGIC = [0x4d, 0x55, 0x4c, 0x54, 0x49, 0x53, 0x4e, 0x50];
-/** Bytes of the superblock that version 1 leaves to features to come. */
+/** Bytes of the superblock that features have, but for where checksums of data lie. */
 const EXTRA = [
-  [204, 512],
+  [204, 208],
+  [216, 512],
   [2560, 4096],
 ] as const;
 
@@ -32,6 +33,7 @@ export function headerOf(engine: Engine, sequence: number): Header {
     sequence,
     top: fields.u64("SUPER_TOP"),
     compatible: fields.u32("SUPER_COMPATIBLE"),
+    readCompatible: fields.u32("SUPER_READ_COMPATIBLE"),
     extra: extraOf(engine.u8.slice(engine.at.super, engine.at.super + SUPER_BYTES)),
   };
 }
@@ -53,6 +55,7 @@ export function superblockOf(module: WebAssembly.Module, header: Header, area: n
   fields.setBytes("SUPER_MAGIC", new Uint8Array(MAGIC));
   fields.setU32("SUPER_VERSION", engine.constant("VERSION"));
   fields.setU32("SUPER_COMPATIBLE", header.compatible);
+  fields.setU32("SUPER_READ_COMPATIBLE", header.readCompatible);
   fields.setBytes("SUPER_UUID", bytesOf(uuid));
   fields.setU32("SUPER_CHUNK_SHIFT", Math.log2(header.chunk));
   fields.setU32("SUPER_KIND", header.kind === "bitmap" ? KIND_BITMAP : KIND_RANGE);

@@ -43,8 +43,10 @@ export interface Header {
   sequence: number;
   /** Chunks of the store up to the highest that was ever in use. */
   top: number;
-  /** Bits of features that an older program may ignore, and bytes that this one does not know. */
+  /** Bits of features that an older program may ignore, or that one which only reads may. */
   compatible: number;
+  readCompatible: number;
+  /** Bytes of the superblock that features have, in hex. */
   extra: string;
 }
 
@@ -131,7 +133,8 @@ function parseHeader(fields: Fields): Header {
     sequence: fields.whole("sequence", 1, SIZE_MAX),
     top: fields.whole("top", 1, CHUNKS_MAX),
     compatible: fields.whole("compatible", 0, ID_MAX),
-    extra: fields.like("extra", /^([0-9a-f]{2}){0,1844}$/),
+    readCompatible: fields.whole("readCompatible", 0, ID_MAX),
+    extra: fields.like("extra", /^([0-9a-f]{2}){0,1836}$/),
   };
 }
 

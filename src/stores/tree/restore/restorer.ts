@@ -20,6 +20,11 @@ import { noRoom, type Room } from "./room.ts";
 const BLOCK = 4096;
 const ENTRIES_A_BLOCK = 160;
 const FLAGS = 15;
+/** Bytes of the superblock that say where checksums of data lie. */
+const SUMS = [
+  [200, 204],
+  [208, 216],
+] as const;
 /** Of the first slab: number 0, and what the space map needs to say that the slab is in use. */
 const FIRST_BLOCKS = 8;
 
@@ -65,6 +70,9 @@ export class Restorer {
     const engine = new Engine(setup.module, sizesOf(setup, chunkOf(superblock)));
     engine.attach(device);
     engine.u8.set(superblock, engine.at.super);
+    // Checksums of data are not kept: chunks get new ones when they are left to snapshots again.
+    for (const [from, end] of SUMS)
+      engine.u8.fill(0, engine.at.super + from, engine.at.super + end);
     engine.x.restoreBegin(room.options.limit, generation);
     engine.setU64("SPACE_FLOOR", room.options.below ? room.options.limit : room.options.floor);
     this.engine = engine;
