@@ -18,6 +18,7 @@ import {
   FLAG_HOLE,
   FLAG_SHARED,
   FLAGS,
+  LOST_PLACE,
   SUPER_ENTRIES,
 } from "./layout";
 import { FAULT } from "./status";
@@ -91,6 +92,18 @@ export function listAt(list: usize, index: u32): usize {
   return list + index * ENTRY_BYTES;
 }
 
+/** Place of an entry's data; 0 where there is none: a hole, or lost. */
+export function dataPlace(entry: usize): u64 {
+  return flagsOf(entry) & FLAG_HOLE ? 0 : placeOf(entry);
+}
+
+/** Whether a repair found the chunks of an entry lost. */
+// @ts-ignore: decorator
+@inline
+export function isLost(entry: usize): bool {
+  return placeOf(entry) == LOST_PLACE && (flagsOf(entry) & FLAG_HOLE) != 0;
+}
+
 /** Writes an entry for chunks `first` .. `first + n - 1`. */
 export function putEntry(
   entry: usize,
@@ -147,7 +160,8 @@ export function gather(): i32 {
 export function copyPart(n: u32, list: usize, first: u64, part: u32): void {
   for (let i: u32 = 0; i < n; i++) {
     const from = listAt(OLD, i);
-    const place = flagsOf(from) & FLAG_HOLE ? 0 : placeOf(from) + (first - firstChunk(from));
+    const moved = placeOf(from) + (first - firstChunk(from));
+    const place = isLost(from) ? LOST_PLACE : flagsOf(from) & FLAG_HOLE ? 0 : moved;
     putEntry(listAt(list, i), first, part, afterId(from), toId(from), place, flagsOf(from));
   }
 }
@@ -340,7 +354,8 @@ function follows(left: usize, right: usize): bool {
   if (afterId(left) != afterId(right) || toId(left) != toId(right)) return false;
   if (lastChunk(left) + 1 != firstChunk(right) || ((flagsOf(left) ^ flagsOf(right)) & FLAGS) != 0)
     return false;
-  return (flagsOf(left) & FLAG_HOLE) != 0 || placeOf(left) + chunkCount(left) == placeOf(right);
+  if (flagsOf(left) & FLAG_HOLE) return isLost(left) == isLost(right);
+  return placeOf(left) + chunkCount(left) == placeOf(right);
 }
 
 /**

@@ -43,6 +43,8 @@ export {
   SLOTS_TOTAL,
   SPACE_FLOOR,
   JOURNAL_HEAD,
+  JOURNAL_BUFFERS,
+  JOURNAL_SEQUENCE,
   JOURNAL_TOP,
   SPACE_RUN,
   SPACE_RUN_LENGTH,
@@ -92,6 +94,14 @@ export {
 } from "./journal";
 export { replayStep } from "./replay";
 export { pendingNamed, pendingRemove } from "./conflict";
+export {
+  restoreBegin,
+  restoreEntry,
+  restoreRoom,
+  restoreSlab,
+  restoreTimeline,
+  restoreView,
+} from "./restore";
 
 /** After the last record: a walk that was not over begins anew. */
 export function replayDone(): void {

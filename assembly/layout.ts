@@ -34,6 +34,7 @@ export const LEAF_MAX: u32 = 168; // (4096 - 64) / 24
 
 export const FLAG_SHARED: u32 = 1; // another entry of the column can name the same place
 export const FLAG_HOLE: u32 = 2; // reads as zeros; the place is 0
+export const LOST_PLACE: u32 = 0x7fffffff; // with HOLE: not zeros, lost to damage
 // every live view below this entry has an entry (attached origin)
 export const FLAG_FILLED: u32 = 4;
 // range store: only for those views that no entry before it in its column has

@@ -86,7 +86,7 @@ export function memoryFor(slots: u32, journal: u32, transfer: u32, copies: u32):
  * What follows from the superblock at SUPER and does not change while the store is open. `limit`:
  * chunks at most.
  */
-function derive(limit: f64): void {
+export function derive(limit: f64): void {
   const shift = load<u32>(m.SUPER + l.SUPER_CHUNK_SHIFT);
   store<u32>(m.WIDE, load<u64>(m.SUPER + l.SUPER_SIZE) >>> shift >= 0xfffffff0 ? 1 : 0);
   store<u32>(m.SLAB_SHIFT, max<u32>(6, shift - m.PAGE_SHIFT));
@@ -280,16 +280,29 @@ function takeViews(word: u64): bool {
     return true;
   }
   store<u32>(m.STREAM_WORD, 0);
-  const id = load<u32>(m.RECORD);
   memory.copy(m.NAME, m.RECORD + 48, name);
-  if (!isView(name) || t.cellOf(id) != 0 || (name > 0 && t.findName(name) != 0)) return false;
-  t.loadView(
-    id,
+  if (!isView(name)) return false;
+  return takeView(
+    load<u32>(m.RECORD),
     load<u32>(m.RECORD, 4),
     load<u32>(m.RECORD, 8),
     load<f64>(m.RECORD, 16),
     load<u64>(m.RECORD, 24),
     name,
   );
+}
+
+/** The next view of the timeline, its name at NAME; false where it cannot be one. */
+export function takeView(
+  id: u32,
+  parent: u32,
+  flags: u32,
+  created: f64,
+  size: u64,
+  name: u32,
+): bool {
+  if (id == 0 || id >= load<u32>(m.SUPER + l.SUPER_NEXT_ID) || t.cellOf(id) != 0) return false;
+  if (name > 0 && t.findName(name) != 0) return false;
+  t.loadView(id, parent, flags, created, size, name);
   return true;
 }

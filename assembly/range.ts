@@ -62,8 +62,10 @@ import * as c from "./columns";
  */
 export const RUN_UNMAPPED: u32 = 0;
 export const RUN_HOLE: u32 = 1;
-export const RUN_SHARED: u32 = 2;
-export const RUN_PRIVATE: u32 = 3;
+/** A hole to who writes; who reads must be told. */
+export const RUN_LOST: u32 = 2;
+export const RUN_SHARED: u32 = 3;
+export const RUN_PRIVATE: u32 = 4;
 
 /** Adds a run to RUNS, or makes the last one longer; answers the number of runs. */
 export function addRun(n: u32, kind: u32, count: u64, place: u64): u32 {
@@ -132,7 +134,7 @@ export function lookupAt(entry: u32, view: u32, chunk: u64): i32 {
     if (rankOf(c.toId(e)) < rank) return 0;
     if (rankOf(c.afterId(e)) >= rank) return 0;
   }
-  if (c.flagsOf(e) & FLAG_HOLE) return oneRun(RUN_HOLE, 0);
+  if (c.flagsOf(e) & FLAG_HOLE) return oneRun(c.isLost(e) ? RUN_LOST : RUN_HOLE, 0);
   return oneRun(RUN_SHARED, c.placeOf(e) + (chunk - c.firstChunk(e)));
 }
 
@@ -199,7 +201,7 @@ function runKind(cell: u32, last: u64, writing: bool): u32 {
   const e = c.here();
   store<u64>(FOUND, c.placeOf(e));
   store<u64>(FOUND, c.firstChunk(e), 8);
-  if (c.flagsOf(e) & FLAG_HOLE) return RUN_HOLE;
+  if (c.flagsOf(e) & FLAG_HOLE) return c.isLost(e) ? RUN_LOST : RUN_HOLE;
   if (!writing) return RUN_SHARED;
   const answer = isPrivate(e, cell, last);
   return answer == FAULT ? <u32>FAULT : answer == 1 ? RUN_PRIVATE : RUN_SHARED;
@@ -293,7 +295,7 @@ export function mapColumn(cell: u32, chunk: u64, count: u32, place: u64, how: u3
   let flags: u32 = hole ? FLAG_HOLE : 0;
   let freed: u64 = 0;
   if (covered) {
-    const source = c.placeOf(e);
+    const source = c.dataPlace(e);
     const isShared = (c.flagsOf(e) & FLAG_SHARED) != 0;
     if (isShared) {
       const named = c.isNamed(last, source - (chunk - first), c.toId(e), false);

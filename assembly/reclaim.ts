@@ -177,9 +177,8 @@ function tidy(n: u32, below: u32): u32 {
 }
 
 function samePlace(a: usize, b: usize): bool {
-  const holes = c.flagsOf(a) & c.flagsOf(b) & FLAG_HOLE;
-  if (holes) return true;
-  return ((c.flagsOf(a) | c.flagsOf(b)) & FLAG_HOLE) == 0 && c.placeOf(a) == c.placeOf(b);
+  if ((c.flagsOf(a) ^ c.flagsOf(b)) & FLAG_HOLE) return false;
+  return c.dataPlace(a) == c.dataPlace(b) && c.isLost(a) == c.isLost(b);
 }
 
 /** Up to WINDOW entries of a wide column from the path on, which end above view `from`. */

@@ -45,7 +45,7 @@ export function groupFree(index: u32): u32 {
 }
 
 /** Makes groups up to the one of `chunk`, all free. Needs a spare slot for every 512 of them. */
-function growGroups(chunk: u64): void {
+export function growGroups(chunk: u64): void {
   const index = <u32>(chunk / GROUP_CHUNKS);
   let count = load<u32>(m.SUPER + SUPER_GROUPS);
   while (count <= index) {

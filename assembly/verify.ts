@@ -37,18 +37,21 @@ export function isStamped(page: u32, block: u32): bool {
 }
 
 function verifyLeaf(page: u32, n: u32): bool {
-  // A fence holds 32 bits of a chunk, a key 48.
-  const end = load<u32>(m.WIDE) ? (<u64>1) << 47 : 0xfffffff0;
   for (let i: u32 = 0; i < n; i++) {
     const e = entryAt(page, i) as usize;
-    const count = c.chunkCount(e);
-    if (count == 0 || c.lastChunk(e) + 1 < count || c.lastChunk(e) >= end) return false;
-    if (isMasked() ? !hasKnownBits(e) : !isRange(e)) return false;
-    const hole = (c.flagsOf(e) & l.FLAG_HOLE) != 0;
-    if (!hole && !arePlaces(c.placeOf(e), count)) return false;
-    if (i > 0 && !inOrder(entryAt(page, i - 1), e)) return false;
+    if (!isEntry(e) || (i > 0 && !inOrder(entryAt(page, i - 1), e))) return false;
   }
   return true;
+}
+
+/** Whether an entry is within bounds and for views that there are. */
+export function isEntry(e: usize): bool {
+  // A fence holds 32 bits of a chunk, a key 48.
+  const end = load<u32>(m.WIDE) ? (<u64>1) << 47 : 0xfffffff0;
+  const count = c.chunkCount(e);
+  if (count == 0 || c.lastChunk(e) + 1 < count || c.lastChunk(e) >= end) return false;
+  if (isMasked() ? !hasKnownBits(e) : !isRange(e)) return false;
+  return (c.flagsOf(e) & l.FLAG_HOLE) != 0 || arePlaces(c.placeOf(e), count);
 }
 
 function isRange(e: usize): bool {

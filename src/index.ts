@@ -6,16 +6,26 @@ export { type FileDeviceOptions, fileDevice } from "./devices/file.ts";
 export { type MemoryDeviceOptions, memoryDevice } from "./devices/memory.ts";
 export { type Env, seededEnv, systemEnv } from "./env.ts";
 export { type ErrorCode, MultisnapError } from "./errors.ts";
+export { type CheckStoreOptions, checkStore } from "./volume/check-store.ts";
+export {
+  type DumpOptions,
+  dumpStore,
+  type RestoreOptions,
+  restoreStore,
+} from "./volume/dump-store.ts";
 export { openVolume, peekStore } from "./volume/open.ts";
+export { repairStore } from "./volume/repair-store.ts";
 export type {
   ByteRange,
   CheckProblem,
   CheckReport,
   Counters,
   CreateOptions,
+  Damage,
   Extent,
   GivenUp,
   Hold,
+  Loss,
   OpenOptions,
   ProgressOptions,
   Pruned,

@@ -22,6 +22,7 @@ import {
   addPlaces,
   addRun,
   RUN_HOLE,
+  RUN_LOST,
   RUN_PRIVATE,
   RUN_SHARED,
   RUN_UNMAPPED,
@@ -87,7 +88,8 @@ function columnKind(own: u64, writing: bool): i32 {
 /** `named`: bits of the column up to this entry; all of them, if it is the origin's. */
 function entryKind(entry: usize, own: u64, named: u64, writing: bool): i32 {
   const flags = c.flagsOf(entry);
-  if (flags & FLAG_HOLE) return flags & FLAG_UNDER ? RUN_UNMAPPED : RUN_HOLE;
+  if (flags & FLAG_UNDER) return RUN_UNMAPPED;
+  if (flags & FLAG_HOLE) return c.isLost(entry) ? RUN_LOST : RUN_HOLE;
   if (!writing || isUnsettled(flags)) return RUN_SHARED;
   const mask = entryMask(entry);
   if (own != 0) return mask != 0 && (mask & liveMask()) == own ? RUN_PRIVATE : RUN_SHARED;

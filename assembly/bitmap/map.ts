@@ -103,7 +103,7 @@ function leave(n: u32, index: u32, own: u64): u32 {
   const e = c.listAt(MIDDLE, index);
   store<u64>(FOUND, 0);
   if ((entryMask(e) & liveMask()) == own) {
-    store<u64>(FOUND, c.placeOf(e));
+    store<u64>(FOUND, c.dataPlace(e));
     return remove(n, index);
   }
   setMask(index, entryMask(e) & ~own);
@@ -146,7 +146,7 @@ function leaveOrigin(n: u32, index: u32, chunk: u64, part: u32): u32 {
   } else if (open != 0) {
     setMask(index, open);
   } else {
-    store<u64>(FOUND, c.placeOf(c.listAt(MIDDLE, index)));
+    store<u64>(FOUND, c.dataPlace(c.listAt(MIDDLE, index)));
     n = remove(n, index);
   }
   return n;
@@ -258,7 +258,7 @@ export function tidyMasks(old: u32): void {
     const live = mask & liveMask();
     changed = changed || live != mask;
     if (mask != 0 && live == 0) {
-      if (c.placeOf(e) != 0) spaceHold(c.placeOf(e), part);
+      if (c.dataPlace(e) != 0) spaceHold(c.dataPlace(e), part);
       continue;
     }
     memory.copy(c.listAt(MIDDLE, n), e, ENTRY_BYTES);

@@ -20,6 +20,11 @@ export function addStoreCommand(program: Command, name: string, description: str
     .option("--with <cow>", "another persistent store on the same origin; repeatable", collect);
 }
 
+/** For a command that only reads. */
+export function addDamagedOption(command: Command): Command {
+  return command.option("--damaged", "what can be read of a damaged store, which stays as it is");
+}
+
 /** For a command that writes: what a full store does, instead of what it remembers. */
 export function addWhenFullOptions(command: Command): Command {
   return command

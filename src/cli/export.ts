@@ -3,7 +3,7 @@ import fs from "node:fs";
 import type { Command } from "commander";
 import { MultisnapError } from "../errors.ts";
 import type { View } from "../volume/types.ts";
-import { addStoreCommand } from "./command.ts";
+import { addDamagedOption, addStoreCommand } from "./command.ts";
 import { type ImageFile, replaceFile, standardOutput } from "./image-file.ts";
 import { breathe, interruptible } from "./interrupt.ts";
 import { refuseOwnFiles, type StoreOptions, withVolume } from "./open.ts";
@@ -18,7 +18,9 @@ interface Options extends StoreOptions {
 }
 
 export function addExport(program: Command): void {
-  addStoreCommand(program, "export", "write the origin or a snapshot to a raw image")
+  addDamagedOption(
+    addStoreCommand(program, "export", "write the origin or a snapshot to a raw image"),
+  )
     .argument("<store[@name]>", "store file, and a snapshot in it", parseTarget)
     .argument("<file>", "raw image to make, or - for standard output", parsePath)
     .option("--force", "replace an existing file, or write onto a block device")

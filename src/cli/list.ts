@@ -1,7 +1,7 @@
 /** `list STORE`: the snapshots as a tree. */
 import type { Command } from "commander";
 import type { SnapshotUsage } from "../volume/types.ts";
-import { addStoreCommand } from "./command.ts";
+import { addDamagedOption, addStoreCommand } from "./command.ts";
 import { type StoreOptions, withVolume } from "./open.ts";
 import { answer, oneLine } from "./output.ts";
 import { formatBytes } from "./sizes.ts";
@@ -11,7 +11,9 @@ import { parsePath } from "./target.ts";
 const HEADINGS = ["name", "id", "created", "size", "exclusive", "shared", ""];
 
 export function addList(program: Command): void {
-  addStoreCommand(program, "list", "the snapshots as a tree, with the space that each one takes")
+  addDamagedOption(
+    addStoreCommand(program, "list", "the snapshots as a tree, with the space that each one takes"),
+  )
     .argument("<store>", "store file", parsePath)
     .action(async (store: string, options: StoreOptions) => {
       const [size, usages] = await withVolume(

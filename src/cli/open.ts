@@ -19,6 +19,8 @@ export interface StoreOptions extends OutputOptions {
   base?: string;
   /** Other persistent stores on the same origin. */
   with?: string[];
+  /** With `readOnly`: as far as the store can be read. */
+  damaged?: boolean;
 }
 
 type OpenOptions = StoreOptions &
@@ -63,6 +65,7 @@ async function withServed<T>(
     for (const path of [options.origin, options.base, ...(options.with ?? [])]) {
       if (path !== undefined) demandOwnFile(path, store, volume.files);
     }
+    if (options.damaged) throw isServed(store);
     const { syncSnapshots, victims, preserveOnError } = options;
     if (syncSnapshots || victims !== undefined || preserveOnError !== undefined) {
       throw decided(store);
@@ -74,9 +77,10 @@ async function withServed<T>(
 }
 
 async function withOpen<T>(files: Files, options: OpenOptions, body: Body<T>): Promise<T> {
-  const { readOnly = false, create, syncSnapshots, victims, preserveOnError } = options;
+  const { readOnly = false, damaged = false, create } = options;
+  const { syncSnapshots, victims, preserveOnError } = options;
   try {
-    const how = { readOnly, create, syncSnapshots, victims, preserveOnError };
+    const how = { readOnly, damaged, create, syncSnapshots, victims, preserveOnError };
     const volume = await openVolume({ ...files, ...how });
     let result: T;
     try {
@@ -139,7 +143,7 @@ async function rememberedPaths(
   device: Device,
   options: StoreOptions,
 ): Promise<{ origin: string | null; base: string | null }> {
-  const peek = await peekStore(device);
+  const peek = await peekStore(device, options.damaged);
   const origin = options.origin ?? (peek.originMode === "attached" ? peek.originPath : null);
   const base = options.base ?? (peek.originMode === "base" ? peek.basePath : null);
   if (peek.originMode === "attached" && origin === null) {
@@ -167,6 +171,14 @@ function demandOwnFile(path: string, store: string, files: string[]): void {
   if (sameFile(path, files) !== null) return;
   const found = "is served by another process, which has not opened this file";
   throw new MultisnapError("Invalid", `${path}: ${store} ${found}: leave the option out`);
+}
+
+/** A command that needs the store for itself. */
+export function isServed(store: string): MultisnapError {
+  return new MultisnapError(
+    "Busy",
+    `${store} is open in the process that serves it: end that first`,
+  );
 }
 
 /** What only who opens the store can ask for. */

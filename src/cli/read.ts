@@ -1,7 +1,7 @@
 /** `read STORE[@NAME]`: bytes of a view to standard output. */
 import type { Command } from "commander";
 import type { View } from "../volume/types.ts";
-import { addStoreCommand } from "./command.ts";
+import { addDamagedOption, addStoreCommand } from "./command.ts";
 import { type StoreOptions, withVolume } from "./open.ts";
 import { writeOut } from "./output.ts";
 import { checkRange } from "./range.ts";
@@ -18,7 +18,9 @@ interface Options extends StoreOptions {
 }
 
 export function addRead(program: Command): void {
-  addStoreCommand(program, "read", "bytes to standard output; with --json, in base64")
+  addDamagedOption(
+    addStoreCommand(program, "read", "bytes to standard output; with --json, in base64"),
+  )
     .argument("<store[@name]>", "store file, and a snapshot in it", parseTarget)
     .requiredOption("--offset <bytes>", "where to begin", parseBytes)
     .requiredOption("--length <bytes>", "how much to read", parseBytes)

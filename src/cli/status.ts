@@ -2,8 +2,8 @@
 import type { Command } from "commander";
 import type { ServedStatus } from "../control/remote-volume.ts";
 import { CAPABILITIES } from "../stores/kinds.ts";
-import type { Counters, GivenUp, Pruned, Status } from "../volume/types.ts";
-import { addStoreCommand } from "./command.ts";
+import type { Counters, Damage, GivenUp, Pruned, Status } from "../volume/types.ts";
+import { addDamagedOption, addStoreCommand } from "./command.ts";
 import { type StoreOptions, withVolume } from "./open.ts";
 import { answer, oneLine } from "./output.ts";
 import { formatBytes } from "./sizes.ts";
@@ -15,7 +15,9 @@ interface Options extends StoreOptions {
 }
 
 export function addStatus(program: Command): void {
-  addStoreCommand(program, "status", "sizes, space used and free, kind, error state")
+  addDamagedOption(
+    addStoreCommand(program, "status", "sizes, space used and free, kind, error state"),
+  )
     .argument("<store>", "store file", parsePath)
     .option("--dm", "the status line of the 2009 device-mapper target")
     .action(async (store: string, options: Options) => {
@@ -71,7 +73,8 @@ export function describePruned({ snapshots, reason, last }: Pruned): string {
   return `${gone} deleted to make room (${which}): ${reason}`;
 }
 
-function state({ error, givenUp }: Status): string {
+function state({ error, givenUp, damage }: Status): string {
+  if (damage) return describeDamage(damage);
   if (givenUp) return oneLine(describeGivenUp(givenUp));
   return error === null ? "good" : `read-only: ${oneLine(error)}`;
 }
@@ -79,6 +82,12 @@ function state({ error, givenUp }: Status): string {
 export function describeGivenUp({ reason, snapshots }: GivenUp): string {
   const lost = snapshots === 1 ? "1 snapshot was" : `${snapshots} snapshots were`;
   return `${lost} given up: ${reason}`;
+}
+
+function describeDamage({ problems, lossCount }: Damage): string {
+  const found = `${problems.length} ${problems.length === 1 ? "problem" : "problems"}`;
+  const lost = lossCount === 0 ? "nothing is lost" : `${lossCount} ranges of chunks are lost`;
+  return `damaged, opened as far as it can be read: ${found}, ${lost}: run check --repair`;
 }
 
 type Server = ServedStatus["server"] | null;

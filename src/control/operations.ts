@@ -184,11 +184,14 @@ async function usage({ volume }: Served, { row, signal, progress }: Call): Promi
 
 async function check(served: Served, { head, row, signal, progress }: Call): Promise<Result> {
   const data = head.data === true;
-  const { problems, ...report } = await served.volume.check({ data, signal, progress });
+  const found = await served.volume.check({ data, signal, progress });
+  const { problems, notes, losses, ...report } = found;
   for (const { where, message } of problems) {
     const problem: CheckProblem = { message: message.slice(0, MESSAGE_LENGTH_MAX), where };
-    await row(problem);
+    await row({ problem });
   }
+  for (const note of notes) await row({ note: note.slice(0, MESSAGE_LENGTH_MAX) });
+  for (const loss of losses) await row({ loss });
   return { head: { report, ...statusOf(served) } };
 }
 

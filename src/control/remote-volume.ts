@@ -10,6 +10,7 @@ import type {
   CheckProblem,
   CheckReport,
   Hold,
+  Loss,
   ProgressOptions,
   SnapshotOptions,
   SnapshotUsage,
@@ -230,11 +231,14 @@ export class RemoteVolume implements Volume {
   }
 
   async check({ data = false, signal, progress }: CheckOptions = {}): Promise<CheckReport> {
-    const problems: CheckProblem[] = [];
-    const rows = (rows: unknown[]) => collect(problems, rows);
+    const found: Finding[] = [];
+    const rows = (rows: unknown[]) => collect(found, rows);
     const { report } = await this.change("check", { data }, { signal, progress, rows });
-    const { clean, blocks, exceptions, chunks } = report as CheckReport;
-    return { clean, problems, blocks, exceptions, chunks };
+    const { clean, lossCount, blocks, exceptions, chunks } = report as CheckReport;
+    const problems = found.flatMap(({ problem }) => problem ?? []);
+    const notes = found.flatMap(({ note }) => note ?? []);
+    const losses = found.flatMap(({ loss }) => loss ?? []);
+    return { clean, problems, notes, losses, lossCount, blocks, exceptions, chunks };
   }
 
   // ---- what is known here
@@ -270,6 +274,13 @@ export class RemoteVolume implements Volume {
     if (view.known !== null) return view;
     throw new MultisnapError("Invalid", "the origin is not a snapshot: it has no name and stays");
   }
+}
+
+/** A row of a check: one of the three. */
+interface Finding {
+  problem?: CheckProblem;
+  note?: string;
+  loss?: Loss;
 }
 
 /** Rows of one kind, as the protocol promises them. */

@@ -27,6 +27,7 @@ const ZEROS = new Uint8Array(256 * 1024);
 const decoder = new TextDecoder();
 
 export class Engine {
+  readonly module: WebAssembly.Module;
   readonly x: EngineExports;
   readonly memory: WebAssembly.Memory;
   /** Views of memory; replaced when it grows. */
@@ -55,6 +56,7 @@ export class Engine {
 
   constructor(module: WebAssembly.Module, sizes: EngineSizes) {
     const slots = Math.ceil(sizes.cache / SLOT_BYTES);
+    this.module = module;
     this.memory = allocate(module, slots, sizes);
     const { exports } = instantiateSync(module, { env: { memory: this.memory } });
     this.x = exports as unknown as EngineExports;

@@ -71,6 +71,20 @@ export interface EngineExports {
   replayStep(): number;
   replayDone(): void;
 
+  restoreBegin(limit: number, generation: number): void;
+  restoreSlab(place: number, count: number): number;
+  restoreView(
+    id: number,
+    parent: number,
+    flags: number,
+    created: number,
+    size: number,
+    name: number,
+  ): number;
+  restoreTimeline(): number;
+  restoreRoom(): number;
+  restoreEntry(take: boolean): number;
+
   checkpointBegin(trim: boolean): void;
   checkpointStep(): number;
   checkpointSeal(): void;

@@ -15,8 +15,10 @@ export const FILL = -12;
 /** Kinds of runs of a lookup. */
 export const RUN_UNMAPPED = 0;
 export const RUN_HOLE = 1;
-export const RUN_SHARED = 2;
-export const RUN_PRIVATE = 3;
+/** A repair found the chunks lost: a hole to who writes all of them, an error to who reads. */
+export const RUN_LOST = 2;
+export const RUN_SHARED = 3;
+export const RUN_PRIVATE = 4;
 
 /** Kinds of runs of a copy-out plan. */
 export const RUN_READY = 0;

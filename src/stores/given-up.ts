@@ -7,6 +7,7 @@
 import { RUN_READY } from "../engine/status.ts";
 import { MultisnapError } from "../errors.ts";
 import { settle, type Task } from "../task.ts";
+import { plainReport } from "./plain-report.ts";
 import type {
   Capabilities,
   CheckReport,
@@ -212,7 +213,7 @@ export class GivenUpStore implements ExceptionStore {
   *check(): Task<CheckReport> {
     yield* this.gate();
     const problems = [{ where: "views", message: this.#error().message }];
-    return { clean: false, problems, blocks: 0, exceptions: 0, chunks: 0 };
+    return plainReport(problems, { blocks: 0, exceptions: 0, chunks: 0 });
   }
 
   *close(): Task<void> {

@@ -11,8 +11,20 @@ import { type CowSetup, CowStore } from "./cow/cow-store.ts";
 import { findCow, PersistentStore } from "./cow/persistent.ts";
 import { TransientStore } from "./cow/transient.ts";
 import { RANGE, RangeStore } from "./range.ts";
-import type { Capabilities, ExceptionStore, OriginMode, StoreKind } from "./store.ts";
+import type {
+  Capabilities,
+  CheckReport,
+  ExceptionStore,
+  OriginMode,
+  ProgressOptions,
+  StoreKind,
+} from "./store.ts";
 import { abandonTree } from "./tree/abandon.ts";
+import { Blocks } from "./tree/check/blocks.ts";
+import { checkDevice } from "./tree/check/checker.ts";
+import { readSupers } from "./tree/check/supers.ts";
+import { Dumper } from "./tree/dump/dumper.ts";
+import { type DumpSource, type Loaded, type LoadOptions, loadTree } from "./tree/dump/load.ts";
 import { KIND_BITMAP, KIND_RANGE } from "./tree/layout.ts";
 import {
   createTree,
@@ -22,9 +34,13 @@ import {
   type Setup,
   type TreeKind,
 } from "./tree/open.ts";
+import { type RepairOptions, type RepairReport, repairTree } from "./tree/repair/repair.ts";
 import { TreeStore } from "./tree/tree-store.ts";
 
+export type { Dumper } from "./tree/dump/dumper.ts";
+export type { DumpSource, Loaded } from "./tree/dump/load.ts";
 export type { Format, Setup } from "./tree/open.ts";
+export type { RepairReport } from "./tree/repair/repair.ts";
 
 export const CAPABILITIES: Record<StoreKind, Capabilities> = {
   range: RANGE,
@@ -86,6 +102,21 @@ export function* findStore(device: Device, module: WebAssembly.Module): Task<Fou
   throw new MultisnapError("Unsupported", `${device.name}: store kind ${facts.kind} is not known`);
 }
 
+/** The same for a store that is damaged: from the superblock that can be read best. */
+export function* findDamaged(device: Device, module: WebAssembly.Module): Task<Found> {
+  const blocks = new Blocks(device, module);
+  if ((yield* findCow(device)) !== null) throw hasNothing(device);
+  const { newest: image } = yield* readSupers(blocks);
+  return {
+    kind: image.kind,
+    mode: image.mode,
+    chunk: image.chunk,
+    size: image.u64("SUPER_SIZE"),
+    originPath: image.path("SUPER_ORIGIN_PATH"),
+    basePath: image.path("SUPER_BASE_PATH"),
+  };
+}
+
 /** What a store on a COW device has to be told, because its device does not remember it. */
 export type Attached = Pick<CowSetup, "originBytes" | "index" | "maxSize">;
 
@@ -102,6 +133,59 @@ export function* openStore(
     return yield* openTree(TREES[kind], device, chunk, setup, writable);
   }
   return yield* PersistentStore.open(device, chunk, { ...setup, ...attached }, writable);
+}
+
+/**
+ * Verifies a store that need not open. Errors: `Unsupported` for a COW device, which is checked as
+ * part of its volume; else as of `checkDevice`.
+ */
+export function* checkStoreOn(
+  device: Device,
+  module: WebAssembly.Module,
+  options: ProgressOptions,
+): Task<CheckReport> {
+  if ((yield* findCow(device)) === null) return yield* checkDevice(device, module, options);
+  throw new MultisnapError(
+    "Unsupported",
+    `${device.name} is a COW device: it is checked together with its origin`,
+  );
+}
+
+/**
+ * A store's metadata as text. Errors: `Unsupported` for a kind that keeps no tree: its metadata is
+ * a table of fixed form that needs no dump.
+ */
+export function dumpOf(store: ExceptionStore, module: WebAssembly.Module): Dumper {
+  if (store instanceof TreeStore) return new Dumper(store, module);
+  throw new MultisnapError("Unsupported", `a store of kind ${store.kind} has nothing to dump`);
+}
+
+/** See `repairTree`. Errors: also `Unsupported` for a kind that has nothing to repair with. */
+export function* repairOf(
+  device: Device,
+  setup: Setup,
+  options: RepairOptions,
+): Task<RepairReport> {
+  if ((yield* findCow(device)) !== null) throw hasNothing(device);
+  return yield* repairTree(device, TREES, setup, options);
+}
+
+function hasNothing(device: Device): MultisnapError {
+  const why = "its format keeps nothing that it could be repaired with";
+  return new MultisnapError("Unsupported", `${device.name} is of kind persistent: ${why}`);
+}
+
+/** See `loadTree`. Errors: also `Unsupported` where a store is of a kind that keeps no tree. */
+export function* loadStore(
+  device: Device,
+  source: DumpSource,
+  setup: Setup,
+  options: LoadOptions,
+): Task<Loaded> {
+  if ((yield* findCow(device)) !== null) {
+    throw new MultisnapError("Unsupported", `${device.name} is of kind persistent: it has no dump`);
+  }
+  return yield* loadTree(device, source, TREES, setup, options);
 }
 
 /**

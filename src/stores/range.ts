@@ -2,11 +2,10 @@
  * The range store (Mikulas): an entry is for the views in (after, to] of the timeline. The number
  * of snapshots is limited by ids only, and a snapshot has snapshots to any depth.
  */
-import type { Capabilities, CheckProblem, ViewCost } from "./store.ts";
+import type { Capabilities, ViewCost } from "./store.ts";
 import type { Tally } from "./tree/accounting.ts";
-import type { EntryRules } from "./tree/check.ts";
 import { TreeStore } from "./tree/tree-store.ts";
-import { AROUND, type Entry, HOLE, SHARED } from "./tree/walk.ts";
+import { type Entry, HOLE, SHARED } from "./tree/walk.ts";
 
 const ORIGIN = 1;
 
@@ -28,9 +27,6 @@ export class RangeStore extends TreeStore {
   readonly kind = "range";
   readonly capabilities = RANGE;
 
-  protected rules(): EntryRules {
-    return new RangeRules(this.facts.timeline());
-  }
   protected tally(): Tally {
     // An attached origin has no entries, so nothing is its own or shared with it.
     const isCounted = (id: number) => id !== ORIGIN || this.mode !== "attached";
@@ -40,45 +36,6 @@ export class RangeStore extends TreeStore {
 }
 
 type Timeline = { id: number; isLive: boolean }[];
-
-/** I1 and I3. */
-class RangeRules implements EntryRules {
-  readonly #position = new Map<number, number>([[0, 0]]);
-  /** Of the column so far: (after, to] of the entries that lie inside no other yet. */
-  #apart: [after: number, to: number][] = [];
-
-  constructor(timeline: Timeline) {
-    timeline.forEach(({ id }, index) => {
-      this.#position.set(id, index + 1);
-    });
-  }
-
-  problem(entry: Entry, before: Entry | undefined): CheckProblem | null {
-    const after = this.#position.get(entry.after);
-    const to = this.#position.get(entry.to);
-    if (after === undefined || to === undefined) {
-      return { where: "I3", message: "names a view that is not in the timeline" };
-    }
-    if (after >= to) return { where: "I1", message: "covers no view" };
-    if (!before) this.#apart = [];
-    const apart = this.#apart;
-    while (apart.length > 0 && apart[apart.length - 1]![1] > after) {
-      const [from, end] = apart.pop()!;
-      if (from >= after && end < to && entry.flags & AROUND) continue;
-      return { where: "I1", message: "overlaps an entry below it in the timeline" };
-    }
-    apart.push([after, to]);
-    return null;
-  }
-
-  key(entry: Entry): number {
-    return entry.to;
-  }
-
-  mayShare(a: Entry, b: Entry): boolean {
-    return (a.flags & b.flags & SHARED) !== 0;
-  }
-}
 
 /** O(entries + views), whatever the number of views that an entry is seen by. */
 class RangeTally implements Tally {

@@ -111,9 +111,30 @@ export interface CheckProblem {
   where: string;
 }
 
+/** Chunks of views that cannot be read any more. */
+export interface Loss {
+  /**
+   * `all`: the origin and every snapshot; `snapshots`: every snapshot; else the first 16 of
+   * `viewCount` views.
+   */
+  views: "all" | "snapshots" | { id: number; name: string | null }[];
+  viewCount: number;
+  chunk: number;
+  count: number;
+  /** The same in bytes. */
+  offset: number;
+  length: number;
+}
+
 export interface CheckReport {
   clean: boolean;
+  /** At most 1,000, and a last one that counts the others. */
   problems: CheckProblem[];
+  /** What is worth knowing and no damage. */
+  notes: string[];
+  /** What the damage loses: the first 1,000 of `lossCount`, in the order of their chunks. */
+  losses: Loss[];
+  lossCount: number;
   /** What was looked at. */
   blocks: number;
   exceptions: number;
@@ -301,7 +322,10 @@ export interface ExceptionStore {
   dmStatus(): string;
   /** What each live snapshot costs: one walk over the metadata, which stays as it is meanwhile. */
   costs(options: ProgressOptions): Task<ViewCost[]>;
-  /** Verifies every structure. Changes nothing. */
+  /**
+   * Verifies every structure as it is on the device, while nothing is committed; with `data` what
+   * has checksums too. What a view reads stays the same.
+   */
   check(options: CheckOptions): Task<CheckReport>;
   close(): Task<void>;
 }

@@ -5,12 +5,13 @@
  * Between two writes (`Core.between`), because a place that is private is written without an entry
  * in the table: who shares it meanwhile would see that write, too.
  */
-import { RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
+import { RUN_LOST, RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
 import { MultisnapError } from "../errors.ts";
 import { run, type Task } from "../task.ts";
 import { checkInside } from "./bounds.ts";
 import { differing, grouped } from "./compare.ts";
 import { type Core, ORIGIN } from "./core.ts";
+import { lostError } from "./lost.ts";
 import { pairs, type Run, runsOf } from "./runs.ts";
 import { sumLeft } from "./sum-left.ts";
 import type { DiskView } from "./view.ts";
@@ -109,6 +110,9 @@ function* mapRun(core: Core, target: number, source: number, at: number, end: nu
       let status = found;
       if (found > 0) {
         const [count, place] = [Math.min(end - at, store.runCount(0)), store.runPlace(0)];
+        if (store.runKind(0) === RUN_LOST) {
+          throw lostError(core, source, "cloning", at * core.chunk, count * core.chunk);
+        }
         status =
           store.runKind(0) >= RUN_SHARED
             ? store.mapShared(target, at, count, place)

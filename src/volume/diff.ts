@@ -2,7 +2,7 @@
  * What differs between two views: a walk over the metadata along both, not over the data. Chunks at
  * the same place are the same.
  */
-import { RUN_SHARED } from "../engine/status.ts";
+import { RUN_LOST, RUN_SHARED } from "../engine/status.ts";
 import { run, type Task } from "../task.ts";
 import type { Core } from "./core.ts";
 import { type Run, runsOf } from "./runs.ts";
@@ -117,6 +117,8 @@ function* stretches({ id, core }: Side, at: number, end: number): Task<Stretch[]
 }
 
 function isSame(a: Core, x: Stretch, b: Core, y: Stretch): boolean {
+  // Nobody knows what was there: who relies on the answer must look, and is told.
+  if (x.kind === RUN_LOST || y.kind === RUN_LOST) return false;
   if (x.kind >= RUN_SHARED || y.kind >= RUN_SHARED) {
     return a === b && x.kind === y.kind && x.end - x.target === y.end - y.target;
   }

@@ -1,5 +1,5 @@
 /** What of a view has data and what are holes: a walk over the tree, not over the data. */
-import { RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
+import { RUN_LOST, RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
 import { run, type Task } from "../task.ts";
 import type { Core } from "./core.ts";
 import { runsOf } from "./runs.ts";
@@ -19,7 +19,9 @@ export async function* extentsOf(
   while (open.offset + open.length < end) {
     for (const { kind, count } of await run(guard(runsOf(core, view.id, chunk, lastChunk)))) {
       chunk += count;
-      const data = kind >= RUN_SHARED || (kind === RUN_UNMAPPED && isUnder(core));
+      // What is lost is no hole: who copies the view must meet it.
+      const isData = kind >= RUN_SHARED || kind === RUN_LOST;
+      const data = isData || (kind === RUN_UNMAPPED && isUnder(core));
       const at = open.offset + open.length;
       if (data !== open.data && open.length > 0) {
         yield open;

@@ -3,13 +3,21 @@ import type { Device } from "../devices/device.ts";
 import { engineModule } from "../engine/module.ts";
 import { systemEnv } from "../env.ts";
 import { MultisnapError } from "../errors.ts";
-import { CAPABILITIES, createStore, findStore, openStore, type Setup } from "../stores/kinds.ts";
+import {
+  CAPABILITIES,
+  createStore,
+  findDamaged,
+  findStore,
+  openStore,
+  type Setup,
+} from "../stores/kinds.ts";
 import type { ExceptionStore, OriginMode, StoreKind } from "../stores/store.ts";
 import { run } from "../task.ts";
 import { Core, QUEUE_MAX } from "./core.ts";
+import { readable } from "./open-damaged.ts";
 import { planSync } from "./sync.ts";
 import { Traffic } from "./traffic.ts";
-import type { CreateOptions, OpenOptions, Volume } from "./types.ts";
+import type { CreateOptions, Damage, OpenOptions, Volume } from "./types.ts";
 import { parseVictims } from "./victims.ts";
 import { DiskVolume, type WhenFull } from "./volume.ts";
 
@@ -41,11 +49,13 @@ export interface StorePeek {
 }
 
 /**
- * Reads the superblock. Errors: `Invalid` (not a store), `Unsupported` (a newer format), `Corrupt`,
- * `Io`.
+ * Reads the superblock; with `damaged` the one that can be read best.
+ *
+ * Errors: `Invalid` (not a store), `Unsupported` (a newer format), `Corrupt`, `Io`.
  */
-export async function peekStore(device: Device): Promise<StorePeek> {
-  const { mode, ...found } = await run(findStore(device, await engineModule()));
+export async function peekStore(device: Device, damaged = false): Promise<StorePeek> {
+  const find = damaged ? findDamaged : findStore;
+  const { mode, ...found } = await run(find(device, await engineModule()));
   return { ...found, originMode: mode };
 }
 
@@ -75,12 +85,15 @@ export async function openVolume(options: OpenOptions): Promise<Volume> {
     synchronous: devices.every((device) => device === null || device.synchronous),
     env,
   };
-  const cores = (await openStores(options, setup)).map((store) => {
+  const { stores, damage } = await openStores(options, setup);
+  const cores = stores.map((store) => {
     const chunk = 2 ** store.chunkShift;
     const copySlots = slotsOf(bounds.copySlots, chunk);
     return new Core({ ...shared, store, copySlots, slotBytes: slotBytes(chunk) });
   });
-  return synchronized(new DiskVolume(cores, whenFull(options, cores[0]!.store, setup)), options);
+  const volume = new DiskVolume(cores, whenFull(options, cores[0]!.store, setup));
+  volume.damage = damage;
+  return synchronized(volume, options);
 }
 
 /** What the options say, else what the store remembers. */
@@ -106,22 +119,30 @@ function slotsOf(wanted: number, chunk: number): number {
   return chunk > CHUNK_MAX ? Math.min(wanted, COPY_SLOTS_LARGE) : wanted;
 }
 
+interface Opened {
+  stores: ExceptionStore[];
+  damage: Damage | null;
+}
+
 /** The volume's own store, and those that are attached to its origin beside it. */
-async function openStores(options: OpenOptions, setup: Setup): Promise<ExceptionStore[]> {
+async function openStores(options: OpenOptions, setup: Setup): Promise<Opened> {
   const { create, others = [] } = options;
-  const stores = [await (create ? make(options, create, setup) : open(options, setup))];
+  const { store, damage } = create
+    ? { store: await make(options, create, setup), damage: null }
+    : await open(options, setup);
+  const stores = [store];
   for (const device of others) {
     if (stores[0]!.kind !== "persistent") {
       const kind = `the store is of kind ${stores[0]!.kind}`;
       throw new MultisnapError("Unsupported", `${kind}: others stand only beside a persistent one`);
     }
-    const store = await open({ ...options, store: device }, setup, stores.length);
+    const { store } = await open({ ...options, store: device }, setup, stores.length);
     if (store.kind !== "persistent") {
       throw invalid(`${device.name} is a store of kind ${store.kind}: only persistent ones join`);
     }
     stores.push(store);
   }
-  return stores;
+  return { stores, damage };
 }
 
 /** The volume with the snapshots that the options list. */
@@ -215,15 +236,22 @@ async function refuseUsed(device: Device): Promise<void> {
 }
 
 /** `index`: of the store among those on one origin. */
-async function open(options: OpenOptions, setup: Setup, index = 0): Promise<ExceptionStore> {
-  const { store: device } = options;
-  if (device.size() === 0) {
-    throw new MultisnapError("NotFound", `${device.name} is empty: there is no store in it yet`);
+async function open(
+  options: OpenOptions,
+  setup: Setup,
+  index = 0,
+): Promise<{ store: ExceptionStore; damage: Damage | null }> {
+  const { store: given } = options;
+  if (given.size() === 0) {
+    throw new MultisnapError("NotFound", `${given.name} is empty: there is no store in it yet`);
   }
-  const found = await run(findStore(device, setup.module));
+  if (options.damaged && !options.readOnly) {
+    throw invalid("a damaged store is opened readOnly; check --repair makes it writable");
+  }
+  const { device, facts: found, damage } = await readable(given, options.damaged ?? false, setup);
   refuseVictims(found.kind, options.victims);
-  const given = modeOf(options);
-  if (given !== found.mode) throw wrongMode(device, found.mode, given);
+  const mode = modeOf(options);
+  if (mode !== found.mode) throw wrongMode(device, found.mode, mode);
   if (options.origin && options.origin.size() < (found.size ?? 0)) {
     const has = `${options.origin.name} has ${options.origin.size()} bytes`;
     throw invalid(`${has}, the volume ${found.size}: it is not its origin`);
@@ -235,7 +263,8 @@ async function open(options: OpenOptions, setup: Setup, index = 0): Promise<Exce
   const maxSize = checkMaxSize(options.maxSize);
   const originBytes = found.size ?? checkSize(options.origin?.size(), options);
   const attached = { originBytes, index, maxSize };
-  return await run(openStore(device, found, setup, writable, attached));
+  const store = await run(openStore(device, found, setup, writable, attached));
+  return { store, damage };
 }
 
 function refuseVictims(kind: StoreKind, victims: string | undefined): void {

@@ -2,10 +2,11 @@
  * Reads of a view: runs of places, holes, and what lies under the store. All runs of one plan are
  * read at once.
  */
-import { PENDING_READ, RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
+import { PENDING_READ, RUN_LOST, RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
 import type { Visit } from "../stores/store.ts";
 import { run, type Task } from "../task.ts";
 import { type Core, PENDS_MAX } from "./core.ts";
+import { lostError } from "./lost.ts";
 import { type Piece, pieceChunks, portionsOf, readAll } from "./stretches.ts";
 import { firstSummed, verifyAll } from "./verified.ts";
 
@@ -61,6 +62,9 @@ export class Reader {
     try {
       for (let i = 0; i < runs && done < left; i++) {
         const length = Math.min(left - done, store.runCount(i) * chunk - skip);
+        if (store.runKind(i) === RUN_LOST) {
+          throw lostError(this.#core, view, "reading", first * chunk + skip, length);
+        }
         const under = store.runKind(i) === RUN_UNMAPPED ? this.#under(first, i, view, slots) : null;
         if (under === "busy") break;
         const from = store.runKind(i) >= RUN_SHARED ? store.runPlace(i) : first;

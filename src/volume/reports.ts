@@ -1,4 +1,5 @@
 /** What is told of all stores of a volume: one mostly, several where several are attached. */
+import { plainReport } from "../stores/plain-report.ts";
 import type { ExceptionStore, StoreUsage } from "../stores/store.ts";
 import type { Task } from "../task.ts";
 import { snapshotUsage } from "./snapshot-usage.ts";
@@ -43,9 +44,9 @@ export function* checkStores(
   stores: readonly ExceptionStore[],
   options: CheckOptions,
 ): Task<CheckReport> {
-  const sum: CheckReport = { clean: true, problems: [], blocks: 0, exceptions: 0, chunks: 0 };
+  const sum = plainReport([], { blocks: 0, exceptions: 0, chunks: 0 });
   for (const store of stores) {
-    const report = yield* store.still(store.check(options));
+    const report = yield* store.check(options);
     const isNamed = stores.length > 1;
     const problems = report.problems.map(({ where, message }) => ({
       where,
@@ -53,6 +54,9 @@ export function* checkStores(
     }));
     sum.clean &&= report.clean;
     sum.problems.push(...problems);
+    sum.notes.push(...report.notes);
+    sum.losses.push(...report.losses);
+    sum.lossCount += report.lossCount;
     sum.blocks += report.blocks;
     sum.exceptions += report.exceptions;
     sum.chunks += report.chunks;

@@ -3,7 +3,9 @@ import type { Device, Later } from "../devices/device.ts";
 import type { Env } from "../env.ts";
 import type {
   CheckOptions,
+  CheckProblem,
   CheckReport,
+  Loss,
   ProgressOptions,
   StoreKind,
   StoreUsage,
@@ -13,6 +15,7 @@ export type {
   CheckOptions,
   CheckProblem,
   CheckReport,
+  Loss,
   ProgressOptions,
   StoreKind,
 } from "../stores/store.ts";
@@ -77,6 +80,12 @@ export interface OpenOptions {
   /** Makes a new store on an empty device. */
   create?: CreateOptions;
   readOnly?: boolean;
+  /**
+   * With `readOnly`: what can be read of a damaged store (`status().damage` says what cannot; reads
+   * of that answer `Corrupt`). The store stays as it is. Memory: as much as its metadata takes, at
+   * most 1 GiB.
+   */
+  damaged?: boolean;
   /** Bytes of the metadata page cache; the default is 64 MiB, the least 1 MiB. */
   cacheBytes?: number;
   /** Copies at a time; the default is 8. */
@@ -201,7 +210,17 @@ export interface Status extends StoreUsage {
   givenUp: GivenUp | null;
   /** What was deleted to make room since the volume was opened (`victims`). */
   pruned: Pruned | null;
+  /** Of a store that was opened `damaged`: what was found and is lost; null where nothing was. */
+  damage: Damage | null;
   counters: Counters;
+}
+
+/** Parts of a `CheckReport`, and what had to be done to make the store readable. */
+export interface Damage {
+  problems: CheckProblem[];
+  losses: Loss[];
+  lossCount: number;
+  repaired: string[];
 }
 
 export interface GivenUp {
@@ -303,8 +322,9 @@ export interface Volume {
   /** One walk over the tree. */
   snapshotUsage(options?: ProgressOptions): Promise<SnapshotUsage[]>;
   /**
-   * Verifies every structure and I1 to I3; with `data` also every chunk that has a checksum. Does
-   * not change the store.
+   * Verifies every structure and I1 to I3 as they are on the device, and says what damage loses;
+   * with `data` also every chunk that has a checksum. What views read does not change; what is only
+   * in memory is written before.
    */
   check(options?: CheckOptions): Promise<CheckReport>;
   /**

@@ -3,7 +3,7 @@
  * chunk that lies where it may be read or written at once, and hands everything else to the tasks.
  */
 import type { Device } from "../devices/device.ts";
-import { RUN_PRIVATE, RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
+import { RUN_LOST, RUN_PRIVATE, RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
 import { MultisnapError } from "../errors.ts";
 import type { ViewRecord } from "../stores/store.ts";
 import { inFlight, runNow, runSync, type Task } from "../task.ts";
@@ -192,9 +192,10 @@ export class DiskView implements View {
       store.touched();
     } else {
       const old = store.runKind(0) === RUN_SHARED ? store.runPlace(0) : -1;
-      const isUnder = store.runKind(0) === RUN_UNMAPPED && core.base !== null;
+      const kind = store.runKind(0);
+      const isElsewhere = kind === RUN_LOST || (kind === RUN_UNMAPPED && core.base !== null);
       if (old >= 0 && store.sums && !sumLeftNow(core, old, length < this.#chunk)) return false;
-      if ((isUnder && length < this.#chunk) || store.allocate(1) !== 1) return false;
+      if ((isElsewhere && length < this.#chunk) || store.allocate(1) !== 1) return false;
       if (!this.#writePlace(chunk, within, source, store.allocated(), old)) return false;
     }
     this.#countWrite(length);

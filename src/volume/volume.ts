@@ -26,6 +26,7 @@ import type {
   ByteRange,
   CheckOptions,
   CheckReport,
+  Damage,
   Hold,
   ProgressOptions,
   SnapshotOptions,
@@ -59,6 +60,8 @@ export class DiskVolume implements Volume {
   readonly holds = new Holds();
   /** In force, as given. */
   readonly #victims: string | null;
+  /** What was found where the store was opened damaged. */
+  damage: Damage | null = null;
   readonly #timeline: Timeline;
   readonly #reclaimer: Reclaimer;
   readonly #flusher: Flusher;
@@ -326,6 +329,7 @@ export class DiskVolume implements Volume {
       preserveOnError: this.giveUp === null,
       givenUp: this.giveUp?.state ?? null,
       pruned: this.room.state,
+      damage: this.damage,
       counters: { ...counters, commits, checkpoints, flushes },
     };
   }

@@ -6,6 +6,8 @@
 import {
   PENDING_COPY,
   PENDING_READ,
+  RUN_HOLE,
+  RUN_LOST,
   RUN_PRIVATE,
   RUN_SHARED,
   RUN_UNMAPPED,
@@ -14,6 +16,7 @@ import { MultisnapError } from "../errors.ts";
 import type { ExceptionStore, Visit } from "../stores/store.ts";
 import { settle, type Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
+import { lostError } from "./lost.ts";
 import { sumLeft } from "./sum-left.ts";
 import { verifyAll } from "./verified.ts";
 
@@ -73,6 +76,8 @@ export class Writer {
     const length = Math.min(left, got * chunk - within);
     const head = within > 0 ? this.#source(0) : null;
     const tail = (within + length) % chunk > 0 ? this.#source(got - 1) : null;
+    // Behind the view's end there is nothing to keep.
+    if (tail?.kind === RUN_LOST && at + length === store.view(view)?.size) tail.kind = RUN_HOLE;
     const piece = { view, first, count: got, place: store.allocated(), within, length, head, tail };
     return (yield* this.#remap(piece, bytes, start, visit)) ? length : 0;
   }
@@ -171,6 +176,9 @@ export class Writer {
       yield* settle(store.device.read(store.memory, address, chunk, source.place * chunk));
       yield* verifyAll(core, [{ view, at, place: source.place, count: 1 }], address, visit);
       return;
+    }
+    if (source.kind === RUN_LOST) {
+      throw lostError(core, view, "writing a part of", at * chunk, chunk);
     }
     const under = source.kind === RUN_UNMAPPED ? (core.origin ?? core.base) : null;
     if (!under) {

@@ -29,6 +29,8 @@ const COMMANDS: Record<string, (store: string) => string[]> = {
   delete: (store) => [store, "one"],
   status: (store) => [store],
   check: (store) => [store],
+  dump: (store) => [store],
+  restore: (store) => [store],
   message: (store) => [store, "create"],
   merge: (store) => [store],
   "export-cow": (store) => [`${store}@one`, fresh("cow")],
@@ -36,7 +38,7 @@ const COMMANDS: Record<string, (store: string) => string[]> = {
 /** Commands that are shown every kind of wrong file; all open a store in the same place. */
 const THOROUGH = ["snapshot", "status", "check"];
 /** Commands that change nothing in a good store either. */
-const READERS = ["export", "read", "list", "status", "check"];
+const READERS = ["export", "read", "list", "status", "check", "dump"];
 
 const image = fresh("image");
 fs.writeFileSync(image, pattern(100_000, 1));

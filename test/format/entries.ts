@@ -7,6 +7,7 @@ import { ORIGIN, type ReadView, type Timeline } from "./timeline.ts";
 
 const FLAG_SHARED = 1;
 export const FLAG_HOLE = 2;
+export const LOST_PLACE = 0x7fffffff;
 const FLAG_FILLED = 4;
 /** Of a range store. */
 const FLAG_AROUND = 8;
@@ -141,7 +142,11 @@ class MaskRules implements EntryRules {
     for (const { bit } of this.#timeline.views) free |= bit === null ? 0n : 1n << BigInt(bit);
     let before = -1;
     for (const { mask, flags, last, place } of column) {
-      must((flags & FLAG_HOLE) === 0 || place === 0, `place of a hole up to chunk ${last}`);
+      const isLost = place === LOST_PLACE && (flags & FLAG_UNDER) === 0;
+      must(
+        (flags & FLAG_HOLE) === 0 || place === 0 || isLost,
+        `place of a hole up to chunk ${last}`,
+      );
       must((mask & ~free) === 0n, `masks of chunk ${last} have bits of views, each once (I1)`);
       must(lowestBit(mask) > before, `masks of chunk ${last} are in order`);
       must((flags & (FLAG_SHARED | FLAG_FILLED)) === 0, `flags of an entry up to chunk ${last}`);

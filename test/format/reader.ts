@@ -5,13 +5,15 @@
  */
 
 import { BLOCK, GROUP_CHUNKS, HEADER, must, StoreBlocks } from "./blocks.ts";
-import { type Entry, FLAG_HOLE, FLAG_UNDER, rulesOf } from "./entries.ts";
+import { type Entry, FLAG_HOLE, FLAG_UNDER, LOST_PLACE, rulesOf } from "./entries.ts";
 import { journal, type Operation } from "./journal.ts";
 import { Sums } from "./sums.ts";
 import { ORIGIN, type ReadView, Timeline } from "./timeline.ts";
 import { columns } from "./tree.ts";
 
 const HOLE = -1;
+/** Damage took the chunk. */
+const LOST = -2;
 const OP_MAP = 1;
 const OP_COPY_OUT = 2;
 const OP_PART = 4;
@@ -66,6 +68,11 @@ export class StoreReader {
     return this.#timeline.live(id);
   }
 
+  /** Whether damage took a chunk of a view. */
+  isLost(id: number, chunk: number): boolean {
+    return this.view(id).places.get(chunk) === LOST;
+  }
+
   /** Bytes of a view. */
   read(id: number, offset: number, length: number): Uint8Array {
     const { places } = this.view(id);
@@ -78,6 +85,7 @@ export class StoreReader {
       if (place === undefined) {
         found.set(this.#under?.subarray(offset + done, offset + done + part) ?? [], done);
       } else if (place !== HOLE) {
+        must(place !== LOST, `chunk ${chunk} of view ${id} is not lost`);
         found.set(this.#store.slice(place * this.chunk + within, part), done);
       }
       done += part;
@@ -118,7 +126,8 @@ export class StoreReader {
     if (this.kind === "bitmap" && flags & FLAG_UNDER) return;
     for (let chunk = first; chunk <= last; chunk++) {
       must(!view.places.has(chunk), `two entries cover chunk ${chunk} (I1)`);
-      view.places.set(chunk, flags & FLAG_HOLE ? HOLE : place + chunk - first);
+      const hole = place === LOST_PLACE ? LOST : HOLE;
+      view.places.set(chunk, flags & FLAG_HOLE ? hole : place + chunk - first);
     }
   }
 
@@ -205,7 +214,7 @@ export class StoreReader {
     const chunks = new Map<number, number>();
     for (const { isLive, places } of this.views) {
       for (const [chunk, place] of isLive ? places : []) {
-        const other = place === HOLE ? chunk : (chunks.get(place) ?? chunk);
+        const other = place < 0 ? chunk : (chunks.get(place) ?? chunk);
         must(other === chunk, `place ${place} is of chunks ${other} and ${chunk}`);
         const isRight = place === HOLE || this.sums.isRight(place, this.chunk);
         must(isRight, `chunk ${chunk} at place ${place} does not have its sum`);

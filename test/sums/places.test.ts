@@ -12,7 +12,7 @@ import { Fixture, mustBeClean, mustHold } from "../model/fixture.ts";
 import { lateDevice } from "../model/late.ts";
 import { summed } from "../model/openers.ts";
 import { Random } from "../model/prng.ts";
-import { hasSum, placeOf, storeOf, summedChunks } from "./summed.ts";
+import { hasSum, placeOf, storeOf, sumBlocks, summedChunks } from "./summed.ts";
 
 const CHUNK = 4096;
 
@@ -150,7 +150,7 @@ for (const subject of summed) {
   test("blocks of the sum map go when all of their places are free", async () => {
     const { fixture, random } = await start(3000);
     const { volume } = fixture;
-    const blocks = () => storeOf(volume).facts.sumBlocks().length;
+    const blocks = () => sumBlocks(storeOf(volume));
     assert.is(blocks(), 0);
     const snapshot = await fixture.snapshot("s");
     for (let at = 0; at < 3000; at += 60) {

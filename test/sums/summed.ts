@@ -1,5 +1,6 @@
 /** Looks into stores with checksums: where chunks lie and which places have one; flips bits. */
 import { RUN_SHARED } from "../../src/engine/status.ts";
+import { Superblock } from "../../src/stores/tree/layout.ts";
 import type { TreeStore } from "../../src/stores/tree/tree-store.ts";
 import { run } from "../../src/task.ts";
 import type { View, Volume } from "../../src/volume/types.ts";
@@ -45,4 +46,11 @@ export function flip(image: Image, byte: number, bit: number): void {
   image.read(bytes, 0, 1, byte);
   bytes[0] = (bytes[0] as number) ^ (1 << bit);
   image.write(bytes, 0, 1, byte);
+}
+
+/** Blocks of the sum map. */
+export function sumBlocks({ engine }: TreeStore): number {
+  const groups = new Superblock(engine, engine.at.super).u32("SUPER_SUM_GROUPS");
+  const blocks = Array.from({ length: groups }, (_, group) => engine.x.sumBlock(group));
+  return blocks.filter((block) => block !== 0).length;
 }

@@ -6,6 +6,7 @@
 import type { Device } from "../../devices/device.ts";
 import { MultisnapError } from "../../errors.ts";
 import { endIfAborted, settle, type Task, turn } from "../../task.ts";
+import { plainReport } from "../plain-report.ts";
 import type { CheckProblem, CheckReport, ProgressOptions } from "../store.ts";
 import type { Exceptions } from "./exceptions.ts";
 import {
@@ -43,7 +44,7 @@ export function* checkCow(facts: CowFacts, options: ProgressOptions): Task<Check
   };
   if (!facts.valid) {
     add("snapshot", `the snapshot on ${facts.device.name} is invalid for good`);
-    return { clean: false, problems, blocks: 0, exceptions: 0, chunks: 0 };
+    return plainReport(problems, { blocks: 0, exceptions: 0, chunks: 0 });
   }
   yield* checkHeader(facts, add);
   const areas = Math.floor(facts.committed / perArea) + 1;
@@ -55,7 +56,7 @@ export function* checkCow(facts: CowFacts, options: ProgressOptions): Task<Check
   }
   const rest = yield* checkTable(facts.table, facts.limit, options, perArea);
   for (const { where, message } of rest.problems) add(where, message);
-  return { ...rest, clean: problems.length === 0, problems, blocks: 1 + areas };
+  return plainReport(problems, { ...rest, blocks: 1 + areas });
 }
 
 type Add = (where: string, message: string) => void;
@@ -129,5 +130,5 @@ export function* checkTable(
   }
   const { length } = table;
   options.progress?.(length, length);
-  return { clean: problems.length === 0, problems, blocks: 0, exceptions: length, chunks: length };
+  return plainReport(problems, { blocks: 0, exceptions: length, chunks: length });
 }

@@ -214,10 +214,8 @@ export class PersistentStore extends CowStore implements Mergeable {
   check(options: ProgressOptions): Task<CheckReport> {
     const { device, chunk, table, committed } = this;
     const limit = Math.min(this.limit, this.places.next);
-    return checkCow(
-      { device, chunk, table, committed, limit, valid: this.invalid === null },
-      options,
-    );
+    const facts = { device, chunk, table, committed, limit, valid: this.invalid === null };
+    return this.still(checkCow(facts, options));
   }
 }
 

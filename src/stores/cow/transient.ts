@@ -51,6 +51,6 @@ export class TransientStore extends CowStore {
   }
 
   check(options: ProgressOptions): Task<CheckReport> {
-    return checkTable(this.table, this.places.next, options);
+    return this.still(checkTable(this.table, this.places.next, options));
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What check and accounting need to know of a store in the tree: its blocks, its space map, its
- * timeline. Nothing is changed.
+ * What accounting and the check of data need to know of an open store in the tree: its nodes, its
+ * timeline, its checksums. Nothing is changed.
  */
 import type { Engine } from "../../engine/engine.ts";
 import { settle, type Task } from "../../task.ts";
@@ -9,24 +9,13 @@ import type { Log } from "./log.ts";
 
 const BLOCK = 4096;
 const BLOCK_HEADER = 64;
-const GROUP_CHUNKS = 32256;
 const LIVE_FLAG = 1;
 const ORIGIN = 1;
-
-/** Chunks `first` .. `first + count - 1` of the store, and which of them are in use. */
-export interface SpaceGroup {
-  first: number;
-  count: number;
-  /** Block of the bitmap, 0 where all are used or all are free. */
-  block: number;
-  isUsed(index: number): boolean;
-}
 
 export class TreeFacts {
   readonly #engine: Engine;
   readonly #log: Log;
   readonly #super: Superblock;
-  readonly #held: number;
   readonly #flags: number;
   readonly #bitShift: number;
 
@@ -34,7 +23,6 @@ export class TreeFacts {
     this.#engine = engine;
     this.#log = log;
     this.#super = new Superblock(engine, engine.at.super);
-    this.#held = engine.constant("HELD_CHUNKS");
     this.#flags = engine.constant("CELL_FLAGS");
     this.#bitShift = engine.constant("VIEW_BIT_SHIFT");
   }
@@ -66,23 +54,6 @@ export class TreeFacts {
     return this.#super.u32("SUPER_META");
   }
 
-  /** What is wrong with the two superblocks, one sentence each. */
-  *readSupers(): Task<string[]> {
-    const engine = this.#engine;
-    const problems: string[] = [];
-    for (const slot of [0, 1]) {
-      const at = engine.at.transfer;
-      yield* settle(engine.device.read(engine.u8, at, BLOCK, slot * BLOCK));
-      const image = engine.u8.subarray(at, at + BLOCK);
-      // The one that no checkpoint has written yet.
-      const unused = this.#super.u64("SUPER_GENERATION") === 1 && slot === 0;
-      if (unused && image.every((byte) => byte === 0)) continue;
-      const sound = engine.x.superCheck(at, slot) === 0;
-      if (!sound) problems.push(`superblock ${slot} is damaged; the other one serves`);
-    }
-    return problems;
-  }
-
   /** A copy of a metadata block, verified. */
   *readBlock(block: number): Task<Uint8Array> {
     for (;;) {
@@ -93,29 +64,6 @@ export class TreeFacts {
       }
       yield* settle(this.#engine.serve(status));
     }
-  }
-
-  isBlock(block: number): boolean {
-    return this.#engine.x.isBlock(block) !== 0;
-  }
-
-  streamBlocks(): number[] {
-    const found: number[] = [];
-    for (const kind of [0, 1, 2]) {
-      for (let i = 0; ; i++) {
-        const block = this.#engine.x.streamBlock(kind, i);
-        if (block === 0) break;
-        found.push(block);
-      }
-    }
-    return found;
-  }
-
-  /** Blocks of the sum map. */
-  sumBlocks(): number[] {
-    const groups = this.#super.u32("SUPER_SUM_GROUPS");
-    const blocks = Array.from({ length: groups }, (_, i) => this.#engine.x.sumBlock(i));
-    return blocks.filter((block) => block !== 0);
   }
 
   /** Checksums of the places of a group of the sum map; null: none has one. */
@@ -129,37 +77,5 @@ export class TreeFacts {
   /** Chunks up to the highest in use. */
   spaceTop(): number {
     return this.#super.u64("SUPER_TOP");
-  }
-  /** Freed places that wait for a commit. */
-  heldChunks(): number {
-    return this.#engine.u64At(this.#held);
-  }
-
-  /** Runs of chunks that superblocks, journal and metadata take. */
-  ownPlaces(): { place: number; count: number }[] {
-    const perChunk = 2 ** this.#super.u32("SUPER_CHUNK_SHIFT") / BLOCK;
-    const fixed = Math.ceil((2 + 2 * this.#super.u32("SUPER_AREA_BLOCKS")) / perChunk);
-    const places = [{ place: 0, count: fixed }];
-    for (let i = 0; i < this.#super.u32("SUPER_SLABS"); i++) {
-      const base = this.#engine.x.slabBase(i);
-      const count = this.#engine.x.slabCount(i);
-      if (count > 0) places.push({ place: base / perChunk, count: count / perChunk });
-    }
-    return places;
-  }
-
-  /** The space map around a place. */
-  *readGroup(place: number): Task<SpaceGroup> {
-    const index = Math.floor(place / GROUP_CHUNKS);
-    const block = this.#engine.x.groupBlock(index);
-    const allFree = this.#engine.x.groupFree(index) === GROUP_CHUNKS;
-    const bytes = block === 0 ? null : yield* this.readBlock(block);
-    return {
-      first: index * GROUP_CHUNKS,
-      count: GROUP_CHUNKS,
-      block,
-      isUsed: (bit) =>
-        bytes ? ((bytes[BLOCK_HEADER + (bit >>> 3)]! >>> (bit & 7)) & 1) !== 0 : !allFree,
-    };
   }
 }

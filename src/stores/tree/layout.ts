@@ -44,6 +44,10 @@ export class Superblock {
     this.#view().setBigUint64(this.#engine.constant(field), BigInt(value), true);
   }
 
+  f64(field: string): number {
+    return this.#view().getFloat64(this.#engine.constant(field), true);
+  }
+
   setF64(field: string, value: number): void {
     this.#view().setFloat64(this.#engine.constant(field), value, true);
   }

@@ -9,7 +9,10 @@ import type { Env } from "../../env.ts";
 import { MultisnapError } from "../../errors.ts";
 import { settle, type Task } from "../../task.ts";
 import type { OriginMode, Policy } from "../store.ts";
+import { Blocks } from "./check/blocks.ts";
+import { SuperImage } from "./check/supers.ts";
 import { FEATURE_SUMS, MODES, SUPER_BYTES, Superblock } from "./layout.ts";
+import { refuseGap, refuseOlder } from "./past.ts";
 import { trapError } from "./trap.ts";
 import type { TreeStore } from "./tree-store.ts";
 
@@ -65,7 +68,7 @@ export interface SuperFacts {
   basePath: string | null;
 }
 
-function sizes(setup: Setup, chunk: number): EngineSizes {
+export function sizesOf(setup: Setup, chunk: number): EngineSizes {
   return {
     cache: setup.cacheBytes,
     journal: JOURNAL_BYTES,
@@ -80,7 +83,7 @@ export function* createTree(
   format: Format,
   setup: Setup,
 ): Task<TreeStore> {
-  const engine = new Engine(setup.module, sizes(setup, format.chunk));
+  const engine = new Engine(setup.module, sizesOf(setup, format.chunk));
   engine.attach(device);
   const fields = new Superblock(engine, engine.at.super);
   const uuid = new Uint8Array(16);
@@ -118,10 +121,12 @@ function pathBytes(path: string): Uint8Array {
 }
 
 /** Chunks that the store may have. */
-function limitOf(device: Device, maxSize: number | null, chunk: number): number {
+export function limitOf(device: Device, maxSize: number | null, chunk: number): number {
   const bytes = Math.min(maxSize ?? Infinity, device.growable ? Infinity : device.size());
   return Math.min(CHUNKS_MAX, Math.floor(Math.min(bytes, Number.MAX_SAFE_INTEGER) / chunk));
 }
+
+const GENERATION = "SUPER_GENERATION";
 
 /** Reads both superblocks into engine memory and takes the newer good one. */
 function* readSuper(engine: Engine, device: Device): Task<Superblock> {
@@ -134,10 +139,12 @@ function* readSuper(engine: Engine, device: Device): Task<Superblock> {
     const status = engine.x.superCheck(image, slot);
     found.push(status);
     if (status !== 0) continue;
-    const generation = new Superblock(engine, image).u64("SUPER_GENERATION");
-    const other = best < 0 ? -1 : new Superblock(engine, at + best * BLOCK).u64("SUPER_GENERATION");
+    const generation = new Superblock(engine, image).u64(GENERATION);
+    const other = best < 0 ? -1 : new Superblock(engine, at + best * BLOCK).u64(GENERATION);
     if (generation > other) best = slot;
   }
+  const generation = best < 0 ? 0 : new Superblock(engine, at + best * BLOCK).u64(GENERATION);
+  if (found.some((status) => status !== 0)) yield* refuseOlder(device, engine.module, generation);
   // A torn write is never Unsupported: a newer program wrote that slot, the other one is its past.
   if (best < 0 || found.includes(UNSUPPORTED)) throw superError(device, found);
   engine.u8.copyWithin(engine.at.super, at + best * BLOCK, at + best * BLOCK + SUPER_BYTES);
@@ -185,7 +192,7 @@ export function* openTree(
   setup: Setup,
   writable: boolean,
 ): Task<TreeStore> {
-  const engine = new Engine(setup.module, sizes(setup, chunk));
+  const engine = new Engine(setup.module, sizesOf(setup, chunk));
   engine.attach(device);
   const fields = yield* readSuper(engine, device);
   if (!writable) engine.setState("READ_ONLY", 1);
@@ -253,6 +260,7 @@ function* replay(engine: Engine): Task<number> {
   x.journalRewind();
   let records = 0;
   while (yield* nextRecord(engine)) records++;
+  yield* mustEnd(engine, records);
   if (records === 0) return 0;
   const top = engine.u64At(engine.constant("JOURNAL_TOP"));
   engine.setU64("SPACE_FLOOR", top);
@@ -270,6 +278,17 @@ function* replay(engine: Engine): Task<number> {
   engine.setState("REPLAYING", 0);
   x.replayDone();
   return records;
+}
+
+/** `Corrupt` where more follows than can be replayed. */
+function* mustEnd(engine: Engine, records: number): Task<void> {
+  const { device, module } = engine;
+  const fields = new Superblock(engine, engine.at.super);
+  const sequence = fields.u64("SUPER_SEQUENCE") + records;
+  const head = engine.u64At(engine.constant("JOURNAL_HEAD"));
+  const blocks = new Blocks(device, module);
+  const bytes = engine.u8.slice(engine.at.super, engine.at.super + SUPER_BYTES);
+  yield* refuseGap(blocks, new SuperImage(blocks, bytes), { head, sequence });
 }
 
 /** Reads the next record into engine memory; false at the end of the journal. */

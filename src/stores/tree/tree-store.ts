@@ -39,8 +39,8 @@ import type {
   Visit,
 } from "../store.ts";
 import { costsOf, type Tally } from "./accounting.ts";
-import { checkTree, type EntryRules } from "./check.ts";
-import { withData } from "./check-data.ts";
+import { checkDevice } from "./check/checker.ts";
+import { withData } from "./check/data.ts";
 import { TreeFacts } from "./facts.ts";
 import { FEATURE_SUMS, MODES, Superblock } from "./layout.ts";
 import { Log } from "./log.ts";
@@ -216,8 +216,6 @@ export abstract class TreeStore implements ExceptionStore {
   copyOut(chunk: number, count: number, place: number, hole: boolean, address: number): number {
     return this.engine.x.copyOutStep(chunk, count, place, hole, address);
   }
-  /** What an entry must be, for `check`. */
-  protected abstract rules(): EntryRules;
   /** What entries cost whom, for `costs`. */
   protected abstract tally(): Tally;
 
@@ -371,8 +369,12 @@ export abstract class TreeStore implements ExceptionStore {
     return costsOf(this.facts, this.usage().exceptions, this.tally(), options);
   }
 
-  check(options: CheckOptions): Task<CheckReport> {
-    return withData(this, checkTree(this, this.rules(), options), options);
+  /** Of the device: what is only in memory is written to it before, where that can be. */
+  *check(options: CheckOptions): Task<CheckReport> {
+    const isWritable = this.engine.state("READ_ONLY") === 0 && !this.failure;
+    if (isWritable && this.changed) yield* this.log.checkpoint(null, false);
+    const check = checkDevice(this.device, this.engine.module, options);
+    return yield* this.log.still(withData(this, check, options));
   }
 
   fail(error: unknown): void {

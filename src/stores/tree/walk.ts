@@ -35,8 +35,15 @@ export const SHARED = 1;
 export const HOLE = 2;
 /** Range store: only for those views of (after, to] that no entry before it in the column has. */
 export const AROUND = 8;
+/** Place of an entry with HOLE whose chunks damage took. */
+export const LOST_PLACE = 0x7fffffff;
+
+export function isLost(entry: Entry): boolean {
+  return (entry.flags & HOLE) !== 0 && entry.place === LOST_PLACE;
+}
 
 const HEADER = 64;
+const LEVELS_MAX = 12;
 /** Nodes that are visited before others may come: some milliseconds. */
 const TURN_NODES = 16;
 
@@ -75,6 +82,22 @@ function parseEntry(view: DataView, at: number): Entry {
     place: u48(view, at + 18),
     flags: view.getUint16(at + 16, true),
   };
+}
+
+/** Writes an entry as a leaf has it. */
+export function putEntry(bytes: Uint8Array, at: number, entry: Entry): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at);
+  view.setUint16(0, entry.count, true);
+  putU48(view, 2, entry.first + entry.count - 1);
+  view.setUint32(8, entry.after, true);
+  view.setUint32(12, entry.to, true);
+  view.setUint16(16, entry.flags, true);
+  putU48(view, 18, entry.place);
+}
+
+function putU48(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value % 2 ** 32, true);
+  view.setUint16(at + 4, Math.floor(value / 2 ** 32), true);
 }
 
 function u48(view: DataView, at: number): number {
@@ -117,4 +140,35 @@ export function* walkTree(
 /** A node that is reached twice would be walked over and over. */
 function noTree(): MultisnapError {
   return new MultisnapError("Corrupt", "the tree of metadata blocks is no tree: run check");
+}
+
+/** The leaves of the tree, in order, one at a time: for who has to wait between two of them. */
+export class Leaves {
+  readonly #facts: TreeFacts;
+  /** Blocks that are left of each level. */
+  readonly #left: number[][] = [];
+  #nodes = 0;
+
+  constructor(facts: TreeFacts) {
+    this.#facts = facts;
+    if (facts.root() !== 0) this.#left.push([facts.root()]);
+  }
+
+  /** The next one, null behind the last. */
+  *next(): Task<Node | null> {
+    for (;;) {
+      const level = this.#left.at(-1);
+      if (!level) return null;
+      const block = level.shift();
+      if (block === undefined) {
+        this.#left.pop();
+        continue;
+      }
+      const node = parseNode(yield* this.#facts.readBlock(block));
+      if (node.count === 0 || ++this.#nodes > this.#facts.metadataBlocks()) throw noTree();
+      if (node.level === 0) return node;
+      if (this.#left.length > LEVELS_MAX) throw noTree();
+      this.#left.push(node.children);
+    }
+  }
 }

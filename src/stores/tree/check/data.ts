@@ -4,17 +4,19 @@
  *
  * Memory: a bit a place, one piece of data, and at most `LOSSES_MAX` stretches.
  */
-import { RUN_SHARED } from "../../engine/status.ts";
-import { endIfAborted, settle, type Task, turn } from "../../task.ts";
-import type { CheckOptions, CheckReport, ProgressOptions } from "../store.ts";
-import type { TreeStore } from "./tree-store.ts";
-import { HOLE, walkTree } from "./walk.ts";
+import { RUN_SHARED } from "../../../engine/status.ts";
+import { endIfAborted, settle, type Task, turn } from "../../../task.ts";
+import type { CheckOptions, CheckReport, ProgressOptions } from "../../store.ts";
+import type { TreeStore } from "../tree-store.ts";
+import { HOLE, walkTree } from "../walk.ts";
 
 const SUM_PLACES = 1008;
 /** Bytes of the engine's transfer buffer, which nobody else uses meanwhile. */
 const TRANSFER = 256 * 1024;
 /** Stretches that are told; further ones are counted. */
 const LOSSES_MAX = 1000;
+/** Views that a loss names. */
+const NAMED_MAX = 16;
 /** Groups of the sum map between two turns of others. */
 const TURN_GROUPS = 4;
 
@@ -76,20 +78,17 @@ export function* withData(
   const report = yield* check;
   if (!options.data || !report.clean) return report;
   const { losses, lost } = yield* checkData(store, options);
-  report.clean = lost === 0;
-  for (const loss of losses) {
-    report.problems.push({ where: "data", message: describeLoss(loss, 2 ** store.chunkShift) });
+  if (lost === 0) return report;
+  report.clean = false;
+  const message = `${lost} chunks do not have the checksums of what was written`;
+  report.problems.push({ where: "data", message });
+  const bytes = 2 ** store.chunkShift;
+  for (const { views, chunk, count } of losses) {
+    const range = { chunk, count, offset: chunk * bytes, length: count * bytes };
+    report.losses.push({ views: views.slice(0, NAMED_MAX), viewCount: views.length, ...range });
   }
+  report.lossCount += losses.length;
   return report;
-}
-
-/** A sentence about a loss. */
-export function describeLoss({ views, chunk, count, place }: DataLoss, bytes: number): string {
-  const names = views.map(({ name }) => (name === null ? "the origin" : `@${name}`)).join(", ");
-  const range = `bytes ${chunk * bytes}..${(chunk + count) * bytes - 1}`;
-  const places = count === 1 ? `place ${place}` : `places ${place}..${place + count - 1}`;
-  const seen = names === "" ? "no live view" : names;
-  return `${range} of ${seen} are lost: ${places} not with the checksum of what was written`;
 }
 
 interface Named {

@@ -1,0 +1,129 @@
+/**
+ * The views stream: every view in the order of the timeline, the origin last.
+ *
+ * Memory: the timeline.
+ */
+import type { Task } from "../../../task.ts";
+import type { MetaBlocks } from "./meta.ts";
+import { readStream, type TakeWord } from "./stream.ts";
+
+const ORIGIN = 1;
+const LIVE = 1;
+const FLAGS = 7;
+const RECORD_WORDS = 6;
+const NAME_MAX = 255;
+
+export interface SavedView {
+  id: number;
+  parent: number;
+  /** As stored: 1 live, 2 read-only, 4 marked by reclaim; bits 8 to 13 the bit. */
+  flags: number;
+  name: Uint8Array;
+  /** Milliseconds since 1970. */
+  created: number;
+  /** Bytes. */
+  size: number;
+  /** A snapshot's in the masks of a bitmap store; else null. */
+  bit: number | null;
+  isLive: boolean;
+}
+
+/** Null where they cannot be read. */
+export function* readViews(meta: MetaBlocks): Task<SavedView[] | null> {
+  const { image, blocks, findings } = meta;
+  const stream = {
+    where: "views" as const,
+    type: blocks.constant("TYPE_VIEWS"),
+    first: image.u64("SUPER_VIEWS"),
+    words: image.u64("SUPER_VIEWS_WORDS"),
+  };
+  const reader = new ViewsReader(image.u32("SUPER_NEXT_ID"), image.kind === "bitmap");
+  const isRead = yield* readStream(meta, stream, reader.take);
+  const why = isRead ? reader.endProblem(image.u32("SUPER_VIEW_COUNT")) : null;
+  if (why !== null) findings.problem("views", why);
+  return isRead && why === null ? reader.views : null;
+}
+
+class ViewsReader {
+  readonly views: SavedView[] = [];
+  readonly #ids = new Set<number>();
+  readonly #names = new Set<string>();
+  readonly #bits = new Set<number>();
+  readonly #nextId: number;
+  readonly #isBitmap: boolean;
+  readonly #decoder = new TextDecoder("utf-8", { fatal: true });
+  /** The record at work. */
+  #record: number[] = [];
+
+  constructor(nextId: number, isBitmap: boolean) {
+    this.#nextId = nextId;
+    this.#isBitmap = isBitmap;
+  }
+
+  take: TakeWord = (low, high) => {
+    const record = this.#record;
+    record.push(low, high);
+    if (record.length < 4) return null;
+    const name = record[3]!;
+    if (name > NAME_MAX) return `a name of ${name} bytes`;
+    if (record.length < 2 * (RECORD_WORDS + Math.ceil(name / 8))) return null;
+    this.#record = [];
+    return this.#takeView(Uint32Array.from(record), name);
+  };
+
+  #takeView(record: Uint32Array, nameBytes: number): string | null {
+    const view = new DataView(record.buffer);
+    const id = view.getUint32(0, true);
+    const flags = view.getUint32(8, true);
+    const bit = this.#isBitmap && id !== ORIGIN ? (flags >>> 8) & 63 : null;
+    const isLive = (flags & LIVE) !== 0;
+    const name = new Uint8Array(record.buffer, 8 * RECORD_WORDS, nameBytes);
+    const created = view.getFloat64(16, true);
+    const size = view.getUint32(24, true) + view.getUint32(28, true) * 2 ** 32;
+    const parent = view.getUint32(4, true);
+    const why = this.#problem(id, flags, bit, isLive, name);
+    if (why !== null) return `view ${id} ${why}`;
+    this.views.push({ id, parent, flags, name, created, size, bit, isLive });
+    return null;
+  }
+
+  #problem(
+    id: number,
+    flags: number,
+    bit: number | null,
+    isLive: boolean,
+    name: Uint8Array,
+  ): string | null {
+    if (id === 0 || id >= this.#nextId) return "has an id that was never given out";
+    if (this.#ids.has(id)) return "is there twice";
+    this.#ids.add(id);
+    const known = bit === null ? FLAGS : FLAGS | (63 << 8);
+    if ((flags & ~known) !== 0) return `has flags ${flags}`;
+    if (bit !== null && this.#bits.has(bit)) return `has bit ${bit}, as another view has`;
+    if (bit !== null) this.#bits.add(bit);
+    if (id === ORIGIN || !isLive) return name.length === 0 ? null : "has a name";
+    return this.#nameProblem(name);
+  }
+
+  #nameProblem(bytes: Uint8Array): string | null {
+    let name: string;
+    try {
+      name = this.#decoder.decode(bytes);
+    } catch {
+      return "has a name that is not UTF-8";
+    }
+    if (name === "") return "has no name";
+    if (this.#names.has(name)) return `is called ${JSON.stringify(name)}, as another is`;
+    this.#names.add(name);
+    return null;
+  }
+
+  /** What is wrong with the timeline as a whole. */
+  endProblem(count: number): string | null {
+    const last = this.views.at(-1);
+    if (this.#record.length > 0) return "the last view is cut off";
+    if (last?.id !== ORIGIN || !last.isLive) return "the origin is missing";
+    if (this.views.length !== count) return `${count} views are counted, ${this.views.length} read`;
+    return null;
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * Whether lines make a dump: order, names and ids, I1, places. A dump that passes can be restored;
+ * nothing of it is used before.
+ *
+ * Memory: the timeline, one column, a bit for each place that an entry names.
+ */
+import { MultisnapError } from "../../../errors.ts";
+import { Bits } from "../check/bits.ts";
+import { type EntryRules, type Placed, rulesOf } from "../check/rules.ts";
+import type { SavedView } from "../restore/restorer.ts";
+import { type Entry, HOLE } from "../walk.ts";
+import type { End, Header, Line } from "./lines.ts";
+
+const ORIGIN = 1;
+const LIVE = 1;
+const BITS = 64;
+const BLOCK = 4096;
+
+export class Examination {
+  header: Header | null = null;
+  readonly views: SavedView[] = [];
+  entries = 0;
+  end: End | null = null;
+  /** Places that entries name, and the fixed part. */
+  readonly used = new Bits();
+  /** Behind the last place that an entry names. */
+  top = 0;
+  readonly #ids = new Set<number>();
+  readonly #names = new Set<string>();
+  readonly #bits = new Set<number>();
+  #rules: EntryRules | null = null;
+  #last: Entry | undefined;
+  /** Of the column at work. */
+  readonly #places = new Map<number, Entry>();
+
+  /** Errors: `Invalid`. */
+  take(line: Line, number: number): void {
+    const wrong = (what: string): MultisnapError =>
+      new MultisnapError("Invalid", `line ${number} of the dump: ${what}`);
+    if (this.end) throw wrong("it stands behind the end");
+    if ((line.kind === "header") !== (this.header === null)) {
+      throw wrong("a dump begins with a header, and has one");
+    }
+    const found =
+      line.kind === "header"
+        ? this.#header(line.header)
+        : line.kind === "view"
+          ? this.#view(line.view)
+          : line.kind === "column"
+            ? this.#entries(line.entries)
+            : this.#end(line.end);
+    if (found !== null) throw wrong(found);
+  }
+
+  #header(header: Header): null {
+    this.header = header;
+    const fixed = ((2 + 2 * header.areaBlocks) * BLOCK) / header.chunk;
+    for (let place = 0; place < fixed; place++) this.used.set(place);
+    return null;
+  }
+
+  #view(view: SavedView): string | null {
+    const { id, flags, name } = view;
+    const { kind, nextId } = this.header!;
+    if (this.#rules) return "views stand before columns";
+    if (this.#ids.has(ORIGIN)) return "the origin is the last of the views";
+    if (id >= nextId || this.#ids.has(id)) return `view ${id} cannot be`;
+    const text = String.fromCharCode(...name);
+    if (name.length > 0 && this.#names.has(text)) return "two views have one name";
+    if (kind === "bitmap" && id !== ORIGIN) {
+      const bit = (flags >>> 8) % BITS;
+      if (this.#bits.has(bit)) return `two snapshots have the bit ${bit}`;
+      this.#bits.add(bit);
+    }
+    if (id === ORIGIN && (flags & LIVE) === 0) return "the origin lives";
+    this.#names.add(text);
+    this.#ids.add(id);
+    this.views.push(view);
+    return null;
+  }
+
+  #entries(entries: readonly Entry[]): string | null {
+    if (!this.#ids.has(ORIGIN)) return "the origin is missing before it";
+    this.#rules ??= rulesOf(this.header!.kind, this.views.map(placed));
+    for (const entry of entries) {
+      const found = this.#entry(entry);
+      if (found !== null) return `chunk ${entry.first}: ${found}`;
+    }
+    return null;
+  }
+
+  #entry(entry: Entry): string | null {
+    const last = this.#last;
+    const goesOn = last !== undefined && last.first === entry.first;
+    if (last && !goesOn && entry.first < last.first + last.count) return "it overlaps, or is late";
+    if (goesOn && last.count !== entry.count) return "its column is ragged";
+    if (!goesOn) this.#places.clear();
+    const problem = this.#rules!.problem(entry, goesOn ? last : undefined);
+    if (problem) return `its entry ${problem.message}`;
+    if (goesOn && this.#rank(last) >= this.#rank(entry)) return "its entries are out of order";
+    this.#last = entry;
+    this.entries++;
+    return entry.flags & HOLE ? null : this.#place(entry);
+  }
+
+  #rank(entry: Entry): number {
+    return this.#rules!.rank(this.#rules!.key(entry));
+  }
+
+  #place(entry: Entry): string | null {
+    const { place, count } = entry;
+    const other = this.#places.get(place);
+    this.#places.set(place, entry);
+    if (other) return this.#rules!.mayShare(other, entry) ? null : "two entries name one place";
+    if (place + count > this.header!.top) return `place ${place + count - 1} was never in use`;
+    for (let i = 0; i < count; i++) {
+      if (this.used.set(place + i)) return `place ${place + i} is named already`;
+    }
+    this.top = Math.max(this.top, place + count);
+    return null;
+  }
+
+  #end(end: End): string | null {
+    if (!this.#ids.has(ORIGIN)) return "the origin is missing";
+    this.end = end;
+    if (end.views === this.views.length && end.entries === this.entries) return null;
+    const has = `${this.views.length} views and ${this.entries} entries`;
+    return `the dump has ${has}, and should have ${end.views} and ${end.entries}`;
+  }
+}
+
+function placed({ id, flags }: SavedView): Placed {
+  const bit = id === ORIGIN ? null : (flags >>> 8) % BITS;
+  return { id, isLive: (flags & LIVE) !== 0, bit };
+}

@@ -1,0 +1,126 @@
+/**
+ * Columns of a damaged tree as those of a sound one: what cannot be read is lost to the views that
+ * it can have been for (`LOST_PLACE`), everything else stays.
+ */
+import type { Column } from "../check/columns.ts";
+import type { EntryRules, Lost } from "../check/rules.ts";
+import type { SavedView } from "../check/saved-views.ts";
+import { AROUND, type Entry, HOLE, LOST_PLACE } from "../walk.ts";
+
+const ORIGIN = 1;
+const FILLED = 4;
+const BITS = 64;
+/** A column of more entries than this has none that lies around others. */
+const AROUND_MAX = 128;
+/** Chunks of an entry, at most. */
+const COUNT_MAX = 65_535;
+
+export interface MendOptions {
+  rules: EntryRules;
+  /** Null: lost; then there is the origin only. */
+  timeline: readonly SavedView[] | null;
+  kind: "range" | "bitmap";
+  /** The origin's chunks are on a device of their own. */
+  isAttached: boolean;
+}
+
+export class Mender {
+  readonly #options: MendOptions;
+  /** Id of the last view that has entries; 0: none has. */
+  readonly #top: number;
+  /** Bits that views have. */
+  readonly #bits: readonly number[];
+
+  constructor(options: MendOptions) {
+    this.#options = options;
+    const { timeline, isAttached } = options;
+    this.#top = isAttached ? (timeline?.at(-2)?.id ?? 0) : ORIGIN;
+    this.#bits = (timeline ?? []).flatMap(({ bit }) => (bit === null ? [] : [bit]));
+  }
+
+  /** The entries of a column; `spoilt`: none of them is believed. */
+  *columns(column: Column, spoilt: boolean): Iterable<Entry[]> {
+    const { timeline, kind, rules } = this.#options;
+    const all = [{ after: rules.bottom, to: rules.top }];
+    const { first, count } = column;
+    for (let done = 0; done < count; done += COUNT_MAX) {
+      const part = { first: first + done, count: Math.min(COUNT_MAX, count - done) };
+      const lost = spoilt ? all : column.lost;
+      const entries = spoilt ? [] : column.entries;
+      if (!timeline) yield this.#originsOnly(entries, lost, part);
+      else if (lost.length === 0) yield [...entries];
+      else if (kind === "bitmap") yield this.#masked(entries, lost, part);
+      else yield this.#ranged(entries, lost, part);
+    }
+  }
+
+  /** Of a range store: an entry for each stretch, cut where entries behind it begin inside. */
+  #ranged(entries: readonly Entry[], lost: readonly Lost[], part: Part): Entry[] {
+    const { rules } = this.#options;
+    const rank = (id: number) => rules.rank(id);
+    const found = entries.map((entry) => ({ ...entry, flags: entry.flags & ~FILLED }));
+    // A lost entry can have lain around others; then it is for who is below it and in none.
+    const mayBeAround = entries.length + lost.length <= AROUND_MAX;
+    for (const { after, to } of lost) {
+      const bottom = mayBeAround ? rules.bottom : after;
+      const end = rank(to) > rank(this.#top) ? this.#top : to;
+      const cuts = found.map((entry) => entry.after);
+      const inside = [...new Set(cuts)].filter(
+        (id) => rank(id) > rank(bottom) && rank(id) < rank(end),
+      );
+      const ends = [...inside.sort((a, b) => rank(a) - rank(b)), end];
+      let from = bottom;
+      for (const id of ends) {
+        if (rank(from) < rank(id)) found.push({ ...part, ...nothing(from, id) });
+        from = id;
+      }
+    }
+    found.sort((a, b) => rank(a.to) - rank(b.to));
+    found.forEach((entry, index) => {
+      const below = found[index - 1];
+      if (below && rank(below.to) > rank(entry.after)) entry.flags |= AROUND;
+    });
+    return found;
+  }
+
+  /** Of a bitmap store: one for all snapshots that a lost one can have had, one for the origin. */
+  #masked(entries: readonly Entry[], lost: readonly Lost[], part: Part): Entry[] {
+    const { rules, isAttached } = this.#options;
+    const named = (bit: number) => entries.some((entry) => hasBit(entry, bit));
+    // A lost entry's bits are none below its lowest; one of the origin is for all without a bit.
+    const isOrigins = lost.some(({ to }) => to >= BITS);
+    const from = isOrigins ? -1 : Math.min(...lost.map(({ after }) => after));
+    const [low, high] = maskOf(this.#bits.filter((bit) => bit > from && !named(bit)));
+    const found = [...entries];
+    if (low !== 0 || high !== 0) found.push({ ...part, ...nothing(low, high) });
+    if (isOrigins && !isAttached) found.push({ ...part, ...nothing(0, 0) });
+    return found.sort((a, b) => rules.key(a) - rules.key(b));
+  }
+
+  #originsOnly(entries: readonly Entry[], lost: readonly Lost[], part: Part): Entry[] {
+    const { rules, isAttached, kind } = this.#options;
+    if (isAttached) return [];
+    const own = entries.find((entry) => rules.key(entry) === rules.top);
+    const views = kind === "range" ? [0, ORIGIN] : [0, 0];
+    const [after, to] = views as [number, number];
+    if (own) return [{ ...own, after, to, flags: own.flags & HOLE }];
+    const isLost = lost.some((stretch) => stretch.to === rules.top);
+    return isLost ? [{ ...part, ...nothing(after, to) }] : [];
+  }
+}
+
+type Part = Pick<Entry, "first" | "count">;
+
+function nothing(after: number, to: number): Omit<Entry, "first" | "count"> {
+  return { after, to, place: LOST_PLACE, flags: HOLE };
+}
+
+function hasBit({ after, to }: Entry, bit: number): boolean {
+  return (((bit < 32 ? after : to) >>> (bit & 31)) & 1) !== 0;
+}
+
+function maskOf(bits: readonly number[]): [low: number, high: number] {
+  const mask = new Uint32Array(2);
+  for (const bit of bits) mask[bit >>> 5]! |= 1 << (bit & 31);
+  return [mask[0]!, mask[1]!];
+}

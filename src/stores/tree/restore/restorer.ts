@@ -1,0 +1,157 @@
+/**
+ * Feeds an engine with views and entries and ends with one superblock: a store built anew from what
+ * was saved of one. Nothing that the device holds is overwritten before that superblock, and that
+ * goes to the slot that the old one does not lie in: whatever cuts this off, the old one stands.
+ *
+ * Memory: the cache, a bit for each chunk in use below the floor, and one column.
+ */
+import type { Device } from "../../../devices/device.ts";
+import { Engine } from "../../../engine/engine.ts";
+import { INVALID, NO_SPACE } from "../../../engine/status.ts";
+import { MultisnapError } from "../../../errors.ts";
+import { settle, type Task } from "../../../task.ts";
+import { Superblock } from "../layout.ts";
+import { type Setup, sizesOf, type TreeKind } from "../open.ts";
+import type { TreeStore } from "../tree-store.ts";
+import { type Entry, HOLE, putEntry } from "../walk.ts";
+import { highestRecord } from "./old-records.ts";
+import { noRoom, type Room } from "./room.ts";
+
+const BLOCK = 4096;
+const ENTRIES_A_BLOCK = 160;
+const FLAGS = 15;
+/** Bytes of the superblock that say where checksums of data lie. */
+const SUMS = [
+  [200, 204],
+  [208, 216],
+] as const;
+/** Of the first slab: number 0, and what the space map needs to say that the slab is in use. */
+const FIRST_BLOCKS = 8;
+
+/** A view as the views stream has it. */
+export interface SavedView {
+  id: number;
+  parent: number;
+  /** As in FORMAT.md: 1 live, 2 read-only; bits 8 to 13 a snapshot's bit in a bitmap store. */
+  flags: number;
+  /** UTF-8; empty for the origin and deleted views. */
+  name: Uint8Array;
+  /** Milliseconds since 1970. */
+  created: number;
+  /** Bytes. */
+  size: number;
+}
+
+export interface Base {
+  device: Device;
+  kind: TreeKind;
+  setup: Setup;
+  /** The fields that stay: uuid, size, kind, paths, next id, sequence, area and so on. */
+  superblock: Uint8Array;
+  /** Of the superblock that ends it. Its parity is the slot. */
+  generation: number;
+  room: Room;
+  /** Entries, about: for the message where there is no room. */
+  entries: number;
+}
+
+export class Restorer {
+  readonly engine: Engine;
+  readonly #base: Base;
+  readonly #fields: Superblock;
+  readonly #new: number;
+  /** Places of the column at work that are taken. */
+  readonly #taken = new Set<number>();
+  #column = -1;
+
+  constructor(base: Base) {
+    const { device, setup, superblock, generation, room } = base;
+    this.#base = base;
+    const engine = new Engine(setup.module, sizesOf(setup, chunkOf(superblock)));
+    engine.attach(device);
+    engine.u8.set(superblock, engine.at.super);
+    // Checksums of data are not kept: chunks get new ones when they are left to snapshots again.
+    for (const [from, end] of SUMS)
+      engine.u8.fill(0, engine.at.super + from, engine.at.super + end);
+    engine.x.restoreBegin(room.options.limit, generation);
+    engine.setU64("SPACE_FLOOR", room.options.below ? room.options.limit : room.options.floor);
+    this.engine = engine;
+    this.#fields = new Superblock(engine, engine.at.super);
+    this.#new = engine.constant("NEW");
+  }
+
+  /** All views, in the order of the timeline; before the first entry. */
+  *views(views: readonly SavedView[]): Task<void> {
+    const { x } = this.engine;
+    yield* this.#slab(FIRST_BLOCKS);
+    for (const { id, parent, flags, created, size, name } of views) {
+      yield* this.until(() => {
+        const length = this.engine.putName(name);
+        return x.restoreView(id, parent, flags, created, size, length);
+      });
+    }
+    yield* this.until(() => x.restoreTimeline());
+  }
+
+  /** The next entries of the tree, in its order. */
+  *entries(entries: readonly Entry[]): Task<void> {
+    const { x } = this.engine;
+    for (const entry of entries) {
+      const { first, place } = entry;
+      if (first !== this.#column) this.#taken.clear();
+      this.#column = first;
+      const take = (entry.flags & HOLE) === 0 && !this.#taken.has(place);
+      if (take) this.#taken.add(place);
+      yield* this.until(() => {
+        putEntry(this.engine.u8, this.#new, { ...entry, flags: entry.flags & FLAGS });
+        return x.restoreEntry(take);
+      });
+    }
+  }
+
+  /** Calls `step` until it has done its work; gives it what it asks for. */
+  *until(step: () => number): Task<number> {
+    for (;;) {
+      const status = step();
+      if (status === NO_SPACE) yield* this.#slab(1);
+      else if (status === INVALID) throw new MultisnapError("Internal", "what was saved is wrong");
+      else if (status < 0) yield* settle(this.engine.serve(status));
+      else return status;
+    }
+  }
+
+  /** A slab of at least so many blocks. */
+  *#slab(blocks: number): Task<void> {
+    const { room, device, entries } = this.#base;
+    const least = Math.ceil((blocks * BLOCK) / chunkOf(this.#base.superblock));
+    const run = room.next(this.#fields.u64("SUPER_TOP"), least);
+    if (!run) throw noRoom(device.name, (128 + Math.ceil(entries / ENTRIES_A_BLOCK)) * BLOCK);
+    for (;;) {
+      const status = this.engine.x.restoreSlab(run.place, run.count);
+      if (status > 0) return;
+      yield* settle(this.engine.serve(status));
+    }
+  }
+
+  /**
+   * The superblock is written, then the other slot's, which may be damaged: durable when it ends.
+   */
+  *end(): Task<TreeStore> {
+    const { engine } = this;
+    const { kind } = this.#base;
+    // No record of before follows on the new checkpoint, whatever there is in the areas.
+    const sequence = engine.u64At(engine.constant("JOURNAL_SEQUENCE"));
+    engine.setU64("JOURNAL_SEQUENCE", (yield* highestRecord(engine, sequence)) + 1);
+    engine.setState("REPLAYING", 0);
+    engine.x.replayDone();
+    yield* this.until(() => engine.x.restoreRoom());
+    const store = kind.over(engine);
+    yield* store.checkpoint(false);
+    yield* store.checkpoint(false);
+    return store;
+  }
+}
+
+function chunkOf(superblock: Uint8Array): number {
+  return 2 ** superblock[56]!;
+}

@@ -1,0 +1,70 @@
+/**
+ * A store's metadata as text, and back. The data stays where it is: a dump is small, and rebuilds
+ * what damage took of a store whose data is still there.
+ */
+import type { Device } from "../devices/device.ts";
+import { engineModule } from "../engine/module.ts";
+import { systemEnv } from "../env.ts";
+import { MultisnapError } from "../errors.ts";
+import { dumpOf, type Loaded, loadStore, openStore, type Setup } from "../stores/kinds.ts";
+import { endIfAborted, run } from "../task.ts";
+import { readable } from "./open-damaged.ts";
+import type { ProgressOptions } from "./types.ts";
+
+const CACHE_BYTES = 16 * 2 ** 20;
+
+export interface DumpOptions extends ProgressOptions {
+  /** Stays open; only read. */
+  store: Device;
+  /** What can be read of a store that is damaged: what is lost is in the dump as lost. */
+  damaged?: boolean;
+}
+
+export async function smallSetup(): Promise<Setup> {
+  const module = await engineModule();
+  return { module, cacheBytes: CACHE_BYTES, copyBytes: () => 0, env: systemEnv };
+}
+
+/**
+ * Pieces of some lines of JSON (see DUMP.md). What the journal adds is in it. Errors: as of opening
+ * the store for reading.
+ */
+export async function* dumpStore(options: DumpOptions): AsyncGenerator<string> {
+  const setup = await smallSetup();
+  const { device, facts } = await readable(options.store, options.damaged ?? false, setup);
+  const attached = { originBytes: facts.size ?? 0, index: 0, maxSize: null };
+  if (facts.kind === "persistent") {
+    const why = "its metadata is the kernel's: copy its file";
+    throw new MultisnapError("Unsupported", `a store of kind persistent is not dumped: ${why}`);
+  }
+  const store = await run(openStore(device, facts, setup, false, attached));
+  const dumper = dumpOf(store, setup.module);
+  const total = store.usage().exceptions;
+  for (;;) {
+    endIfAborted(options.signal);
+    const text = await run(dumper.next());
+    if (text === null) return;
+    yield text;
+    options.progress?.(dumper.entries, total);
+  }
+}
+
+export interface RestoreOptions extends ProgressOptions {
+  /** The store, or a copy of its data; written. Stays open. */
+  store: Device;
+  /** The dump from its beginning: called twice, to examine it first. */
+  dump: () => AsyncIterable<Uint8Array>;
+  /** Also onto a store that says it is another one, or has gone on since. */
+  force?: boolean;
+}
+
+/**
+ * Makes a store's metadata anew from a dump. A dump that is wrong changes nothing, and neither does
+ * a crash before the end. Errors: `Invalid` (the dump), `Exists` (without `force`), `NoSpace`,
+ * `Io`.
+ */
+export async function restoreStore(options: RestoreOptions): Promise<Loaded> {
+  const { store, dump, force = false, signal, progress } = options;
+  const how = { force, ...(signal && { signal }), ...(progress && { progress }) };
+  return run(loadStore(store, dump, await smallSetup(), how));
+}
