@@ -2,9 +2,8 @@
 import type { Command } from "commander";
 import { fileDevice } from "../devices/file.ts";
 import { MultisnapError } from "../errors.ts";
-import type { RepairReport } from "../stores/kinds.ts";
 import { checkStore } from "../volume/check-store.ts";
-import type { CheckReport, Loss, ProgressOptions } from "../volume/types.ts";
+import type { CheckReport, Loss, ProgressOptions, RepairReport } from "../volume/types.ts";
 import { printRepair, repair } from "./check-repair.ts";
 import { addStoreCommand } from "./command.ts";
 import { interruptible } from "./interrupt.ts";

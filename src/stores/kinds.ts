@@ -15,8 +15,10 @@ import type {
   Capabilities,
   CheckReport,
   ExceptionStore,
+  Loaded,
   OriginMode,
   ProgressOptions,
+  RepairReport,
   StoreKind,
 } from "./store.ts";
 import { abandonTree } from "./tree/abandon.ts";
@@ -24,7 +26,7 @@ import { Blocks } from "./tree/check/blocks.ts";
 import { checkDevice } from "./tree/check/checker.ts";
 import { readSupers } from "./tree/check/supers.ts";
 import { Dumper } from "./tree/dump/dumper.ts";
-import { type DumpSource, type Loaded, type LoadOptions, loadTree } from "./tree/dump/load.ts";
+import { type DumpSource, type LoadOptions, loadTree } from "./tree/dump/load.ts";
 import { KIND_BITMAP, KIND_RANGE } from "./tree/layout.ts";
 import {
   createTree,
@@ -34,13 +36,12 @@ import {
   type Setup,
   type TreeKind,
 } from "./tree/open.ts";
-import { type RepairOptions, type RepairReport, repairTree } from "./tree/repair/repair.ts";
+import { type RepairOptions, repairTree } from "./tree/repair/repair.ts";
 import { TreeStore } from "./tree/tree-store.ts";
 
 export type { Dumper } from "./tree/dump/dumper.ts";
-export type { DumpSource, Loaded } from "./tree/dump/load.ts";
+export type { DumpSource } from "./tree/dump/load.ts";
 export type { Format, Setup } from "./tree/open.ts";
-export type { RepairReport } from "./tree/repair/repair.ts";
 
 export const CAPABILITIES: Record<StoreKind, Capabilities> = {
   range: RANGE,

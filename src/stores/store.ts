@@ -141,6 +141,19 @@ export interface CheckReport {
   chunks: number;
 }
 
+/** What was found, what is lost, and what was done about it. */
+export interface RepairReport extends CheckReport {
+  /** One sentence each; none: the store was sound and is as it was. */
+  repaired: string[];
+}
+
+/** What a dump has brought back. */
+export interface Loaded {
+  uuid: string;
+  views: number;
+  entries: number;
+}
+
 export interface ProgressOptions {
   signal?: AbortSignal;
   /** Called now and then with work done and work in all, same unit. */

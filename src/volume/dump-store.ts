@@ -3,26 +3,18 @@
  * what damage took of a store whose data is still there.
  */
 import type { Device } from "../devices/device.ts";
-import { engineModule } from "../engine/module.ts";
-import { systemEnv } from "../env.ts";
 import { MultisnapError } from "../errors.ts";
-import { dumpOf, type Loaded, loadStore, openStore, type Setup } from "../stores/kinds.ts";
+import { dumpOf, loadStore, openStore } from "../stores/kinds.ts";
 import { endIfAborted, run } from "../task.ts";
 import { readable } from "./open-damaged.ts";
-import type { ProgressOptions } from "./types.ts";
-
-const CACHE_BYTES = 16 * 2 ** 20;
+import { smallSetup } from "./small-setup.ts";
+import type { Loaded, ProgressOptions } from "./types.ts";
 
 export interface DumpOptions extends ProgressOptions {
   /** Stays open; only read. */
   store: Device;
   /** What can be read of a store that is damaged: what is lost is in the dump as lost. */
   damaged?: boolean;
-}
-
-export async function smallSetup(): Promise<Setup> {
-  const module = await engineModule();
-  return { module, cacheBytes: CACHE_BYTES, copyBytes: () => 0, env: systemEnv };
 }
 
 /**

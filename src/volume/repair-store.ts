@@ -1,9 +1,9 @@
 /** Repairs a store that nobody has open. */
 import type { Device } from "../devices/device.ts";
-import { type RepairReport, repairOf } from "../stores/kinds.ts";
+import { repairOf } from "../stores/kinds.ts";
 import { run } from "../task.ts";
-import { smallSetup } from "./dump-store.ts";
-import type { ProgressOptions } from "./types.ts";
+import { smallSetup } from "./small-setup.ts";
+import type { ProgressOptions, RepairReport } from "./types.ts";
 
 /**
  * Makes a store sound that `checkStore` finds damaged, and loses only what cannot be read: chunks

@@ -15,8 +15,10 @@ export type {
   CheckOptions,
   CheckProblem,
   CheckReport,
+  Loaded,
   Loss,
   ProgressOptions,
+  RepairReport,
   StoreKind,
 } from "../stores/store.ts";
 

@@ -5,7 +5,7 @@
 import type { Device } from "../../../devices/device.ts";
 import { MultisnapError } from "../../../errors.ts";
 import { endIfAborted, settle, type Task } from "../../../task.ts";
-import type { ProgressOptions } from "../../store.ts";
+import type { Loaded, ProgressOptions } from "../../store.ts";
 import { Blocks } from "../check/blocks.ts";
 import { Findings } from "../check/findings.ts";
 import { JournalReader } from "../check/journal.ts";
@@ -26,12 +26,6 @@ export type DumpSource = () => AsyncIterable<Uint8Array>;
 export interface LoadOptions extends ProgressOptions {
   /** Also onto a store that says it is another one, or further on. */
   force: boolean;
-}
-
-export interface Loaded {
-  uuid: string;
-  views: number;
-  entries: number;
 }
 
 /**

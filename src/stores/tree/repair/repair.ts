@@ -8,7 +8,7 @@
 import type { Device } from "../../../devices/device.ts";
 import { MultisnapError } from "../../../errors.ts";
 import { settle, type Task } from "../../../task.ts";
-import type { CheckReport, ProgressOptions } from "../../store.ts";
+import type { ProgressOptions, RepairReport } from "../../store.ts";
 import { Blocks } from "../check/blocks.ts";
 import { checkDevice } from "../check/checker.ts";
 import { Findings } from "../check/findings.ts";
@@ -25,12 +25,6 @@ import { lostNow } from "./lost-now.ts";
 import { Replay, Stopped } from "./replay.ts";
 import { feed, loadSalvage } from "./source.ts";
 import { type Survey, survey } from "./survey.ts";
-
-/** What was found, what is lost, and what was done about it. */
-export interface RepairReport extends CheckReport {
-  /** One sentence each; none: the store was sound and is as it was. */
-  repaired: string[];
-}
 
 export interface RepairOptions extends ProgressOptions {
   /** Also where check finds nothing. */
