@@ -67,6 +67,8 @@ export const SPACE_LIMIT: usize = SPACE_CURSOR + 8;
 /** Places at and above this one are not given out: the limit, or where the device was full. */
 export const SPACE_CEILING: usize = SPACE_LIMIT + 8;
 export const SPACE_FLOOR: usize = SPACE_CEILING + 8;
+/** Above every place; as SPACE_FLOOR: no slab is looked for. */
+export const NOWHERE: u64 = (<u64>1) << 48;
 export const SPACE_RUN: usize = SPACE_FLOOR + 8;
 export const SPACE_RUN_LENGTH: usize = SPACE_RUN + 8;
 // two counts: of the open record, of the sealed one

@@ -268,6 +268,8 @@ export function spaceFindSlab(): i32 {
   const size: u32 = (1 << load<u32>(m.SLAB_SHIFT)) >>> shift;
   if (load<u32>(m.REPLAYING)) {
     const floor = max<u64>(load<u64>(m.SPACE_FLOOR), load<u64>(m.SUPER + SUPER_TOP));
+    // A store that is built anew: the host gives it slabs.
+    if (floor >= m.NOWHERE) return NO_SPACE;
     return findRun(floor, size, 1);
   }
   const status = findRun(load<u64>(m.SPACE_CURSOR), size, size);

@@ -109,6 +109,19 @@ test("onto a copy of the data; onto a file without it not", async () => {
   assert.is(await refused(short, text), "Invalid");
 });
 
+test("a dump that is another one the second time", async () => {
+  const world = await makeWorld(48, { kind: "range", mode: "inline" });
+  const lines = (await dumpOf(world)).split("\n").slice(0, -1);
+  const column = lines.findIndex((line) => line.startsWith('{"chunk"'));
+  const other = resealed(lines.filter((_, at) => at !== column));
+  const texts = [`${lines.join("\n")}\n`, other];
+  const store = imageDevice(world.store);
+  const dump = () => source(texts.shift()!)();
+  const error = await restoreStore({ store, dump, force: true }).catch((caught) => caught);
+  assert.is(error.code, "Invalid");
+  await mustBeAsBefore(world);
+});
+
 test("lines without an end take no memory", async () => {
   const world = await makeWorld(47, { kind: "range", mode: "inline", steps: 5 });
   let asked = 0;

@@ -1,7 +1,7 @@
 /**
  * `check --repair` against damage of one block: what is not named as lost reads as before, what is
  * lost says so, and check finds nothing afterwards. `SEED=7 npx tsx test/repair/repair.test.ts`
- * runs one.
+ * runs one; `FLIPS=10000` flips so many bits besides, all over.
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -80,6 +80,25 @@ for (const kind of KINDS) {
       }
     });
   }
+}
+
+if (process.env.FLIPS) {
+  const flips = Number(process.env.FLIPS);
+  test(`${flips} flipped bits, each repaired`, async () => {
+    const random = new Random(seeds[0]!);
+    for (let done = 0; done < flips; ) {
+      const [kind, mode] = [random.pick(KINDS), random.pick(MODES)];
+      const world = await makeWorld(random.u32(), { kind, mode, crashed: random.chance(0.5) });
+      const parts = metadataOf(world);
+      for (let i = 0; i < 100 && done < flips; i++, done++) {
+        const { at, bytes, what } = random.pick(parts);
+        const [byte, bit] = [at + random.below(bytes), random.below(8)];
+        const how = `${what}, bit ${bit} of byte ${byte}`;
+        const report = await repaired(world, how, random, (damaged) => flip(damaged, byte, bit));
+        assert.is(report.lossCount, 0);
+      }
+    }
+  });
 }
 
 test.run();

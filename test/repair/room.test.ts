@@ -16,7 +16,7 @@ const BLOCK = 4096;
 const MIB = 2 ** 20;
 
 /** A world whose store is filled up to its limit. */
-async function fullWorld(seed: number): Promise<World> {
+async function fullWorld(seed: number, crashed: boolean): Promise<World> {
   const world = await makeWorld(seed, {
     kind: "range",
     mode: "inline",
@@ -36,15 +36,17 @@ async function fullWorld(seed: number): Promise<World> {
   }
   await volume.flush();
   await remember(world, volume);
-  await volume.close();
+  if (crashed) world.store = world.store.copy();
+  else await volume.close();
   return world;
 }
 
 test("a full store is repaired in its reserve, or says what it needs", async () => {
   let repaired = 0;
   for (let seed = 51; seed < 55; seed++) {
-    const world = await fullWorld(seed);
-    for (const { at, what } of metadataOf(world).slice(0, 12)) {
+    const world = await fullWorld(seed, seed % 2 === 0);
+    const parts = metadataOf(world).filter(({ what }) => what !== "JRNL");
+    for (const { at, what } of parts.slice(0, 12)) {
       const damaged = copyOf(world);
       damaged.name = `${world.name}, ${what} at ${at} gone`;
       damaged.store.write(new Uint8Array(BLOCK).fill(3), 0, BLOCK, at);

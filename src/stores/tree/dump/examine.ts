@@ -60,11 +60,13 @@ export class Examination {
   }
 
   #view(view: SavedView): string | null {
-    const { id, flags, name } = view;
+    const { id, flags, name, parent, size } = view;
     const { kind, nextId } = this.header!;
     if (this.#rules) return "views stand before columns";
     if (this.#ids.has(ORIGIN)) return "the origin is the last of the views";
     if (id >= nextId || this.#ids.has(id)) return `view ${id} cannot be`;
+    if (parent >= id) return `view ${id} is not younger than ${parent}, its parent`;
+    if (size === 0) return `view ${id} has no bytes`;
     const text = String.fromCharCode(...name);
     if (name.length > 0 && this.#names.has(text)) return "two views have one name";
     if (kind === "bitmap" && id !== ORIGIN) {

@@ -34,7 +34,8 @@ export class Mender {
   constructor(options: MendOptions) {
     this.#options = options;
     const { timeline, isAttached } = options;
-    this.#top = isAttached ? (timeline?.at(-2)?.id ?? 0) : ORIGIN;
+    const newest = timeline?.findLast(({ id, isLive }) => isLive && id !== ORIGIN);
+    this.#top = isAttached ? (newest?.id ?? 0) : ORIGIN;
     this.#bits = (timeline ?? []).flatMap(({ bit }) => (bit === null ? [] : [bit]));
   }
 
@@ -54,7 +55,7 @@ export class Mender {
     }
   }
 
-  /** Of a range store: an entry for each stretch, cut where entries behind it begin inside. */
+  /** Of a range store: an entry for each stretch of views that none before the lost ones is for. */
   #ranged(entries: readonly Entry[], lost: readonly Lost[], part: Part): Entry[] {
     const { rules } = this.#options;
     const rank = (id: number) => rules.rank(id);
@@ -62,25 +63,23 @@ export class Mender {
     // A lost entry can have lain around others; then it is for who is below it and in none.
     const mayBeAround = entries.length + lost.length <= AROUND_MAX;
     for (const { after, to } of lost) {
-      const bottom = mayBeAround ? rules.bottom : after;
       const end = rank(to) > rank(this.#top) ? this.#top : to;
-      const cuts = found.map((entry) => entry.after);
-      const inside = [...new Set(cuts)].filter(
-        (id) => rank(id) > rank(bottom) && rank(id) < rank(end),
-      );
-      const ends = [...inside.sort((a, b) => rank(a) - rank(b)), end];
-      let from = bottom;
-      for (const id of ends) {
-        if (rank(from) < rank(id)) found.push({ ...part, ...nothing(from, id) });
-        from = id;
+      const before = found.filter((entry) => rank(entry.to) <= rank(after));
+      const cuts = found.filter((entry) => rank(entry.to) > rank(end)).map((entry) => entry.after);
+      const from = mayBeAround ? rules.bottom : after;
+      for (const [low, high] of gaps(before, cuts, from, end, rank)) {
+        found.push({ ...part, ...nothing(low, high) });
       }
+      found.sort((a, b) => rank(a.to) - rank(b.to));
     }
-    found.sort((a, b) => rank(a.to) - rank(b.to));
     found.forEach((entry, index) => {
       const below = found[index - 1];
       if (below && rank(below.to) > rank(entry.after)) entry.flags |= AROUND;
     });
-    return found;
+    const isTooMuch = found.length > AROUND_MAX && found.some(({ flags }) => flags & AROUND);
+    return isTooMuch && this.#top !== 0
+      ? [{ ...part, ...nothing(rules.bottom, this.#top) }]
+      : found;
   }
 
   /** Of a bitmap store: one for all snapshots that a lost one can have had, one for the origin. */
@@ -107,6 +106,36 @@ export class Mender {
     const isLost = lost.some((stretch) => stretch.to === rules.top);
     return isLost ? [{ ...part, ...nothing(after, to) }] : [];
   }
+}
+
+/**
+ * Stretches (low, high] of views from `from` to `end` that no entry of `before` is for, cut at the
+ * views that entries behind begin at: so each lies inside one of those, or apart from it.
+ */
+function gaps(
+  before: readonly Entry[],
+  cuts: readonly number[],
+  from: number,
+  end: number,
+  rank: (id: number) => number,
+): [low: number, high: number][] {
+  const found: [number, number][] = [];
+  const order = (a: number, b: number) => rank(a) - rank(b);
+  const ends = cuts.filter((id) => rank(id) < rank(end)).sort(order);
+  const fill = (low: number, high: number) => {
+    for (const cut of [...ends.filter((id) => rank(id) < rank(high)), high]) {
+      if (rank(low) >= rank(cut)) continue;
+      found.push([low, cut]);
+      low = cut;
+    }
+  };
+  let low = from;
+  for (const { after, to } of [...before].sort((a, b) => order(a.after, b.after))) {
+    fill(low, after);
+    if (rank(to) > rank(low)) low = to;
+  }
+  fill(low, end);
+  return found;
 }
 
 type Part = Pick<Entry, "first" | "count">;

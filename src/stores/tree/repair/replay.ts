@@ -1,5 +1,5 @@
 /** Replay of journal records on a store that is built anew, as far as they apply to it. */
-import { NO_SPACE } from "../../../engine/status.ts";
+import { CHECKPOINT, NO_SPACE } from "../../../engine/status.ts";
 import { MultisnapError } from "../../../errors.ts";
 import type { Task } from "../../../task.ts";
 import { eachOperation, OP_MAP } from "../check/operations.ts";
@@ -72,6 +72,8 @@ export class Replay {
 
   #step(): number {
     const status = this.#restorer.engine.x.replayStep();
+    // Blocks that wait for a checkpoint are of no use here.
+    if (status === CHECKPOINT) return NO_SPACE;
     if (status >= WAITS || status === NO_SPACE) return status;
     throw new Stopped(this.done, status);
   }

@@ -18,6 +18,8 @@ import { highestRecord } from "./old-records.ts";
 import { noRoom, type Room } from "./room.ts";
 
 const BLOCK = 4096;
+/** As the engine's (`assembly/memory.ts`): it looks for no slabs itself. */
+const NOWHERE = 2 ** 48;
 const ENTRIES_A_BLOCK = 160;
 const FLAGS = 15;
 /** Bytes of the superblock that say where checksums of data lie. */
@@ -74,7 +76,7 @@ export class Restorer {
     for (const [from, end] of SUMS)
       engine.u8.fill(0, engine.at.super + from, engine.at.super + end);
     engine.x.restoreBegin(room.options.limit, generation);
-    engine.setU64("SPACE_FLOOR", room.options.below ? room.options.limit : room.options.floor);
+    engine.setU64("SPACE_FLOOR", NOWHERE);
     this.engine = engine;
     this.#fields = new Superblock(engine, engine.at.super);
     this.#new = engine.constant("NEW");
@@ -126,6 +128,10 @@ export class Restorer {
     const least = Math.ceil((blocks * BLOCK) / chunkOf(this.#base.superblock));
     const run = room.next(this.#fields.u64("SUPER_TOP"), least);
     if (!run) throw noRoom(device.name, (128 + Math.ceil(entries / ENTRIES_A_BLOCK)) * BLOCK);
+    // A file that is short, or a file system that is full, shows now.
+    const chunk = chunkOf(this.#base.superblock);
+    const zeros = new Uint8Array(run.count * chunk);
+    yield* settle(device.write(zeros, 0, zeros.length, run.place * chunk));
     for (;;) {
       const status = this.engine.x.restoreSlab(run.place, run.count);
       if (status > 0) return;
