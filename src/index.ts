@@ -9,6 +9,7 @@ export { type ErrorCode, MultisnapError } from "./errors.ts";
 export { openVolume, peekStore } from "./volume/open.ts";
 export type {
   ByteRange,
+  CheckOptions,
   CheckProblem,
   CheckReport,
   Counters,
