@@ -180,9 +180,8 @@ export function shareAll(n: u32, place: u64): void {
   }
 }
 
-/** Moves entries from `index` on (of n) up by `by`. */
+/** Moves entries from `index` on (of n) up by `by`. No sound column fills a list. */
 export function openList(list: usize, n: u32, index: u32, by: i32): void {
-  // A sound column has few entries around others, so no list of it comes near this.
   assertThat(index <= n && n < SCRATCH_MAX, DAMAGED + 53);
   const at = listAt(list, index);
   memory.copy(at + by * ENTRY_BYTES, at, (n - index) * ENTRY_BYTES);

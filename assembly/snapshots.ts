@@ -2,8 +2,9 @@
  * Views made, deleted and renamed: a change of the timeline and one operation in the journal, never
  * of the tree.
  */
-import { SUPER } from "./memory";
-import { OP_CREATE, OP_DELETE, OP_RENAME, SUPER_NEXT_ID } from "./layout";
+import { STREAM_MAX, SUPER, VIEWS_WORDS } from "./memory";
+import { NAME_MAX, OP_CREATE, OP_DELETE, OP_RENAME, SUPER_NEXT_ID, VIEW_WORDS } from "./layout";
+import { WORDS } from "./stream";
 import { EXISTS, INVALID, NOT_FOUND, UNSUPPORTED } from "./status";
 import { LEAVE_ALL, LEAVE_NOTHING, prepare } from "./prepare";
 import { journalAppend, journalAppendName } from "./journal";
@@ -22,13 +23,19 @@ export function createSnapshot(source: u32, flags: u32, created: f64, name: u32)
   if (cell == 0) return NOT_FOUND;
   if (t.findName(name) != 0) return EXISTS;
   const id = load<u32>(SUPER + SUPER_NEXT_ID);
-  if (id == 0xffffffff) return UNSUPPORTED;
+  if (id == 0xffffffff || !hasRoom()) return UNSUPPORTED;
   const bit = isMasked() ? freeBit() : 0;
   if (bit == NO_BIT || (isMasked() && source != t.ORIGIN)) return UNSUPPORTED;
   store<u32>(SUPER + SUPER_NEXT_ID, id + 1);
   t.insertView(id, cell, flags | (bit << VIEW_BIT_SHIFT), created, name);
   journalAppendName(OP_CREATE, flags, name, id, source, reinterpret<u64>(created));
   return 1;
+}
+
+/** Whether the views stream has room for one more of the longest name. */
+function hasRoom(): bool {
+  const most = VIEW_WORDS + ((NAME_MAX + 7) >>> 3);
+  return load<u64>(VIEWS_WORDS) + most <= <u64>STREAM_MAX * WORDS;
 }
 
 /** The view leaves the live ones; its space comes back by reclaim. 1, or a status. */
@@ -52,6 +59,7 @@ export function renameSnapshot(id: u32, name: u32): i32 {
   const other = t.findName(name);
   if (other == cell) return 1;
   if (other != 0) return EXISTS;
+  if (!hasRoom()) return UNSUPPORTED;
   t.renameView(cell, name);
   journalAppendName(OP_RENAME, 0, name, id, 0, 0);
   return 1;

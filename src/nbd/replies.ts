@@ -86,7 +86,11 @@ export function statusChunk(
   return chunk;
 }
 
-/** The protocol's number for an error. A deleted snapshot is an export that was shut down. */
+/**
+ * The protocol's number for an error. A deleted snapshot is an export that was shut down. A volume
+ * that has failed is a broken disk, and not one that was offered for reading only: clients act upon
+ * the difference (a file system stops, instead of asking why it may not write).
+ */
 export function errnoOf(error: unknown): number {
   if (!(error instanceof MultisnapError)) return EIO;
   switch (error.code) {
@@ -95,7 +99,7 @@ export function errnoOf(error: unknown): number {
     case "NoSpace":
       return ENOSPC;
     case "ReadOnly":
-      return EPERM;
+      return error.cause === undefined ? EPERM : EIO;
     case "NotFound":
     case "Closed":
       return ESHUTDOWN;

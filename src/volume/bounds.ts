@@ -15,3 +15,9 @@ export function checkInside(offset: number, length: number, size: number): void 
     `${length} bytes at offset ${offset} do not lie in a disk of ${size} bytes`,
   );
 }
+
+/** `Invalid` for what is no buffer, whatever its type says. */
+export function checkBuffer(buffer: Uint8Array): void {
+  if (buffer instanceof Uint8Array) return;
+  throw new MultisnapError("Invalid", `a Uint8Array is needed, not ${typeof buffer}`);
+}

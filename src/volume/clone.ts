@@ -42,6 +42,22 @@ export async function cloneRange(
     throw new MultisnapError("Invalid", `${asked}: only such can be cloned`);
   }
   if (target.id === source.id) return;
+  const holds = [source.hold(), target.hold()];
+  try {
+    await cloneHeld(target, source, offset, length);
+  } finally {
+    for (const hold of holds) hold.release();
+  }
+}
+
+async function cloneHeld(
+  target: DiskView,
+  source: DiskView,
+  offset: number,
+  length: number,
+): Promise<void> {
+  const { core } = target.volume;
+  const end = offset + length;
   // Stores of the old kinds have a snapshot each, and nothing to share.
   if (core.store.capabilities.fixed) return copyBytes(target, source, offset, end);
   const last = Math.ceil(end / core.chunk);

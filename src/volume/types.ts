@@ -85,10 +85,10 @@ export interface OpenOptions {
   queueDepth?: number;
   /**
    * Snapshots that may be deleted where the store is full, so that a request fits: patterns for
-   * names with a priority (default 0), `tmp-*=0, auto-*=1, nightly-?=5`. In a pattern `*` stands for
-   * any characters, `?` for one; the first that fits a name counts. The lowest priority goes first,
-   * then the oldest, one at a time, never one that is in use (`View.hold`). An empty text: none.
-   * The default is what the store remembers. Persistent and transient stores have none.
+   * names with a priority (default 0), `tmp-*=0, auto-*=1, nightly-?=5`. In a pattern `*` stands
+   * for any characters, `?` for one; the first that fits a name counts. The lowest priority goes
+   * first, then the oldest, one at a time, never one that is in use (`View.hold`). An empty text:
+   * none. The default is what the store remembers. Persistent and transient stores have none.
    */
   victims?: string;
   /**

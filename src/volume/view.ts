@@ -7,7 +7,7 @@ import { RUN_PRIVATE, RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
 import { MultisnapError } from "../errors.ts";
 import type { ViewRecord } from "../stores/store.ts";
 import { inFlight, runNow, runSync, type Task } from "../task.ts";
-import { checkInside } from "./bounds.ts";
+import { checkBuffer, checkInside } from "./bounds.ts";
 import { cloneRange } from "./clone.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import { extentsOf } from "./extents.ts";
@@ -117,13 +117,7 @@ export class DiskView implements View {
 
   async cloneFrom(source: View, offset: number, length: number): Promise<void> {
     this.#checkWritable();
-    const from = this.volume.own(source);
-    const holds = [from.hold(), this.hold()];
-    try {
-      await cloneRange(this, from, offset, length);
-    } finally {
-      for (const hold of holds) hold.release();
-    }
+    await cloneRange(this, this.volume.own(source), offset, length);
   }
 
   hold(): Hold {
@@ -144,8 +138,8 @@ export class DiskView implements View {
   // ---- the short way
 
   #readAtOnce(offset: number, target: Uint8Array): boolean {
+    this.#checkRead(offset, target);
     try {
-      this.#checkRead(offset, target);
       return this.#readNow(offset, target);
     } catch (error) {
       throw this.#named(error, "reading", offset, target.length);
@@ -153,8 +147,8 @@ export class DiskView implements View {
   }
 
   #writeAtOnce(offset: number, source: Uint8Array): boolean {
+    this.#checkWrite(offset, source);
     try {
-      this.#checkWrite(offset, source);
       return this.#writeNow(offset, source);
     } catch (error) {
       throw this.#named(error, "writing", offset, source.length);
@@ -350,18 +344,13 @@ export class DiskView implements View {
     checkInside(offset, length, this.size);
   }
 
-  #checkBuffer(buffer: Uint8Array): void {
-    if (buffer instanceof Uint8Array) return;
-    throw new MultisnapError("Invalid", `a Uint8Array is needed, not ${typeof buffer}`);
-  }
-
   #checkRead(offset: number, target: Uint8Array): void {
-    this.#checkBuffer(target);
+    checkBuffer(target);
     this.#checkRange(offset, target.length);
   }
 
   #checkWrite(offset: number, source: Uint8Array): void {
-    this.#checkBuffer(source);
+    checkBuffer(source);
     this.#checkRange(offset, source.length);
     this.#checkWritable();
   }

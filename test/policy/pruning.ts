@@ -75,7 +75,7 @@ export function make(
   });
 }
 
-/** What the store was asked and answered, in order: `full` with nothing left to reclaim, deletes. */
+/** What the store answered, in order: that it is full, with nothing left to reclaim; deletes. */
 export class Witness {
   readonly events: ("full" | "full, but behind" | number)[] = [];
 

@@ -94,7 +94,7 @@ for (const { kind } of pruning) {
     assert.is(image.size, 0);
   });
 
-  test("what it remembers cannot be read: it opens for reading, and with other victims", async () => {
+  test("what it remembers cannot be read: it opens for reading, or with others", async () => {
     const image = await made({ kind, victims: "abc" });
     patch(image, (block) => block.setUint8(SUPER_VICTIMS + 2, 44));
     const error = await openVolume({ store: imageDevice(image) }).catch((caught) => caught);
@@ -104,7 +104,7 @@ for (const { kind } of pruning) {
     assert.equal(await inForce(image, { victims: "" }), [null, true]);
   });
 
-  test("a length past its field is damage; other bits of the policy are not looked at", async () => {
+  test("a length past its field is damage; other bits are not looked at", async () => {
     const image = await made({ kind, victims: "abc" });
     patch(image, (block) => block.setUint32(SUPER_POLICY, 0xfffffffe, true));
     assert.equal(await inForce(image), ["abc", true]);

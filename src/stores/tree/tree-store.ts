@@ -72,6 +72,8 @@ export abstract class TreeStore implements ExceptionStore {
   readonly facts: TreeFacts;
   readonly #super: Superblock;
   readonly #runs: number;
+  /** Who met what the device refused to others: there may be room by now, they ask once more. */
+  readonly #askedAgain = new WeakSet<Visit>();
   readonly #held: number;
   readonly #cell: { created: number; flags: number; parent: number; size: number };
 
@@ -180,6 +182,10 @@ export abstract class TreeStore implements ExceptionStore {
       if (this.#super.u64("SUPER_USED") < used) return;
     }
     const isRefused = this.engine.x.spaceRetry() !== 0;
+    if (isRefused && visit && !this.#askedAgain.has(visit)) {
+      this.#askedAgain.add(visit);
+      return;
+    }
     const full = isRefused
       ? `there is no room on the device of ${this.device.name}`
       : `${this.device.name} is full`;

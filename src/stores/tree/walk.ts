@@ -93,6 +93,7 @@ export function* walkTree(
   if (root === 0) return;
   const path: { node: Node; next: number }[] = [];
   const first = parseNode(yield* facts.readBlock(root));
+  if (first.count === 0) throw noTree();
   visit(first, 0, null);
   path.push({ node: first, next: 0 });
   let nodes = 0;
@@ -106,6 +107,8 @@ export function* walkTree(
     if (++nodes % TURN_NODES === 0) yield turn();
     if (nodes >= facts.metadataBlocks()) throw noTree();
     const child = parseNode(yield* facts.readBlock(top.node.children[index]!));
+    // A page of the space map is whole and no node.
+    if (child.count === 0) throw noTree();
     visit(child, path.length, top.node.keys[index]!);
     path.push({ node: child, next: 0 });
   }
