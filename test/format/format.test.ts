@@ -124,7 +124,7 @@ test("bounds that FORMAT.md states are those of the code", () => {
   ]) {
     assert.ok(stated.includes(sentence), sentence);
   }
-  assert.is(areaMin, value(constants("assembly/open.ts"), "FORMAT_AREA_MIN"));
+  assert.is(areaMin, value(constants("assembly/bounds.ts"), "AREA_MIN"));
   assert.is(value(open, "JOURNAL_BYTES"), areaMin * 4096, "a record fits the smallest area");
 });
 
@@ -157,9 +157,10 @@ const REPEATED: [file: string, name: string, source: string, engineName: string]
   ["stores/tree/layout", "KIND_BITMAP", "layout", "KIND_BITMAP"],
   ["stores/tree/open", "BLOCK", "memory", "PAGE"],
   ["stores/tree/trap", "DAMAGED", "assert", "DAMAGED"],
-  ["stores/tree/tree-store", "LIVE_FLAG", "cells", "VIEW_LIVE_FLAG"],
+  ["stores/tree/views", "LIVE_FLAG", "cells", "VIEW_LIVE_FLAG"],
   ["stores/tree/tree-store", "ORIGIN", "cells", "ORIGIN"],
-  ["stores/tree/tree-store", "READ_ONLY_FLAG", "cells", "VIEW_READ_ONLY"],
+  ["stores/tree/views", "ORIGIN", "cells", "ORIGIN"],
+  ["stores/tree/views", "READ_ONLY_FLAG", "cells", "VIEW_READ_ONLY"],
   ["stores/tree/walk", "HEADER", "layout", "BLOCK_HEADER"],
   ["stores/tree/walk", "SHARED", "layout", "FLAG_SHARED"],
   ["stores/tree/walk", "HOLE", "layout", "FLAG_HOLE"],
