@@ -9,7 +9,7 @@ import { liveCell } from "./timeline";
 import { descend } from "./btree/path";
 import { LEAVE_ALL, LEAVE_HALF, prepare } from "./prepare";
 import { journalAppend } from "./journal";
-import { hasSums, sumChunks, sumReady } from "./sums";
+import { hasSums, sumChunks, sumNeed } from "./sums";
 import { isMasked } from "./bitmap/mask";
 import * as masks from "./bitmap/lookup";
 import * as bitmap from "./bitmap/map";
@@ -69,7 +69,7 @@ export function copyOutStep(chunk: u64, count: u32, place: u64, hole: bool, addr
   // Slots first: what makes them free must not take the pages that are needed.
   const ready = prepare(1, LEAVE_ALL);
   if (ready < 0) return ready;
-  if (sumReady(place, count) < 0) return FAULT;
+  if (sumNeed(place, count) < 0) return FAULT;
   const done = copyOut(chunk, count, place, hole);
   if (done >= 0) sumChunks(place, max<u32>(1, done), address);
   return done;

@@ -64,7 +64,7 @@ function groupEnd(place: u64): u64 {
 }
 
 /** 0 with the pages resident that have sums of up to 1,008 places, else FAULT. */
-function sumNeed(place: u64, count: u32): i32 {
+export function sumNeed(place: u64, count: u32): i32 {
   const first = wordOf(place);
   const last = wordOf(place + count - 1);
   if (first != 0 && need(load<u32>(first)) == 0) return FAULT;
@@ -124,11 +124,6 @@ export function sumStep(place: u64, count: u32, address: usize): i32 {
   if (sumNeed(place, count) < 0) return FAULT;
   sumChunks(place, count, address);
   return count;
-}
-
-/** As `sumNeed`, for `sumChunks`. */
-export function sumReady(place: u64, count: u32): i32 {
-  return sumNeed(place, count);
 }
 
 /** Sets and journals sums. Pages are resident, blocks and slots are there. */

@@ -17,6 +17,7 @@ export { openVolume, peekStore } from "./volume/open.ts";
 export { repairStore } from "./volume/repair-store.ts";
 export type {
   ByteRange,
+  CheckOptions,
   CheckProblem,
   CheckReport,
   Counters,

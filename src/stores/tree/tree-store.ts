@@ -8,17 +8,14 @@ import {
   CHECKPOINT,
   COMMIT,
   CORRUPT,
-  EXISTS,
   FAULT,
   FILL,
   GROW,
-  INVALID,
   MAP_HOLE,
   MAP_NEW,
   MAP_SHARED,
   NO_SPACE,
   NOT_FOUND,
-  UNSUPPORTED,
   WRITE_BACK,
 } from "../../engine/status.ts";
 import { MultisnapError } from "../../errors.ts";
@@ -48,11 +45,9 @@ import { statusLine } from "./status-line.ts";
 import { TreeSums } from "./sums.ts";
 import { trapError } from "./trap.ts";
 import { usageOf } from "./usage.ts";
+import { TreeViews } from "./views.ts";
 
-const READ_ONLY_FLAG = 2;
-const LIVE_FLAG = 1;
 const ORIGIN = 1;
-const encoder = new TextEncoder();
 
 export abstract class TreeStore implements ExceptionStore {
   abstract readonly kind: StoreKind;
@@ -75,7 +70,7 @@ export abstract class TreeStore implements ExceptionStore {
   /** Who met what the device refused to others: there may be room by now, they ask once more. */
   readonly #askedAgain = new WeakSet<Visit>();
   readonly #held: number;
-  readonly #cell: { created: number; flags: number; parent: number; size: number };
+  readonly #views: TreeViews;
 
   constructor(engine: Engine) {
     this.engine = engine;
@@ -93,12 +88,7 @@ export abstract class TreeStore implements ExceptionStore {
     this.sums = isSummed ? new TreeSums(engine.x) : null;
     this.#runs = engine.at.runs;
     this.#held = engine.constant("HELD_CHUNKS");
-    this.#cell = {
-      created: engine.constant("CELL_CREATED"),
-      flags: engine.constant("CELL_FLAGS"),
-      parent: engine.constant("CELL_PARENT"),
-      size: engine.constant("CELL_SIZE"),
-    };
+    this.#views = new TreeViews(engine);
   }
 
   get memory(): Uint8Array {
@@ -258,82 +248,28 @@ export abstract class TreeStore implements ExceptionStore {
   }
 
   createSnapshot(of: number, name: string, readOnly: boolean, created: number): number {
-    const length = this.#putName(name);
-    const flags = readOnly ? READ_ONLY_FLAG : 0;
-    return this.#answer(this.engine.x.createSnapshot(of, flags, created, length), name);
+    return this.#views.create(of, name, readOnly, created);
   }
-
   nextId(): number {
     return this.#super.u32("SUPER_NEXT_ID");
   }
-
   skipIds(id: number): void {
     if (id > this.nextId()) this.#super.setU32("SUPER_NEXT_ID", id);
   }
-
   deleteSnapshot(id: number): number {
     return this.engine.x.deleteSnapshot(id);
   }
-
   renameSnapshot(id: number, name: string): number {
-    const length = this.#putName(name);
-    return this.#answer(this.engine.x.renameSnapshot(id, length), name);
+    return this.#views.rename(id, name);
   }
-
-  #answer(status: number, name: string): number {
-    if (status === EXISTS) {
-      throw new MultisnapError("Exists", `a snapshot is called ${JSON.stringify(name)} already`);
-    }
-    if (status === INVALID) {
-      throw new MultisnapError("Invalid", "a name has 1 to 255 bytes of UTF-8");
-    }
-    if (status === UNSUPPORTED) {
-      const what = `${this.device.name} has no number or no room for a name left`;
-      throw new MultisnapError("Unsupported", `${what}: copy the volume to a new store`);
-    }
-    return status;
-  }
-
-  #putName(name: string): number {
-    const bytes = encoder.encode(name);
-    if (bytes.length === 0 || bytes.length > 255) return bytes.length === 0 ? 0 : 256;
-    return this.engine.putName(bytes);
-  }
-
   view(id: number): ViewRecord | null {
-    const cell = this.engine.x.viewCell(id);
-    return cell === 0 ? null : this.#record(cell);
+    return this.#views.view(id);
   }
-
   named(name: string): ViewRecord | null {
-    const length = this.#putName(name);
-    if (length === 0 || length > 255) return null;
-    const cell = this.engine.x.viewNamed(length);
-    return cell === 0 ? null : this.#record(cell);
+    return this.#views.named(name);
   }
-
   views(): ViewRecord[] {
-    const found: ViewRecord[] = [];
-    for (let cell = this.engine.x.viewNext(0); cell !== 0; cell = this.engine.x.viewNext(cell)) {
-      if (this.engine.u32[(cell + this.#cell.flags) >>> 2]! & LIVE_FLAG) {
-        found.push(this.#record(cell));
-      }
-    }
-    return found;
-  }
-
-  #record(cell: number): ViewRecord {
-    const { u32, f64 } = this.engine;
-    const id = u32[cell >>> 2]!;
-    const name = id === ORIGIN ? null : this.engine.takeName(this.engine.x.viewName(cell));
-    return {
-      id,
-      name,
-      parent: u32[(cell + this.#cell.parent) >>> 2]!,
-      created: f64At(f64, cell + this.#cell.created),
-      size: this.engine.u64At(cell + this.#cell.size),
-      readOnly: (u32[(cell + this.#cell.flags) >>> 2]! & READ_ONLY_FLAG) !== 0,
-    };
+    return this.#views.all();
   }
 
   reclaimBegin(): number {
@@ -409,8 +345,4 @@ export abstract class TreeStore implements ExceptionStore {
   get changed(): boolean {
     return this.uncommitted || this.engine.u64At(this.engine.constant("JOURNAL_HEAD")) > 0;
   }
-}
-
-function f64At(f64: Float64Array, address: number): number {
-  return f64[address >>> 3]!;
 }

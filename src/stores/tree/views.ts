@@ -1,0 +1,92 @@
+/** The views of a store in the tree: their records, and how they come and get other names. */
+import type { Engine } from "../../engine/engine.ts";
+import { EXISTS, INVALID, UNSUPPORTED } from "../../engine/status.ts";
+import { MultisnapError } from "../../errors.ts";
+import type { ViewRecord } from "../store.ts";
+
+const READ_ONLY_FLAG = 2;
+const LIVE_FLAG = 1;
+const ORIGIN = 1;
+const encoder = new TextEncoder();
+
+export class TreeViews {
+  readonly #engine: Engine;
+  readonly #cell: { created: number; flags: number; parent: number; size: number };
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#cell = {
+      created: engine.constant("CELL_CREATED"),
+      flags: engine.constant("CELL_FLAGS"),
+      parent: engine.constant("CELL_PARENT"),
+      size: engine.constant("CELL_SIZE"),
+    };
+  }
+
+  create(of: number, name: string, readOnly: boolean, created: number): number {
+    const length = this.#putName(name);
+    const flags = readOnly ? READ_ONLY_FLAG : 0;
+    return this.#answer(this.#engine.x.createSnapshot(of, flags, created, length), name);
+  }
+
+  rename(id: number, name: string): number {
+    const length = this.#putName(name);
+    return this.#answer(this.#engine.x.renameSnapshot(id, length), name);
+  }
+
+  #answer(status: number, name: string): number {
+    if (status === EXISTS) {
+      throw new MultisnapError("Exists", `a snapshot is called ${JSON.stringify(name)} already`);
+    }
+    if (status === INVALID) {
+      throw new MultisnapError("Invalid", "a name has 1 to 255 bytes of UTF-8");
+    }
+    if (status === UNSUPPORTED) {
+      const what = `${this.#engine.device.name} has no number or no room for a name left`;
+      throw new MultisnapError("Unsupported", `${what}: copy the volume to a new store`);
+    }
+    return status;
+  }
+
+  #putName(name: string): number {
+    const bytes = encoder.encode(name);
+    if (bytes.length === 0 || bytes.length > 255) return bytes.length === 0 ? 0 : 256;
+    return this.#engine.putName(bytes);
+  }
+
+  view(id: number): ViewRecord | null {
+    const cell = this.#engine.x.viewCell(id);
+    return cell === 0 ? null : this.#record(cell);
+  }
+
+  named(name: string): ViewRecord | null {
+    const length = this.#putName(name);
+    if (length === 0 || length > 255) return null;
+    const cell = this.#engine.x.viewNamed(length);
+    return cell === 0 ? null : this.#record(cell);
+  }
+
+  /** Live ones in the order of the timeline. */
+  all(): ViewRecord[] {
+    const { x, u32 } = this.#engine;
+    const found: ViewRecord[] = [];
+    for (let cell = x.viewNext(0); cell !== 0; cell = x.viewNext(cell)) {
+      if (u32[(cell + this.#cell.flags) >>> 2]! & LIVE_FLAG) found.push(this.#record(cell));
+    }
+    return found;
+  }
+
+  #record(cell: number): ViewRecord {
+    const { u32, f64, x } = this.#engine;
+    const id = u32[cell >>> 2]!;
+    const name = id === ORIGIN ? null : this.#engine.takeName(x.viewName(cell));
+    return {
+      id,
+      name,
+      parent: u32[(cell + this.#cell.parent) >>> 2]!,
+      created: f64[(cell + this.#cell.created) >>> 3]!,
+      size: this.#engine.u64At(cell + this.#cell.size),
+      readOnly: (u32[(cell + this.#cell.flags) >>> 2]! & READ_ONLY_FLAG) !== 0,
+    };
+  }
+}
