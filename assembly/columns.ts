@@ -16,7 +16,6 @@ import {
   ENTRY_SPAN,
   ENTRY_TO,
   FLAG_HOLE,
-  FLAG_SHARED,
   FLAGS,
   LOST_PLACE,
   SUPER_ENTRIES,
@@ -24,7 +23,7 @@ import {
 import { FAULT } from "./status";
 import { assertThat, DAMAGED } from "./assert";
 import { isUnsettled } from "./journal";
-import { anyLive, cellOf, rankOf } from "./timeline";
+import { rankOf } from "./timeline";
 import { count, entryAt, setCount } from "./btree/node";
 import {
   descend,
@@ -184,14 +183,6 @@ export function searchList(list: usize, n: u32, rank: u64): u32 {
 @inline
 export function names(entry: usize, place: u64): bool {
   return placeOf(entry) == place && (flagsOf(entry) & FLAG_HOLE) == 0;
-}
-
-/** Marks all of the `n` entries of MIDDLE that name a place as sharing it. */
-export function shareAll(n: u32, place: u64): void {
-  for (let i: u32 = 0; i < n; i++) {
-    const e = listAt(MIDDLE, i);
-    if (names(e, place)) setFlags(e, flagsOf(e) | FLAG_SHARED);
-  }
 }
 
 /** Moves entries from `index` on (of n) up by `by`. No sound column fills a list. */
@@ -356,44 +347,6 @@ function follows(left: usize, right: usize): bool {
     return false;
   if (flagsOf(left) & FLAG_HOLE) return isLost(left) == isLost(right);
   return placeOf(left) + chunkCount(left) == placeOf(right);
-}
-
-/**
- * Whether an entry of the column that ends at `last`, other than the one that ends at view `but`,
- * names `place` (of the column's first chunk). With `live` only entries that a live view sees
- * count. 1, 0, FAULT. The path is spoilt.
- */
-export function isNamed(last: u64, place: u64, but: u32, live: bool): i32 {
-  let status = descend(last, 0);
-  while (status == 1 && lastChunk(here()) == last) {
-    const e = here();
-    if (toId(e) != but && placeOf(e) == place && (flagsOf(e) & FLAG_HOLE) == 0) {
-      if (!live || seen(e)) return 1;
-    }
-    status = pathNext();
-  }
-  return status == FAULT ? FAULT : 0;
-}
-
-/**
- * Marks the entries of a wide column that name `place` as sharing it. 0, or FAULT. The path is
- * spoilt.
- */
-export function shareNamed(last: u64, place: u64): i32 {
-  let status = descend(last, 0);
-  while (status == 1 && lastChunk(here()) == last) {
-    const flags = flagsOf(here());
-    if (placeOf(here()) == place && (flags & (FLAG_HOLE | FLAG_SHARED)) == 0) {
-      shadowPath();
-      setFlags(here(), flags | FLAG_SHARED);
-    }
-    status = pathNext();
-  }
-  return status == FAULT ? FAULT : 0;
-}
-
-function seen(entry: usize): bool {
-  return anyLive(cellOf(afterId(entry)), cellOf(toId(entry)));
 }
 
 /** Steps from the path's entry to the first of the next column. 1, 0, FAULT. */

@@ -25,6 +25,7 @@ import { addRun, putJoined, someOr } from "./range";
 import { needsCopy } from "./bitmap/lookup";
 import { isMasked } from "./bitmap/mask";
 import { AROUND_ENTRIES, flatten, insideFrom } from "./around";
+import { shareAll } from "./named";
 import * as c from "./columns";
 
 /** Kinds of runs of a plan. */
@@ -204,7 +205,7 @@ function fillGaps(
     const flags = gaps > 1 ? kind | FLAG_AROUND : kind;
     putGapAt(n++, at, chunk, part, lowest, highest, place, flags);
   }
-  if (kind == 0 && (again || (gaps > 1 && !around))) c.shareAll(n, place);
+  if (kind == 0 && (again || (gaps > 1 && !around))) shareAll(n, place);
   const last = c.listAt(MIDDLE, n - 1);
   c.setFlags(last, c.flagsOf(last) | FLAG_FILLED);
   return n;

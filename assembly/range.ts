@@ -54,6 +54,7 @@ import { epoch, isUnsettled } from "./journal";
 import { spaceHold } from "./space";
 import { MISSING, seek } from "./seek";
 import { hasSums, sumRun } from "./sums";
+import { isNamed, listNames, shareAll, shareNamed } from "./named";
 import * as c from "./columns";
 
 /**
@@ -223,7 +224,7 @@ function isPrivate(entry: usize, cell: u32, last: u64): i32 {
   if (others != 0) return others == FAULT ? FAULT : 0;
   if ((flags & FLAG_SHARED) == 0) return 1;
   if (load<u64>(SHARED_DROPPED) > load<u64>(JOURNAL_DURABLE)) return 0;
-  const named = c.isNamed(last, place, to, true);
+  const named = isNamed(last, place, to, true);
   return named == FAULT ? FAULT : 1 - named;
 }
 
@@ -289,7 +290,7 @@ export function mapColumn(cell: u32, chunk: u64, count: u32, place: u64, how: u3
   if (!covered && drop) return part;
   if (how & OP_AGAIN) {
     if (covered && c.names(e, place)) return part;
-    if (wide && c.shareNamed(last, place) == FAULT) return FAULT;
+    if (wide && shareNamed(last, place) == FAULT) return FAULT;
   }
   let low = previousLive(cell);
   let flags: u32 = hole ? FLAG_HOLE : 0;
@@ -297,19 +298,16 @@ export function mapColumn(cell: u32, chunk: u64, count: u32, place: u64, how: u3
   if (covered) {
     const source = c.dataPlace(e);
     const isShared = (c.flagsOf(e) & FLAG_SHARED) != 0;
-    if (isShared) {
-      const named = c.isNamed(last, source - (chunk - first), c.toId(e), false);
-      if (named == FAULT) return FAULT;
-      if (named == 0) freed = source;
-      store<u64>(SHARED_DROPPED, load<u64>(JOURNAL_SEQUENCE));
-    } else {
-      freed = source;
-    }
+    const elsewhere = wide && isShared ? isNamed(last, source, c.toId(e), false) : 0;
+    if (elsewhere == FAULT) return FAULT;
+    if (elsewhere == 0) freed = source;
+    if (isShared) store<u64>(SHARED_DROPPED, load<u64>(JOURNAL_SEQUENCE));
     flags |= c.flagsOf(e) & FLAG_FILLED;
     low = later(low, cellOf(c.afterId(e)));
     const before = n;
     n = release(index, n, cell, inside);
-    if (n >= before) freed = 0;
+    // MIDDLE, not the tree: what lay around others there can be several entries by now.
+    if (n >= before || (isShared && listNames(MIDDLE, n, freed))) freed = 0;
   } else if (wide) {
     low = later(low, cellOf(load<u32>(BELOW)));
   }
@@ -319,7 +317,7 @@ export function mapColumn(cell: u32, chunk: u64, count: u32, place: u64, how: u3
     c.openList(MIDDLE, n++, at, 1);
     c.putEntry(c.listAt(MIDDLE, at), chunk, part, load<u32>(low), view, place, flags);
   }
-  if (how & OP_AGAIN) c.shareAll(n, place);
+  if (how & OP_AGAIN) shareAll(n, place);
   const all = c.assemble(old, n, first, last, chunk, part);
   putJoined(first, wide ? rank : 0, old, all, chunk > first ? old : 0);
   if (freed != 0) spaceHold(freed, part);

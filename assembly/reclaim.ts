@@ -39,6 +39,7 @@ import { putJoined } from "./range";
 import { tidyMasks } from "./bitmap/map";
 import { isMasked } from "./bitmap/mask";
 import { aroundFlag, highestOwn, lowestOwn } from "./around";
+import { listNames } from "./named";
 import * as c from "./columns";
 
 /** Entries of a wide column that one step looks at. */
@@ -106,8 +107,8 @@ function tidyColumn(n: u32): void {
     const e = c.listAt(OLD, i);
     if (
       (c.flagsOf(e) & FLAG_HOLE) == 0 &&
-      !named(OLD, i, c.placeOf(e)) &&
-      !named(NEW, kept, c.placeOf(e))
+      !listNames(OLD, i, c.placeOf(e)) &&
+      !listNames(NEW, kept, c.placeOf(e))
     ) {
       spaceHold(c.placeOf(e), part);
     }
@@ -118,15 +119,6 @@ function tidyColumn(n: u32): void {
       c.setFlags(e, c.flagsOf(e) & ~FLAG_SHARED);
   }
   putJoined(first, 0, n, kept, 0);
-}
-
-/** Whether one of the first `n` entries of a list names a place. */
-function named(list: usize, n: u32, place: u64): bool {
-  for (let i: u32 = 0; i < n; i++) {
-    const e = c.listAt(list, i);
-    if (c.placeOf(e) == place && (c.flagsOf(e) & FLAG_HOLE) == 0) return true;
-  }
-  return false;
 }
 
 function sharedIn(n: u32, index: u32): bool {
@@ -223,7 +215,8 @@ function listFreed(n: u32, kept: u32, last: u64): i32 {
   for (let i: u32 = 0; i < n; i++) {
     const e = c.listAt(OLD, i);
     const place = c.placeOf(e);
-    if (c.flagsOf(e) & FLAG_HOLE || named(OLD, i, place) || named(NEW, kept, place)) continue;
+    if (c.flagsOf(e) & FLAG_HOLE || listNames(OLD, i, place) || listNames(NEW, kept, place))
+      continue;
     if (c.flagsOf(e) & FLAG_SHARED) {
       const outside = namedOutside(last, place, low, high);
       if (outside == FAULT) return FAULT;

@@ -45,7 +45,7 @@ export class Writer {
 
   /** Writes what one plan covers; answers bytes, 0: begin anew. */
   *#some(view: number, at: number, bytes: Uint8Array, start: number, visit: Visit): Task<number> {
-    const { store, chunk } = this.#core;
+    const { store, chunk, synchronous } = this.#core;
     const left = bytes.length - start;
     const first = Math.floor(at / chunk);
     const within = at - first * chunk;
@@ -62,12 +62,17 @@ export class Writer {
     if (store.runKind(0) === RUN_PRIVATE) {
       const length = Math.min(left, store.runCount(0) * chunk - within);
       const target = store.runPlace(0) * chunk + within;
-      yield* settle(store.device.write(bytes, start, length, target));
+      const later = store.device.write(bytes, start, length, target);
+      if (later) yield* this.#inPlace(later, view, first, Math.ceil((within + length) / chunk));
       store.touched();
       return length;
     }
     let wanted = store.runCount(0);
     for (let i = 1; i < runs && store.runKind(i) !== RUN_PRIVATE; i++) wanted += store.runCount(i);
+    if (!synchronous && store.conflicts(first, wanted, view, true)) {
+      yield* this.#core.conflict(visit);
+      return 0;
+    }
     const got = store.allocate(wanted);
     if (got < 0) {
       yield* store.serve(got, visit);
@@ -80,6 +85,19 @@ export class Writer {
     if (tail?.kind === RUN_LOST && at + length === store.view(view)?.size) tail.kind = RUN_HOLE;
     const piece = { view, first, count: got, place: store.allocated(), within, length, head, tail };
     return (yield* this.#remap(piece, bytes, start, visit)) ? length : 0;
+  }
+
+  /**
+   * A write in place is under way. The chunks can be shared before it ends: whoever copies them
+   * waits, for the copy could be of what was there before.
+   */
+  *#inPlace(writing: Promise<void>, view: number, first: number, count: number): Task<void> {
+    const slot = this.#core.pend(first, count, view, PENDING_READ, 0);
+    try {
+      yield writing;
+    } finally {
+      this.#core.unpend(slot);
+    }
   }
 
   /** Where the plan found the chunk `index` chunks behind its first. */
