@@ -6,7 +6,7 @@ import * as m from "./memory";
 import * as l from "./layout";
 import { crc32c } from "./crc32c";
 import { isBlock } from "./meta";
-import { arePlaces } from "./bounds";
+import { areUsed, chunkEnd } from "./bounds";
 import { cellOf, rankOf } from "./timeline";
 import { keyRank, lowestBit } from "./btree/order";
 import { isMasked } from "./bitmap/mask";
@@ -37,15 +37,14 @@ export function isStamped(page: u32, block: u32): bool {
 }
 
 function verifyLeaf(page: u32, n: u32): bool {
-  // A fence holds 32 bits of a chunk, a key 48.
-  const end = load<u32>(m.WIDE) ? (<u64>1) << 47 : 0xfffffff0;
+  const end = chunkEnd();
   for (let i: u32 = 0; i < n; i++) {
     const e = entryAt(page, i) as usize;
     const count = c.chunkCount(e);
     if (count == 0 || c.lastChunk(e) + 1 < count || c.lastChunk(e) >= end) return false;
     if (isMasked() ? !hasKnownBits(e) : !isRange(e)) return false;
     const hole = (c.flagsOf(e) & l.FLAG_HOLE) != 0;
-    if (!hole && !arePlaces(c.placeOf(e), count)) return false;
+    if (!hole && !areUsed(c.placeOf(e), count)) return false;
     if (i > 0 && !inOrder(entryAt(page, i - 1), e)) return false;
   }
   return true;

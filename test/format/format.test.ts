@@ -124,7 +124,7 @@ test("bounds that FORMAT.md states are those of the code", () => {
   ]) {
     assert.ok(stated.includes(sentence), sentence);
   }
-  assert.is(areaMin, value(constants("assembly/open.ts"), "FORMAT_AREA_MIN"));
+  assert.is(areaMin, value(constants("assembly/bounds.ts"), "AREA_MIN"));
   assert.is(value(open, "JOURNAL_BYTES"), areaMin * 4096, "a record fits the smallest area");
 });
 
