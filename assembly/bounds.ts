@@ -103,10 +103,23 @@ export function fixedChunks(): u32 {
   );
 }
 
+/**
+ * No chunk of a view lies from here on: a key has 48 bits, and a fence 32 where the origin is small
+ * enough (WIDE). A search for one past it would go astray.
+ */
+export function chunkEnd(): u64 {
+  return load<u32>(m.WIDE) ? CHUNKS_MAX : 0xfffffff0;
+}
+
 /** Whether chunks of the store can be data or metadata: not in the fixed part, not past the end. */
 export function arePlaces(place: u64, count: u64): bool {
   const limit = load<u64>(m.SPACE_LIMIT);
   return place >= fixedChunks() && place <= limit && count <= limit - place;
+}
+
+/** Whether chunks of the store can be in use: below top, so the space map knows them. */
+export function areUsed(place: u64, count: u64): bool {
+  return arePlaces(place, count) && place + count <= load<u64>(m.SUPER + l.SUPER_TOP);
 }
 
 /** Whether a device block can be one of a stream. */
@@ -147,7 +160,9 @@ export function isSlabWord(word: u64): bool {
   if (word == 0) return true;
   const shift = load<u32>(m.SUPER + l.SUPER_CHUNK_SHIFT) - m.PAGE_SHIFT;
   const base = word >>> 16;
-  return (base & ((1 << shift) - 1)) == 0 && isSlab(base >>> shift, <u32>(word & 0xffff));
+  const blocks = <u32>(word & 0xffff);
+  const isWhole = (base & ((1 << shift) - 1)) == 0 && isSlab(base >>> shift, blocks);
+  return isWhole && areUsed(base >>> shift, blocks >>> shift);
 }
 
 /** Whether only blocks that are there are free, and not number 0, in word `index` of the bits. */
@@ -190,7 +205,9 @@ export function isView(name: u32): bool {
     return false;
   }
   if ((isLive && id != t.ORIGIN) != name > 0 || !isName(name)) return false;
-  return isTime(load<f64>(m.RECORD, 16)) && load<u64>(m.RECORD, 24) - 1 < SIZE_MAX;
+  const size = load<u64>(m.RECORD, 24);
+  const inReach = size >>> load<u32>(m.SUPER + l.SUPER_CHUNK_SHIFT) < chunkEnd();
+  return isTime(load<f64>(m.RECORD, 16)) && size - 1 < SIZE_MAX && inReach;
 }
 
 /** Whether the `length` bytes at NAME are UTF-8. */

@@ -17,7 +17,7 @@ import { createSnapshot, deleteSnapshot, renameSnapshot } from "./snapshots";
 import { copyOutStep, mapStep } from "./kinds";
 import { cutAt, reclaimAt, reclaimBegin, reclaimStep } from "./reclaim";
 import { cellOf, ORIGIN, removeDying, VIEW_READ_ONLY } from "./timeline";
-import { arePlaces, isName, isSlab, isSlabNumber, isTime } from "./bounds";
+import { arePlaces, areUsed, chunkEnd, isName, isSlab, isSlabNumber, isTime } from "./bounds";
 import { isMasked } from "./bitmap/mask";
 import { descend } from "./btree/path";
 import { here, lastChunk } from "./columns";
@@ -111,11 +111,11 @@ function good(status: i32): i32 {
 
 function applyMap(kind: u32, flags: u32, count: u32, view: u32, chunk: u64, place: u64): i32 {
   const hole = (flags & l.FLAG_HOLE) != 0;
-  assertThat(count > 0 && isChunk(chunk) && isChunk(chunk + count - 1), DAMAGED);
+  assertThat(count > 0 && chunk < chunkEnd() && chunk + count <= chunkEnd(), DAMAGED);
   assertThat(isTarget(kind, view, flags), DAMAGED);
   if (load<u32>(m.JOURNAL_STAGE) == 0) {
     if (!hole) {
-      assertThat(arePlaces(place, count), DAMAGED);
+      assertThat(flags & l.OP_AGAIN ? areUsed(place, count) : arePlaces(place, count), DAMAGED);
       const taken = flags & l.OP_AGAIN ? 1 : takePlaces(place, count);
       if (taken <= 0) return taken;
       store<u64>(m.JOURNAL_DONE, 0);
@@ -133,11 +133,6 @@ function applyMap(kind: u32, flags: u32, count: u32, view: u32, chunk: u64, plac
   const now = done + (flags & l.OP_PART ? 1 : status);
   store<u64>(m.JOURNAL_DONE, now);
   return now == count ? 1 : 0;
-}
-
-/** Whether a chunk can be one of a view's; as for entries (`verify.ts`). */
-function isChunk(chunk: u64): bool {
-  return chunk < (load<u32>(m.WIDE) ? (<u64>1) << 47 : 0xfffffff0);
 }
 
 /** An attached origin has no entries, and only from such a one is copied. */
@@ -178,7 +173,7 @@ function applySums(place: u64, count: u32, sums: usize): i32 {
 }
 
 function applyReclaim(first: u64, end: u64): i32 {
-  assertThat(first <= end && end <= (<u64>1) << 47, DAMAGED);
+  assertThat(first <= end && end <= chunkEnd(), DAMAGED);
   if (load<u32>(m.JOURNAL_STAGE) == 0) {
     let status = cutAt(first);
     if (status < 0) return status;
@@ -196,7 +191,7 @@ function applyReclaim(first: u64, end: u64): i32 {
 
 function applyWindow(chunk: u64, from: u32): i32 {
   // A column of a bitmap store is never wide.
-  assertThat(isChunk(chunk) && !isMasked() && cellOf(from) != 0, DAMAGED);
+  assertThat(chunk < chunkEnd() && !isMasked() && cellOf(from) != 0, DAMAGED);
   reclaimAt(chunk, from);
   const status = reclaimStep();
   return status < 0 ? status : 1;

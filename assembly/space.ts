@@ -133,7 +133,9 @@ export function spaceTake(place: u64, count: u32): void {
  */
 export function spaceTouch(place: u64): i32 {
   if (spaceNeed(place) < 0) return FAULT;
-  writable(group(<u32>(place / GROUP_CHUNKS)));
+  const index = <u32>(place / GROUP_CHUNKS);
+  assertThat(index < load<u32>(m.SUPER + SUPER_GROUPS), DAMAGED + 11);
+  writable(group(index));
   return 0;
 }
 

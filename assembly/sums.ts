@@ -153,7 +153,10 @@ function setSums(place: u64, count: u32): void {
       word = makeWord(<u32>(at / l.SUM_PLACES));
       page = writable(word);
     }
-    if (load<u32>(sumIn(page, at)) == 0) store<u32>(word, load<u32>(word, 4) + 1, 4);
+    if (load<u32>(sumIn(page, at)) == 0) {
+      assertThat(load<u32>(word, 4) < l.SUM_PLACES, DAMAGED + 14);
+      store<u32>(word, load<u32>(word, 4) + 1, 4);
+    }
     store<u32>(sumIn(page, at), sum);
   }
 }
@@ -227,6 +230,7 @@ function countSums(page: u32, from: u64, end: u64): u32 {
 }
 
 function clearGroup(word: u32, from: u64, end: u64, count: u32): void {
+  assertThat(count <= load<u32>(word, 4), DAMAGED + 13);
   const left = load<u32>(word, 4) - count;
   if (left == 0) {
     dropGroup(word);

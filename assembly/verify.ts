@@ -6,7 +6,7 @@ import * as m from "./memory";
 import * as l from "./layout";
 import { crc32c } from "./crc32c";
 import { isBlock } from "./meta";
-import { arePlaces } from "./bounds";
+import { arePlaces, areUsed, chunkEnd } from "./bounds";
 import { cellOf, rankOf } from "./timeline";
 import { keyRank, lowestBit } from "./btree/order";
 import { isMasked } from "./bitmap/mask";
@@ -39,19 +39,22 @@ export function isStamped(page: u32, block: u32): bool {
 function verifyLeaf(page: u32, n: u32): bool {
   for (let i: u32 = 0; i < n; i++) {
     const e = entryAt(page, i) as usize;
-    if (!isEntry(e) || (i > 0 && !inOrder(entryAt(page, i - 1), e))) return false;
+    if (!isEntry(e) || !hasPlaces(e) || (i > 0 && !inOrder(entryAt(page, i - 1), e))) return false;
   }
   return true;
 }
 
 /** Whether an entry is within bounds and for views that there are. */
 export function isEntry(e: usize): bool {
-  // A fence holds 32 bits of a chunk, a key 48.
-  const end = load<u32>(m.WIDE) ? (<u64>1) << 47 : 0xfffffff0;
   const count = c.chunkCount(e);
-  if (count == 0 || c.lastChunk(e) + 1 < count || c.lastChunk(e) >= end) return false;
+  if (count == 0 || c.lastChunk(e) + 1 < count || c.lastChunk(e) >= chunkEnd()) return false;
   if (isMasked() ? !hasKnownBits(e) : !isRange(e)) return false;
   return (c.flagsOf(e) & l.FLAG_HOLE) != 0 || arePlaces(c.placeOf(e), count);
+}
+
+/** Whether the places of an entry, if it has any, can be in use. */
+function hasPlaces(e: usize): bool {
+  return (c.flagsOf(e) & l.FLAG_HOLE) != 0 || areUsed(c.placeOf(e), c.chunkCount(e));
 }
 
 function isRange(e: usize): bool {

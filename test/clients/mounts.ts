@@ -77,6 +77,24 @@ export function mountFile(file: string, ...options: string[]): string {
   return folder;
 }
 
+/** A file system in memory of that size; the folder where it is. */
+export function mountMemory(bytes: number): string {
+  const folder = fresh("memory");
+  fs.mkdirSync(folder);
+  run("mount", "-t", "tmpfs", "-o", `size=${bytes}`, "none", folder);
+  mounted.set(folder, { forget: atEnd(() => unmountNow(folder)) });
+  return folder;
+}
+
+/** The same file at a path of its own, where sockets can stand beside it. */
+export function bindFile(file: string): string {
+  const place = fresh("bound");
+  fs.writeFileSync(place, "");
+  run("mount", "--bind", file, place);
+  mounted.set(place, { forget: atEnd(() => unmountNow(place)) });
+  return place;
+}
+
 /** For the end, which waits for nobody: what uses it has been killed, and may take a moment. */
 function unmountNow(folder: string): void {
   for (let tries = 0; tries < 20; tries++) {

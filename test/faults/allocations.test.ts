@@ -15,7 +15,7 @@ import { Room } from "./room.ts";
 import { CHUNK, type Outcome, Story, type What } from "./story.ts";
 
 const CHUNKS = 40;
-const STEPS = 45;
+const STEPS = 32;
 /** Of data that was written, and whose snapshots are deleted: room for a chunk more. */
 const FREED_MIN = 2 * CHUNK;
 /** These never need room that is not there. */
@@ -91,10 +91,10 @@ for (const subject of subjects.filter(({ capabilities }) => capabilities.whenFul
     for (const late of [false, true]) {
       test(`${mode}, ${late ? "late" : "synchronous"} devices`, async () => {
         for (const seed of late ? [3] : [1, 2]) {
-          for (const lasting of [false, true]) {
+          for (const lasting of late ? [true] : [false, true]) {
             let nth = 1;
             while (await runOut({ subject, mode, seed, late }, nth, lasting)) nth++;
-            assert.ok(nth > 15, `only ${nth} allocations`);
+            assert.ok(nth > 10, `only ${nth} allocations`);
           }
         }
       });

@@ -17,7 +17,7 @@ import { CHUNK, errorOf } from "./story.ts";
 
 const STEPS = 40;
 /** Of a call that a history makes more often, so many of the first. */
-const NTH_MAX = 40;
+const NTH_MAX = 24;
 
 const READ_ERROR = /^reading bytes \d+\.\.\d+ of (the origin|@s\d+|@cow): /;
 

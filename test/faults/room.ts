@@ -55,7 +55,7 @@ export class Room {
     };
   }
 
-  /** Bytes of a write that there is room for: half of its new blocks where it is the last to fit. */
+  /** Bytes of a write that there is room for: half of its new blocks where it is the first. */
   #fitting(taken: Set<number>, offset: number, length: number): number {
     const blocks: number[] = [];
     for (let block = Math.floor(offset / BLOCK); block * BLOCK < offset + length; block++) {

@@ -211,11 +211,12 @@ export class PersistentStore extends CowStore implements Mergeable {
     return `${this.places.next * sectors}/${total} ${(this.#areas.current + 2) * sectors}`;
   }
 
-  check(options: ProgressOptions): Task<CheckReport> {
+  /** Looks at its state only once it runs: a commit may be under way until then. */
+  *check(options: ProgressOptions): Task<CheckReport> {
     const { device, chunk, table, committed } = this;
     const limit = Math.min(this.limit, this.places.next);
     const facts = { device, chunk, table, committed, limit, valid: this.invalid === null };
-    return this.still(checkCow(facts, options));
+    return yield* this.still(checkCow(facts, options));
   }
 }
 

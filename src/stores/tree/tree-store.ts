@@ -41,6 +41,7 @@ import { withData } from "./check/data.ts";
 import { TreeFacts } from "./facts.ts";
 import { FEATURE_SUMS, MODES, Superblock } from "./layout.ts";
 import { Log } from "./log.ts";
+import { Room } from "./room.ts";
 import { statusLine } from "./status-line.ts";
 import { TreeSums } from "./sums.ts";
 import { trapError } from "./trap.ts";
@@ -67,9 +68,7 @@ export abstract class TreeStore implements ExceptionStore {
   readonly facts: TreeFacts;
   readonly #super: Superblock;
   readonly #runs: number;
-  /** Who met what the device refused to others: there may be room by now, they ask once more. */
-  readonly #askedAgain = new WeakSet<Visit>();
-  readonly #held: number;
+  readonly #room: Room;
   readonly #views: TreeViews;
 
   constructor(engine: Engine) {
@@ -78,6 +77,7 @@ export abstract class TreeStore implements ExceptionStore {
     this.log = new Log(engine);
     this.facts = new TreeFacts(engine, this.log);
     this.#super = new Superblock(engine, engine.at.super);
+    this.#room = new Room(engine, this.log, this.#super);
     this.chunkShift = this.#super.u32("SUPER_CHUNK_SHIFT");
     this.mode = MODES[this.#super.u32("SUPER_MODE")]!;
     this.uuid = this.#super.uuid();
@@ -87,7 +87,6 @@ export abstract class TreeStore implements ExceptionStore {
     const isSummed = this.#super.u32("SUPER_READ_COMPATIBLE") & FEATURE_SUMS;
     this.sums = isSummed ? new TreeSums(engine.x) : null;
     this.#runs = engine.at.runs;
-    this.#held = engine.constant("HELD_CHUNKS");
     this.#views = new TreeViews(engine);
   }
 
@@ -144,7 +143,7 @@ export abstract class TreeStore implements ExceptionStore {
         yield* this.log.checkpoint(visit, false);
         return true;
       case NO_SPACE:
-        yield* this.#makeRoom(visit);
+        yield* this.#room.make(visit);
         return true;
       case NOT_FOUND:
         throw new MultisnapError("NotFound", "the snapshot has been deleted");
@@ -153,37 +152,6 @@ export abstract class TreeStore implements ExceptionStore {
       default:
         throw new MultisnapError("Internal", `status ${status} of the engine is not known`);
     }
-  }
-
-  /**
-   * Places that wait for a commit, then slabs that metadata no longer needs, come back; else the
-   * store is full.
-   */
-  *#makeRoom(visit: Visit | null): Task<void> {
-    if (this.engine.u64At(this.#held) > 0) {
-      yield* this.log.commit(visit);
-      yield* this.log.released(visit);
-      return;
-    }
-    const spare = this.engine.state("META_FREE") + this.engine.state("META_PENDING");
-    if (spare >= this.engine.x.trimFloor()) {
-      const used = this.#super.u64("SUPER_USED");
-      yield* this.log.checkpoint(visit, true);
-      if (this.#super.u64("SUPER_USED") < used) return;
-    }
-    const isRefused = this.engine.x.spaceRetry() !== 0;
-    if (isRefused && visit && !this.#askedAgain.has(visit)) {
-      this.#askedAgain.add(visit);
-      return;
-    }
-    const full = isRefused
-      ? `there is no room on the device of ${this.device.name}`
-      : `${this.device.name} is full`;
-    const advice = isRefused ? "make room there" : "raise its limit";
-    throw new MultisnapError(
-      "NoSpace",
-      `${full}; every snapshot is intact: delete snapshots or ${advice}`,
-    );
   }
 
   refused(place: number): boolean {

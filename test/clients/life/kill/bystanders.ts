@@ -50,8 +50,11 @@ export async function runQemuIo(uri: string, shelf: Shelf, random: Random): Prom
   for (let answer = ""; !answer.includes("failed"); ) {
     if (random.chance(0.2)) {
       const settle = shelf.beginFlush();
-      answer = await ask("flush");
-      if (!answer.includes("failed")) settle();
+      await ask("flush");
+      // It says nothing of a flush that fails; its connection is gone then.
+      answer = await ask(`read ${QEMU_IO_AT} 512`);
+      if (answer.includes("read 512/512")) settle();
+      else answer = "failed";
       continue;
     }
     const count = random.pick([1, 8, 24, 64]);

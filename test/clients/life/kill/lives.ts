@@ -16,6 +16,8 @@ import { DISK_BYTES, FIO_AT, listed, type World } from "./world.ts";
 const LOAD_MS_MAX = 700;
 /** Against a server that does not come to the call at which it should die. */
 const DEATH_MS_MAX = 4000;
+/** Against one that lives and answers no more: it is told to end, and that it did shows. */
+const LEAVING_MS_MAX = 20_000;
 const READ_BYTES = 2 ** 20;
 
 export interface Tally {
@@ -51,8 +53,13 @@ export async function liveAndDie(world: World, around: Around, tally: Tally): Pr
     clearTimeout(timer);
     tally.writes += writes;
     tally.changes += changes;
+  } else {
+    const late = setTimeout(() => server.stop(), LEAVING_MS_MAX);
+    await server.end;
+    clearTimeout(late);
   }
-  await server.end;
+  const { code, stderr } = await server.end;
+  assert.is(code, null, `it was killed, and did not end by itself: ${stderr}`);
   tally.kills++;
   await mustBeClean(world);
 }

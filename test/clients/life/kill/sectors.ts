@@ -11,7 +11,8 @@ export function putSectors(target: Buffer, first: number, mark: number): void {
     target.fill(mark);
     return;
   }
-  for (let at = 0; at < target.length; at += SECTOR) putSector(target, at, first + at / SECTOR, mark);
+  for (let at = 0; at < target.length; at += SECTOR)
+    putSector(target, at, first + at / SECTOR, mark);
 }
 
 function putSector(target: Buffer, at: number, sector: number, mark: number): void {

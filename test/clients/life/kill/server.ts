@@ -35,11 +35,22 @@ export interface Death {
   nth: number;
 }
 
-export function startServer({ store, options }: World, death: Death | null): Server {
+type Where = Pick<World, "store" | "options">;
+
+export function startServer(where: Where, death: Death | null): Server {
+  return start(where, death ? ["strace", ...tracing(death)] : []);
+}
+
+/** Its writes and flushes are in the file `trace`; `inject` says which of them fails. */
+export function startTraced(where: Where, trace: string, inject: string): Server {
+  const calls = "trace=pwrite64,fdatasync,fsync,ftruncate";
+  return start(where, ["strace", "-D", "-qq", "-o", trace, "-e", calls, "-e", inject]);
+}
+
+function start({ store, options }: Where, tracer: string[]): Server {
   const socket = fresh("socket");
   const serve = [program, "serve", store, "--socket", socket, ...options];
-  const traced = death ? ["strace", ...tracing(death), process.execPath] : [process.execPath];
-  const [command, ...args] = [...traced, ...serve];
+  const [command, ...args] = [...tracer, process.execPath, ...serve];
   const child = spawn(command as string, args);
   child.once(
     "close",
