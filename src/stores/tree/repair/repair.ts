@@ -145,14 +145,18 @@ class Repair {
     const { slots, newest } = this.#supers;
     const slot = slots.find(({ image }) => image === newest)!.slot;
     const limit = this.#image.u64("SUPER_LIMIT");
-    const most = this.#options.inMemory || limit === 0 ? null : limit;
+    const { inMemory = false } = this.#options;
+    const most = inMemory || limit === 0 ? null : limit;
+    const superblock = bytes.slice();
+    const limitAt = this.#blocks.constant("SUPER_LIMIT");
+    if (inMemory) superblock.fill(0, limitAt, limitAt + 8);
     // One number is left to a later checkpoint whose superblock is lost.
     const next = generation + 2;
     return new Restorer({
       device,
       kind: this.#kind,
       setup: this.#setup,
-      superblock: bytes,
+      superblock,
       generation: next % 2 === slot ? next + 1 : next,
       room: new Room({
         floor: this.#survey.top,
