@@ -4,7 +4,7 @@
  */
 import { BLOCK, StoreBlocks } from "../format/blocks.ts";
 
-export type RegionKind = "super" | "tree" | "space" | "tables" | "views" | "record";
+export type RegionKind = "super" | "tree" | "space" | "tables" | "views" | "sums" | "record";
 
 export interface Region {
   kind: RegionKind;
@@ -23,6 +23,8 @@ const KINDS: Record<string, RegionKind> = {
   SPAC: "space",
   TABL: "tables",
   VIEW: "views",
+  SUMS: "sums",
+  SIDX: "sums",
 };
 
 export function regionsOf(store: Uint8Array): Region[] {

@@ -17,6 +17,7 @@ export interface WorldOptions {
   /** Chunks of the origin. */
   chunks: number;
   writes: number;
+  checksums?: boolean;
 }
 
 export interface DamageWorld extends WorldOptions {
@@ -29,21 +30,30 @@ export interface DamageWorld extends WorldOptions {
 }
 
 /** Every kind and origin, closed and crashed: a tree of two levels, snapshots, deleted ones. */
-export const WORLDS: WorldOptions[] = (["range", "bitmap"] as const).flatMap((kind) =>
+const PLAIN: WorldOptions[] = (["range", "bitmap"] as const).flatMap((kind) =>
   (["inline", "base", "attached"] as const).flatMap((mode) =>
     [true, false].map((closed) => ({ kind, mode, closed, chunks: 512, writes: 300 })),
   ),
 );
 
-export function nameOf({ kind, mode, closed }: WorldOptions): string {
-  return `${kind}, ${mode}, ${closed ? "closed" : "crashed"}`;
+export const WORLDS: WorldOptions[] = [
+  ...PLAIN,
+  { kind: "range", mode: "inline", closed: false, chunks: 512, writes: 300, checksums: true },
+  { kind: "bitmap", mode: "attached", closed: true, chunks: 512, writes: 300, checksums: true },
+];
+
+export function nameOf({ kind, mode, closed, checksums }: WorldOptions): string {
+  const how = closed ? "closed" : "crashed";
+  return `${kind}, ${mode}, ${how}${checksums ? ", with checksums" : ""}`;
 }
 
 export async function makeWorld(options: WorldOptions): Promise<DamageWorld> {
-  const { kind, mode, closed, chunks, writes } = options;
+  const { kind, mode, closed, chunks, writes, checksums = false } = options;
   const subject = TREES.find((one) => one.kind === kind);
   if (!subject) throw new Error(`no store of kind ${kind}`);
-  const fixture = await Fixture.make(subject.open, { mode, size: chunks * CHUNK });
+  const size = chunks * CHUNK;
+  const create = { size, checksums };
+  const fixture = await Fixture.make(subject.open, { mode, size, create });
   const random = new Random(chunks + writes);
   const past: Uint8Array[] = [];
   for (let step = 0; step < 8; step++) {

@@ -116,10 +116,15 @@ export class Restorer {
     for (;;) {
       const status = step();
       if (status === NO_SPACE) yield* this.#slab(1);
-      else if (status === INVALID) throw new MultisnapError("Internal", "what was saved is wrong");
+      else if (status === INVALID) throw this.#notOurs();
       else if (status < 0) yield* settle(this.engine.serve(status));
       else return status;
     }
+  }
+
+  #notOurs(): MultisnapError {
+    const { name } = this.#base.device;
+    return new MultisnapError("Corrupt", `${name}: what is to be restored says what no store says`);
   }
 
   /** A slab of at least so many blocks. */
