@@ -14,7 +14,7 @@ import { COMMIT, FAULT } from "./status";
 import { need } from "./cache";
 import { LEAVE_ALL, prepare, prepareRelease } from "./prepare";
 import { META_SPARE } from "./meta";
-import { allStreamBlocks, streamList } from "./stream";
+import { allStreamBlocks } from "./stream";
 import { trimKeep } from "./checkpoint";
 
 // memory map and layout, for the host
@@ -267,28 +267,11 @@ export function peekBlock(block: u32): i32 {
   return 1;
 }
 
-/**
- * Block of the space map's group `index` (0: none) and its free chunks: as one word, low and high.
- */
-export function groupBlock(index: u32): u32 {
-  return space.groupBlock(index);
-}
-
-export function groupFree(index: u32): u32 {
-  return space.groupFree(index);
-}
-
 /** Block of a group of the sum map, 0 for none. */
 export function sumBlock(group: u32): u32 {
   return sums.groupBlock(group);
 }
 
 export { VIEW_BIT_SHIFT } from "./bitmap/mask";
-export { isBlock, slabBase, slabCount, slabDropped, slabFilled } from "./meta";
+export { slabBase, slabCount, slabDropped, slabFilled } from "./meta";
 export { spaceRefused, spaceRetry } from "./space";
-
-/** Block of a stream of the last checkpoint (0 tables, 1 views, 2 sums), 0 behind its end. */
-export function streamBlock(kind: u32, index: u32): u32 {
-  if (index >= load<u32>(m.STREAM_COUNT + (kind << 2))) return 0;
-  return load<u32>(streamList(kind) + (index << 2));
-}

@@ -239,13 +239,14 @@ function beforeFill(base: u64, bit: u32, end: u32): u32 {
 /**
  * Next-fit: goes on from `at`; at the top of the store it starts again from the bottom where at
  * least a sixteenth below the top is free, and makes the store longer otherwise. So long runs stay
- * long, and the store is at most that much longer than it must be.
+ * long, and the store is at most that much longer than it must be. Replay never starts again: a
+ * place below that is free now may be named by a record still to come.
  */
 function findRun(at: u64, most: u32, least: u32): i32 {
   const limit = load<u64>(m.SPACE_CEILING);
   const top = load<u64>(m.SUPER + SUPER_TOP);
   const below = top - load<u64>(m.SUPER + SUPER_USED);
-  let wrapped = false;
+  let wrapped = load<u32>(m.REPLAYING) != 0;
   while (true) {
     if (at >= min(top, limit) && !wrapped && below > 0 && (below * 16 >= top || top >= limit)) {
       wrapped = true;

@@ -91,13 +91,9 @@ export interface EngineExports {
   checkpointFinish(): number;
 
   peekBlock(block: number): number;
-  isBlock(block: number): number;
-  groupBlock(index: number): number;
-  groupFree(index: number): number;
   slabBase(index: number): number;
   slabCount(index: number): number;
   sumBlock(group: number): number;
-  streamBlock(kind: number, index: number): number;
   crc32c(address: number, length: number, seed: number): number;
   isZero(address: number, length: number): number;
 }

@@ -4,7 +4,7 @@
  */
 import type { Device } from "../../devices/device.ts";
 import { Engine, type EngineSizes } from "../../engine/engine.ts";
-import { CORRUPT, INVALID, UNSUPPORTED } from "../../engine/status.ts";
+import { CORRUPT, GROW, INVALID, NO_SPACE, UNSUPPORTED } from "../../engine/status.ts";
 import type { Env } from "../../env.ts";
 import { MultisnapError } from "../../errors.ts";
 import { settle, type Task } from "../../task.ts";
@@ -246,6 +246,11 @@ function* readStream(engine: Engine, kind: number): Task<void> {
   }
 }
 
+function noRoom({ device }: Engine): MultisnapError {
+  const what = `${device.name} has no room for the metadata that its recovery needs`;
+  return new MultisnapError("NoSpace", `${what}: open it readOnly, or give its device more room`);
+}
+
 function damaged(engine: Engine, what: string): MultisnapError {
   return new MultisnapError("Corrupt", `${engine.device.name}: ${what} cannot be read: run check`);
 }
@@ -271,7 +276,8 @@ function* replay(engine: Engine): Task<number> {
     let status: number;
     while ((status = x.replayStep()) !== 0) {
       if (status > 0) continue;
-      if (status < -5 || status === -3) throw damaged(engine, `its journal (status ${status})`);
+      if (status === NO_SPACE) throw noRoom(engine);
+      if (status < GROW) throw damaged(engine, `its journal (status ${status})`);
       yield* settle(engine.serve(status));
     }
   }

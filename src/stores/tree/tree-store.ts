@@ -298,12 +298,13 @@ export abstract class TreeStore implements ExceptionStore {
 
   /**
    * A last checkpoint, where anything changed since the one before; then the device is given back.
+   * What it holds is in the records of the one before as well: either superblock leads to it.
    */
   *close(): Task<void> {
     try {
       if (this.device.readOnly || this.failure) return;
+      yield* this.log.commit(null);
       if (this.changed) yield* this.log.checkpoint(null, true);
-      else yield* this.log.commit(null);
     } finally {
       yield* settle(this.device.close());
     }

@@ -1,0 +1,171 @@
+/**
+ * Opens what a power cut left, checks it and compares every view with what may be there; and cuts
+ * the power again while that goes on, to any depth.
+ */
+import { MultisnapError } from "../../src/errors.ts";
+import type { Volume } from "../../src/volume/types.ts";
+import { readAll } from "../model/fixture.ts";
+import type { Image } from "../model/image.ts";
+import type { Random } from "../model/prng.ts";
+import { FIXED, type Subject } from "../model/subjects.ts";
+import type { Digest } from "./digest.ts";
+import { Machine, optionsOf, storeImage } from "./machine.ts";
+import type { Oracle } from "./oracle.ts";
+import type { SimWorld } from "./plan.ts";
+import { Wreck } from "./wreck.ts";
+
+/** What may be found after a power cut. */
+export interface Expectation {
+  oracle: Oracle;
+  /** The store was not made yet. */
+  isUnmade: boolean;
+  /** Snapshots were given up, and their store could not be told so. */
+  isWorthless: boolean;
+}
+
+export interface Scene {
+  subject: Subject;
+  world: SimWorld;
+  digest: Digest;
+  random: Random;
+  /** Counts power cuts. */
+  cuts: { count: number };
+}
+
+const AGAIN_POINTS = 3;
+/** What may be said of a store that was being made. */
+const UNMADE = ["NotFound", "Invalid", "Corrupt"];
+
+/** `images` are changed. `depth`: so often the power is cut again. */
+export async function verifyCut(
+  scene: Scene,
+  images: Image[],
+  expectation: Expectation,
+  depth: number,
+): Promise<void> {
+  const { subject, world, digest, random } = scene;
+  scene.cuts.count++;
+  if (subject.capabilities.crash === "lost") return verifyLost(scene, images, expectation);
+  const first = depth > 0 ? images.map((image) => image.copy()) : [];
+  const late = random.chance(0.05);
+  const machine = new Machine(world, images, digest, { random: random.fork(), late });
+  machine.power.records = depth > 0;
+  const looking = look(scene, machine, expectation);
+  await (late ? machine.power.settled(looking, "recovery") : looking);
+  if (depth > 0) await cutAgain(scene, machine, first, expectation, depth - 1);
+}
+
+async function look(scene: Scene, machine: Machine, expectation: Expectation): Promise<void> {
+  const { subject, world, digest, random } = scene;
+  const options = optionsOf(world, false, subject);
+  if (random.chance(0.1) && !expectation.isUnmade) {
+    try {
+      const reader = await subject.open(machine.devices(true), { ...options, readOnly: true });
+      await compareViews(reader, expectation, digest);
+      await reader.close();
+    } catch (error) {
+      if (!isGivenUp(error, expectation)) throw error;
+    }
+  }
+  let volume: Volume;
+  try {
+    volume = await subject.open(machine.devices(), options);
+  } catch (error) {
+    if (isGivenUp(error, expectation)) return compareOrigin(machine.images, expectation.oracle);
+    const isKnown = error instanceof MultisnapError && UNMADE.includes(error.code);
+    if (expectation.isUnmade && isKnown) return;
+    throw error;
+  }
+  const { clean, problems } = await volume.check();
+  if (!clean && !expectation.oracle.isSpoiled)
+    throw new Error(`check: ${JSON.stringify(problems.slice(0, 4))}`);
+  await compareViews(volume, expectation, digest);
+  await volume.close();
+}
+
+/** The snapshot of such a store is invalid for good, and its origin goes on without it. */
+export function isGivenUp(error: unknown, { oracle }: Expectation): boolean {
+  return oracle.isSpoiled && error instanceof MultisnapError && error.code === "Corrupt";
+}
+
+function compareOrigin(images: readonly Image[], oracle: Oracle): void {
+  const origin = new Uint8Array(images[1]?.size ?? 0);
+  images[1]?.read(origin, 0, origin.length, 0);
+  const at = oracle.view(oracle.origin)?.content.unexplained(origin) ?? 0;
+  if (at >= 0) throw new Error(`the origin at byte ${at}: not what may be there`);
+}
+
+export async function compareViews(
+  volume: Volume,
+  { oracle, isWorthless }: Expectation,
+  digest: Digest,
+): Promise<void> {
+  const found = new Set<unknown>();
+  for (const view of [volume.origin, ...volume.snapshots]) {
+    const what = `view ${view.id} (${view.name})`;
+    const should = oracle.find(view.id, view.name);
+    if (should === undefined) throw new Error(`${what} should not be there`);
+    found.add(should);
+    if (view.id !== oracle.origin && isWorthless) continue;
+    const isNumbered = should.names.has(null) && view.id !== oracle.origin;
+    if (!should.names.has(view.name) && !isNumbered) throw new Error(`${what}: another name`);
+    let bytes: Uint8Array;
+    try {
+      bytes = await readAll(view);
+    } catch (error) {
+      const isCorrupt = error instanceof MultisnapError && error.code === "Corrupt";
+      if (isCorrupt && oracle.mayBeSpoiled(should)) continue;
+      throw error;
+    }
+    digest.bytes(bytes);
+    const at = should.content.unexplained(bytes);
+    if (at >= 0) throw new Error(`${what} at byte ${at}: not what may be there`);
+  }
+  for (const view of oracle.views) {
+    if (oracle.mustBeThere(view) && !found.has(view)) throw new Error(`view ${view.id} is lost`);
+  }
+}
+
+/** The power goes again at some moments of the recovery. */
+async function cutAgain(
+  scene: Scene,
+  { power: { events } }: Machine,
+  first: Image[],
+  expectation: Expectation,
+  depth: number,
+): Promise<void> {
+  const { random } = scene;
+  const wreck = new Wreck(first);
+  const share = Math.min(1, AGAIN_POINTS / Math.max(1, events.length));
+  for (const event of events) {
+    wreck.advance(event);
+    if (!random.chance(share)) continue;
+    await verifyCut(scene, wreck.one(random), expectation, depth);
+  }
+}
+
+/**
+ * Nothing can be opened any more; the origin is what was flushed, and a new store has a snapshot of
+ * that.
+ */
+async function verifyLost(scene: Scene, images: Image[], { oracle }: Expectation): Promise<void> {
+  const { subject, world, digest, random } = scene;
+  const timing = { random: random.fork(), late: false };
+  const copies = images.map((image) => image.copy());
+  const left = new Machine(world, copies, digest, timing).devices();
+  const { create: _, ...options } = optionsOf(world, true, subject);
+  const error = await subject.open(left, options).catch((caught) => caught);
+  if (!(error instanceof MultisnapError && ["NotFound", "Invalid"].includes(error.code))) {
+    throw new Error(`a store that keeps nothing, opened again: ${error.message ?? "opens"}`);
+  }
+  images[0] = storeImage(world);
+  const machine = new Machine(world, images, digest, timing);
+  const volume = await subject.open(machine.devices(), optionsOf(world, true, subject));
+  const origin = await readAll(volume.origin);
+  const should = oracle.view(oracle.origin);
+  const at = should?.content.unexplained(origin) ?? 0;
+  if (at >= 0) throw new Error(`the origin at byte ${at}: not what may be there`);
+  const snapshot = await readAll(volume.get(FIXED.name));
+  if (Buffer.compare(snapshot, origin) !== 0) throw new Error("the new snapshot differs");
+  await volume.close();
+}
