@@ -3,6 +3,7 @@
  * 5).
  */
 import type { Device } from "../../devices/device.ts";
+import { calculator } from "../../engine/calculator.ts";
 import { Engine, type EngineSizes } from "../../engine/engine.ts";
 import { CORRUPT, GROW, INVALID, NO_SPACE, UNSUPPORTED } from "../../engine/status.ts";
 import type { Env } from "../../env.ts";
@@ -128,27 +129,40 @@ export function limitOf(device: Device, maxSize: number | null, chunk: number): 
 
 const GENERATION = "SUPER_GENERATION";
 
-/** Reads both superblocks into engine memory and takes the newer good one. */
+/** Reads both superblocks and takes the newer good one into engine memory, at the end. */
 function* readSuper(engine: Engine, device: Device): Task<Superblock> {
-  const at = engine.at.transfer;
-  let best = -1;
-  const found: number[] = [];
+  const images = new Uint8Array(2 * SUPER_BYTES);
   for (let slot = 0; slot < 2; slot++) {
-    const image = at + slot * BLOCK;
-    yield* settle(device.read(engine.u8, image, BLOCK, slot * BLOCK));
-    const status = engine.x.superCheck(image, slot);
-    found.push(status);
-    if (status !== 0) continue;
-    const generation = new Superblock(engine, image).u64(GENERATION);
-    const other = best < 0 ? -1 : new Superblock(engine, at + best * BLOCK).u64(GENERATION);
-    if (generation > other) best = slot;
+    const at = slot * SUPER_BYTES;
+    yield* settle(device.read(images, at, SUPER_BYTES, at));
   }
-  const generation = best < 0 ? 0 : new Superblock(engine, at + best * BLOCK).u64(GENERATION);
+  const { found, best, generation } = judge(engine, images);
   if (found.some((status) => status !== 0)) yield* refuseOlder(device, engine.module, generation);
   // A torn write is never Unsupported: a newer program wrote that slot, the other one is its past.
   if (best < 0 || found.includes(UNSUPPORTED)) throw superError(device, found);
-  engine.u8.copyWithin(engine.at.super, at + best * BLOCK, at + best * BLOCK + SUPER_BYTES);
+  engine.u8.set(images.subarray(best * SUPER_BYTES, (best + 1) * SUPER_BYTES), engine.at.super);
   return new Superblock(engine, engine.at.super);
+}
+
+/** What is found in each slot; the better one (-1: none) and its generation. */
+function judge(
+  engine: Engine,
+  images: Uint8Array,
+): { found: number[]; best: number; generation: number } {
+  const at = engine.at.transfer;
+  const found: number[] = [];
+  let best = -1;
+  let generation = 0;
+  for (let slot = 0; slot < 2; slot++) {
+    engine.u8.set(images.subarray(slot * SUPER_BYTES, (slot + 1) * SUPER_BYTES), at);
+    const status = engine.x.superCheck(at, slot);
+    found.push(status);
+    const other = status === 0 ? new Superblock(engine, at).u64(GENERATION) : -1;
+    if (other <= generation && (best >= 0 || other < 0)) continue;
+    best = slot;
+    generation = other;
+  }
+  return { found, best, generation };
 }
 
 function superError(device: Device, found: number[]): MultisnapError {
@@ -164,13 +178,9 @@ function superError(device: Device, found: number[]): MultisnapError {
   return new MultisnapError("Invalid", `${device.name} is not a multisnap store`);
 }
 
-const PROBE: Omit<EngineSizes, "cache"> = { journal: BLOCK, transfer: 2 * BLOCK, copies: 0 };
-
 /** What the superblock says. */
 export function* peekTree(device: Device, module: WebAssembly.Module): Task<SuperFacts> {
-  const engine = new Engine(module, { cache: 64 * BLOCK, ...PROBE });
-  engine.attach(device);
-  const fields = yield* readSuper(engine, device);
+  const fields = yield* readSuper(calculator(module), device);
   return {
     kind: fields.u32("SUPER_KIND"),
     mode: MODES[fields.u32("SUPER_MODE")]!,

@@ -5,7 +5,8 @@
  * Memory: the bytes of one read. All share an engine of the least size, as a calculator.
  */
 import type { Device } from "../../../devices/device.ts";
-import { Engine } from "../../../engine/engine.ts";
+import { calculator } from "../../../engine/calculator.ts";
+import type { Engine } from "../../../engine/engine.ts";
 import { settle, type Task } from "../../../task.ts";
 import { flippedBit } from "./flip.ts";
 
@@ -87,18 +88,6 @@ export class Blocks {
     else putU32(bytes, at, this.crc(covered));
     return "flipped";
   }
-}
-
-const calculators = new WeakMap<WebAssembly.Module, Engine>();
-
-function calculator(module: WebAssembly.Module): Engine {
-  let engine = calculators.get(module);
-  if (!engine) {
-    const transfer = READ_BLOCKS * BLOCK;
-    engine = new Engine(module, { cache: 64 * BLOCK, journal: BLOCK, transfer, copies: 0 });
-    calculators.set(module, engine);
-  }
-  return engine;
 }
 
 export function u32At(bytes: Uint8Array, at: number): number {
