@@ -99,6 +99,7 @@ export {
   restoreEntry,
   restoreRoom,
   restoreSlab,
+  restoreSums,
   restoreTimeline,
   restoreView,
 } from "./restore";

@@ -16,6 +16,7 @@ import { ensureSlots, SPARE_SLOTS } from "./cache";
 import { addSlab, allocBlock, META_SPARE, replaySlab } from "./meta";
 import { growGroups, spaceNeed, spaceTake } from "./space";
 import { fixedChunks } from "./bounds";
+import { sumReplay } from "./sums";
 import { derive, takeView } from "./open";
 import { inOrder, isEntry } from "./verify";
 import { allStreamBlocks } from "./stream";
@@ -106,6 +107,16 @@ export function restoreTimeline(): i32 {
 export function restoreRoom(): i32 {
   const wanted = STEP_BLOCKS + META_SPARE + allStreamBlocks();
   return load<u32>(m.META_FREE) < wanted ? NO_SPACE : 1;
+}
+
+/**
+ * The sums at NEW become those of `count` places, as far as an entry names them. 1, or a status.
+ */
+export function restoreSums(place: f64, count: u32): i32 {
+  const room = restoreRoom();
+  if (room < 0) return room;
+  const slots = ensureSlots(SPARE_SLOTS);
+  return slots < 0 ? slots : sumReplay(<u64>place, count, m.NEW);
 }
 
 /**

@@ -84,6 +84,7 @@ export interface EngineExports {
   restoreTimeline(): number;
   restoreRoom(): number;
   restoreEntry(take: boolean): number;
+  restoreSums(place: number, count: number): number;
 
   checkpointBegin(trim: boolean): void;
   checkpointStep(): number;

@@ -67,4 +67,13 @@ testsWith("bash", "cmp")("Four kinds of stores", async () => {
   assert.ok(stdout.toString().includes(`\n${promised}\n`), "the status that it says");
 });
 
+testsWith("bash", "dd")("What survives what", async () => {
+  const folder = fresh("example");
+  fs.mkdirSync(folder);
+  const whole = `cd '${folder}'\nPATH='${installed()}':$PATH\n${example("What survives what")}`;
+  const { code, stdout, stderr } = await attempt("bash", ["-euo", "pipefail", "-c", whole]);
+  assert.is(code, 0, stdout.toString() + stderr);
+  assert.ok(stdout.toString().endsWith("important"), stdout.toString());
+});
+
 test.run();

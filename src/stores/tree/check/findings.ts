@@ -55,6 +55,7 @@ export class Findings {
   }
 
   report(): CheckReport {
+    this.#options.progress?.(this.total, this.total);
     const { problems, notes, losses, blocks, exceptions, chunks } = this;
     if (this.problemCount > problems.length) {
       const more = `${this.problemCount - problems.length} more problems are not listed`;

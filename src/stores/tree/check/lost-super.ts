@@ -141,6 +141,7 @@ class Rebuild {
     if (!groups || !meta.slabs.isKnown) return false;
     const found = { entries: 0, root: 0, height: 0, tops: 0, meta: 1 };
     const views: Link[] = [];
+    const sums: Link[] = [];
     const [leaf, inner] = [blocks.constant("TYPE_LEAF"), blocks.constant("TYPE_INNER")];
     yield* new Scan(meta).walk((number, at, bytes) => {
       if (meta.slabs.home(number) !== at || !meta.slabs.isUsed(number)) return;
@@ -148,6 +149,7 @@ class Rebuild {
       const type = u32At(bytes, 12);
       const [level, count] = [u32At(bytes, 8) & 0xffff, u32At(bytes, 8) >>> 16];
       if (type === blocks.constant("TYPE_VIEWS")) views.push(linkOf(bytes, at));
+      if (type === blocks.constant("TYPE_SUM_INDEX")) sums.push(linkOf(bytes, at));
       if (type === leaf) found.entries += count;
       if (type !== leaf && type !== inner) return;
       if (level + 1 > found.height) Object.assign(found, { height: level + 1, tops: 0 });
@@ -164,6 +166,9 @@ class Rebuild {
     this.#set("SUPER_VIEWS", stream[0]!.at);
     this.#set("SUPER_VIEWS_WORDS", wordsOf(stream));
     this.#set32("SUPER_VIEW_COUNT", yield* this.#countViews(stream));
+    const index = chain(sums) ?? [];
+    this.#set("SUPER_SUMS", index[0]?.at ?? 0);
+    this.#set32("SUPER_SUM_GROUPS", wordsOf(index));
     yield* this.#countChunks(meta, groups);
     return true;
   }

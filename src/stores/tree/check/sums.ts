@@ -18,7 +18,17 @@ interface SumGroup {
   sums: number;
 }
 
-export function* checkSums(meta: MetaBlocks): Task<void> {
+export function checkSums(meta: MetaBlocks): Task<void> {
+  return eachSums(meta, nothing);
+}
+
+function* nothing(): Task<void> {}
+
+/** Every block of sums that can be read, with its first place. */
+export function* eachSums(
+  meta: MetaBlocks,
+  take: (place: number, sums: Uint32Array) => Task<void>,
+): Task<void> {
   const { image, blocks, findings } = meta;
   if ((image.u32("SUPER_READ_COMPATIBLE") & FEATURE_SUMS) === 0) return;
   const words = image.u32("SUPER_SUM_GROUPS");
@@ -36,9 +46,11 @@ export function* checkSums(meta: MetaBlocks): Task<void> {
     return null;
   });
   const type = blocks.constant("TYPE_SUMS");
-  for (const { block, sums } of groups) {
+  for (const [group, { block, sums }] of groups.entries()) {
     findings.step();
-    if (block !== 0) yield* meta.fetch(block, "sums", (bytes) => sumsProblem(bytes, type, sums));
+    if (block === 0) continue;
+    const bytes = yield* meta.fetch(block, "sums", (found) => sumsProblem(found, type, sums));
+    if (bytes) yield* take(group * SUM_PLACES, new Uint32Array(bytes.slice(HEADER).buffer));
   }
 }
 

@@ -17,6 +17,7 @@ import { Losses } from "../check/losses.ts";
 import { bestImage } from "../check/lost-super.ts";
 import type { Salvage } from "../check/salvage.ts";
 import { strayLosses } from "../check/strays.ts";
+import { eachSums } from "../check/sums.ts";
 import { readSupers, type SuperImage, type Supers } from "../check/supers.ts";
 import { limitOf, type Setup, type TreeKind } from "../open.ts";
 import { Restorer } from "../restore/restorer.ts";
@@ -122,6 +123,7 @@ class Repair {
     const salvage = yield* loadSalvage(blocks, this.#image, this.#options);
     const restorer = this.#restorer(below);
     const fed = yield* feed(salvage, this.#survey, restorer);
+    yield* eachSums(salvage.meta, (place, sums) => restorer.sums(place, sums));
     const journal = new JournalReader(blocks, this.#image, findings);
     const replay = new Replay(restorer, records, salvage.timeline === null);
     const end = yield* journal.run(true, (record) => replay.take(record.bytes));

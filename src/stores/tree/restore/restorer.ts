@@ -22,6 +22,8 @@ const BLOCK = 4096;
 const NOWHERE = 2 ** 48;
 const ENTRIES_A_BLOCK = 160;
 const FLAGS = 15;
+/** Of one step: as many as one operation of the journal has. */
+const SUMS_MAX = 64;
 /** Bytes of the superblock that say where checksums of data lie. */
 const SUMS = [
   [200, 204],
@@ -72,7 +74,7 @@ export class Restorer {
     const engine = new Engine(setup.module, sizesOf(setup, chunkOf(superblock)));
     engine.attach(device);
     engine.u8.set(superblock, engine.at.super);
-    // Checksums of data are not kept: chunks get new ones when they are left to snapshots again.
+    // Where they lie is of the old store; those that `sums` gives come into a map of their own.
     for (const [from, end] of SUMS)
       engine.u8.fill(0, engine.at.super + from, engine.at.super + end);
     engine.x.restoreBegin(room.options.limit, generation);
@@ -107,6 +109,18 @@ export class Restorer {
       yield* this.until(() => {
         putEntry(this.engine.u8, this.#new, { ...entry, flags: entry.flags & FLAGS });
         return x.restoreEntry(take);
+      });
+    }
+  }
+
+  /** Checksums of places from `place` on, 0 for none; after the entries that name them. */
+  *sums(place: number, sums: Uint32Array): Task<void> {
+    for (let at = 0; at < sums.length; at += SUMS_MAX) {
+      const part = sums.subarray(at, at + SUMS_MAX);
+      if (part.every((sum) => sum === 0)) continue;
+      yield* this.until(() => {
+        this.engine.u32.set(part, this.#new >>> 2);
+        return this.engine.x.restoreSums(place + at, part.length);
       });
     }
   }
