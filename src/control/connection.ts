@@ -237,9 +237,11 @@ export class Connection {
   }
 
   #progress(request: number): (done: number, total: number) => void {
+    let last = -1;
     let next = 0;
     return (done, total) => {
-      if (done < next) return;
+      if (done === last || (done < next && done < total)) return;
+      last = done;
       next = done + Math.max(1, total / PROGRESS_STEPS);
       void this.#send(TYPE_PROGRESS, request, JSON.stringify({ done, total }));
     };

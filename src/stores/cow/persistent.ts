@@ -211,12 +211,16 @@ export class PersistentStore extends CowStore implements Mergeable {
     return `${this.places.next * sectors}/${total} ${(this.#areas.current + 2) * sectors}`;
   }
 
+  check(options: ProgressOptions): Task<CheckReport> {
+    return this.still(this.#checkNow(options));
+  }
+
   /** Looks at its state only once it runs: a commit may be under way until then. */
-  *check(options: ProgressOptions): Task<CheckReport> {
+  *#checkNow(options: ProgressOptions): Task<CheckReport> {
     const { device, chunk, table, committed } = this;
     const limit = Math.min(this.limit, this.places.next);
     const facts = { device, chunk, table, committed, limit, valid: this.invalid === null };
-    return yield* this.still(checkCow(facts, options));
+    return yield* checkCow(facts, options);
   }
 }
 

@@ -13,6 +13,9 @@ import type { End, Header, Line } from "./lines.ts";
 
 const ORIGIN = 1;
 const LIVE = 1;
+/** Chunks that a view has fewer of, in a store of an origin that has, and of one that has not. */
+const NARROW_END = 0xfffffff0;
+const WIDE_END = 2 ** 47;
 const BITS = 64;
 const BLOCK = 4096;
 
@@ -61,12 +64,14 @@ export class Examination {
 
   #view(view: SavedView): string | null {
     const { id, flags, name, parent, size } = view;
-    const { kind, nextId } = this.header!;
+    const { kind, nextId, chunk, size: origin } = this.header!;
     if (this.#rules) return "views stand before columns";
     if (this.#ids.has(ORIGIN)) return "the origin is the last of the views";
     if (id >= nextId || this.#ids.has(id)) return `view ${id} cannot be`;
     if (parent >= id) return `view ${id} is not younger than ${parent}, its parent`;
     if (size === 0) return `view ${id} has no bytes`;
+    const end = origin / chunk >= NARROW_END ? WIDE_END : NARROW_END;
+    if (Math.floor(size / chunk) >= end) return `view ${id} has ${size} bytes, too many`;
     const text = String.fromCharCode(...name);
     if (name.length > 0 && this.#names.has(text)) return "two views have one name";
     if (kind === "bitmap" && id !== ORIGIN) {
