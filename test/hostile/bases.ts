@@ -35,6 +35,9 @@ export async function makeBases(): Promise<Base[]> {
       bases.push(...(await makeBoth(kind, mode, mode === "base" ? 16384 : 4096)));
     }
   }
+  for (const mode of ["inline", "attached"] as const) {
+    bases.push(...(await makeBoth("range", mode, 4096, true)));
+  }
   bases.push(await makeWide(), await makeAround());
   for (const kind of ["persistent"] as const) bases.push(await makeCow(kind));
   return bases;
@@ -47,10 +50,12 @@ class Maker {
   readonly random = new Random(11);
   readonly base: Base;
   volume!: Volume;
+  readonly #checksums: boolean;
   #names = 0;
 
-  constructor(kind: StoreKind, mode: OriginMode, chunk: number) {
+  constructor(kind: StoreKind, mode: OriginMode, chunk: number, checksums = false) {
     this.chunk = chunk;
+    this.#checksums = checksums;
     this.under = mode === "inline" ? new Image() : Image.of(this.random.bytes(CHUNKS * chunk));
     this.base = { name: "", kind, mode, store: this.store, under: this.under };
   }
@@ -61,7 +66,8 @@ class Maker {
     const under = imageDevice(this.under, { fixed: true, readOnly: mode === "base" });
     if (mode === "base") devices.base = under;
     if (mode === "attached") devices.origin = under;
-    const made = { create: { size: CHUNKS * this.chunk, chunk: this.chunk } };
+    const checksums = this.#checksums && { checksums: true };
+    const made = { create: { size: CHUNKS * this.chunk, chunk: this.chunk, ...checksums } };
     this.volume = await openBase(this.base, devices, create ? made : {});
   }
 
@@ -107,12 +113,18 @@ class Maker {
 
   as(name: string): Base {
     const { kind, mode } = this.base;
-    return { ...this.base, name: `${kind}-${mode}-${name}`, store: this.store.copy() };
+    const full = `${kind}-${mode}${this.#checksums ? "-sums" : ""}-${name}`;
+    return { ...this.base, name: full, store: this.store.copy() };
   }
 }
 
-async function makeBoth(kind: StoreKind, mode: OriginMode, chunk: number): Promise<Base[]> {
-  const maker = new Maker(kind, mode, chunk);
+async function makeBoth(
+  kind: StoreKind,
+  mode: OriginMode,
+  chunk: number,
+  checksums = false,
+): Promise<Base[]> {
+  const maker = new Maker(kind, mode, chunk, checksums);
   await maker.open(true);
   await maker.work(400);
   await maker.volume.close();

@@ -1,8 +1,11 @@
 /**
- * What everybody does with a store: opens it to read, looks at it in all ways, opens it to write,
- * changes it, closes it, opens it again. Each may fail with a clear error, none in another way.
+ * What everybody does with a store: opens it to read, looks at it in all ways, dumps it, opens it to
+ * write, changes it, closes it, opens it again, repairs it. Each may fail with a clear error, none
+ * in another way.
  */
 import { MultisnapError } from "../../src/errors.ts";
+import { dumpStore } from "../../src/volume/dump-store.ts";
+import { repairStore } from "../../src/volume/repair-store.ts";
 import type { View, Volume } from "../../src/volume/types.ts";
 import { type Image, imageDevice } from "../model/image.ts";
 import { Random } from "../model/prng.ts";
@@ -13,6 +16,7 @@ import { Budget, Finding, hostileDevice } from "./device.ts";
 const WHOLE_BYTES_MAX = 2 ** 20;
 const RANGES_MAX = 2000;
 const VIEWS_MAX = 4;
+const DUMP_BYTES_MAX = 2 ** 24;
 
 /** What each thing that was done came to: `ok`, or the error, without its numbers. */
 export type Outcomes = string[];
@@ -42,8 +46,35 @@ export class Exercise {
   async run(): Promise<void> {
     await this.#read("read", VIEWS_MAX);
     this.clean ??= false;
+    await this.#dump();
+    await this.#repair();
     await this.#write();
     await this.#read("again", 1);
+  }
+
+  async #dump(): Promise<void> {
+    const damaged = this.#random.chance(0.5);
+    const options = { readOnly: true, fixed: false, kept: this.#kept, budget: this.#budget };
+    const store = hostileDevice(this.#image, options);
+    await this.#try("dump", async () => {
+      let bytes = 0;
+      for await (const text of dumpStore({ store, damaged })) {
+        bytes += text.length;
+        if (bytes > DUMP_BYTES_MAX) return;
+      }
+    });
+  }
+
+  /** Of a copy: what is repaired opens, and `check` calls it clean. */
+  async #repair(): Promise<void> {
+    const image = this.#image.copy();
+    const fixed = this.#random.chance(0.3);
+    const options = { readOnly: false, fixed, kept: this.#kept, budget: this.#budget };
+    const store = hostileDevice(image, options);
+    const report = await this.#try("repair", () => repairStore({ store }));
+    if (!report) return;
+    const again = await this.#try("repair: again", () => repairStore({ store }));
+    if (again && again.repaired.length > 0) throw new Finding(`repaired twice: ${again.repaired}`);
   }
 
   async #try<T>(what: string, work: () => Promise<T>): Promise<T | null> {
@@ -77,7 +108,7 @@ export class Exercise {
   async #read(name: string, views: number): Promise<void> {
     const volume = await this.#try(`${name}: open`, () => this.#open(true));
     if (!volume) return;
-    const report = await this.#try(`${name}: check`, () => volume.check());
+    const report = await this.#try(`${name}: check`, () => volume.check({ data: true }));
     if (report) {
       this.clean ??= report.clean;
       const problems = new Set(report.problems.map((one) => `${one.where} ${shape(one.message)}`));
