@@ -144,7 +144,12 @@ export class Machine {
     if (offset < FIXED_BYTES) return "metadata";
     if (bytes.length % BLOCK !== 0) return "data";
     const uuid = new Uint8Array(8);
-    this.images[0]?.read(uuid, 0, 8, SUPER_UUID);
+    // A new store has one superblock, in the second slot.
+    for (const slot of [1, 0]) {
+      if (uuid.every((byte) => byte === 0)) {
+        this.images[0]?.read(uuid, 0, 8, slot * BLOCK + SUPER_UUID);
+      }
+    }
     const mark = bytes.subarray(BLOCK_STORE, BLOCK_STORE + 8);
     return Buffer.compare(uuid, mark) === 0 ? "metadata" : "data";
   }
