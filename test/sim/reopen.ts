@@ -1,4 +1,5 @@
 /** Steps that close a volume and open it again. */
+import type { DiskVolume } from "../../src/volume/volume.ts";
 import { FIXED } from "../model/subjects.ts";
 import type { Life } from "./life.ts";
 import type { Action } from "./plan.ts";
@@ -17,6 +18,9 @@ export async function reopen(life: Life, how: How, numbers: readonly number[]): 
   const there = life.volume.snapshots.map(({ id }) => id);
   const doomed = how === "sync" ? life.snapshots(numbers).map(({ id }) => id) : [];
   const kept = there.filter((id) => !doomed.includes(id));
+  // Of a life before: a snapshot that came and went. The naive volume has no store.
+  const { core } = life.volume as Partial<DiskVolume>;
+  life.idsUsed = Math.max(life.idsUsed, core?.store.nextId() ?? 0);
   const key = life.mark({ do: "flush" });
   const isClosed = await life.owed(() => life.volume.close());
   life.mark({ do: "flushed", isDone: isClosed }, key);
