@@ -1,7 +1,7 @@
 /**
- * What everybody does with a store: opens it to read, looks at it in all ways, dumps it, opens it to
- * write, changes it, closes it, opens it again, repairs it. Each may fail with a clear error, none
- * in another way.
+ * What everybody does with a store: opens it to read, looks at it in all ways, dumps it, repairs a
+ * copy, opens it to write, changes it, closes it, opens it again. Each may fail with a clear error,
+ * none in another way.
  */
 import { MultisnapError } from "../../src/errors.ts";
 import { dumpStore } from "../../src/volume/dump-store.ts";

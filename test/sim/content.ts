@@ -38,6 +38,8 @@ export class Content {
   readonly #settled: Uint8Array;
   #entries: Entry[];
   #sectors: Map<number, Entry[]> | null = null;
+  /** Reads in flight: they may have what was there when they began. */
+  #reads = 0;
 
   constructor(settled: Uint8Array, entries: Entry[] = []) {
     this.#settled = settled;
@@ -74,8 +76,18 @@ export class Content {
     this.#sectors = null;
   }
 
+  beginRead(): void {
+    this.#reads++;
+  }
+
+  endRead(): void {
+    this.#reads--;
+    this.#settle();
+  }
+
   /** Takes what can be told for certain out of the list. */
   #settle(): void {
+    if (this.#reads > 0) return;
     const left: Entry[] = [];
     for (const [i, entry] of this.#entries.entries()) {
       if (!entry.must) {

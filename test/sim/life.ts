@@ -301,13 +301,19 @@ export class Life {
     const { power } = this.machine;
     const target = new Uint8Array(length).fill(0xdd);
     const since = power.next();
-    if (!(await this.attempt(() => named(fill, target)))) return null;
-    power.digest.bytes(target);
-    const expected = this.oracle.view(view.id);
-    if (expected === undefined || this.isLiar || this.#isGivenUp(view)) return target;
-    const at = expected.content.unexplainedRead(target, offset, since);
-    if (at < 0) return target;
-    throw new Error(`read of view ${view.id} at ${at}: no order of what was written explains it`);
+    const before = this.oracle.view(view.id)?.content;
+    before?.beginRead();
+    try {
+      if (!(await this.attempt(() => named(fill, target)))) return null;
+      power.digest.bytes(target);
+      const expected = this.oracle.view(view.id);
+      if (expected === undefined || this.isLiar || this.#isGivenUp(view)) return target;
+      const at = expected.content.unexplainedRead(target, offset, since);
+      if (at < 0) return target;
+      throw new Error(`read of view ${view.id} at ${at}: no order of what was written explains it`);
+    } finally {
+      before?.endRead();
+    }
   }
 
   async #mustBePoint(view: View, content: Content | undefined): Promise<void> {
