@@ -45,7 +45,7 @@ export class GivenUpStore implements ExceptionStore {
   failure: Error | null = null;
   readonly #lost: ExceptionStore;
   readonly #views: ViewRecord[];
-  readonly #reason: string;
+  readonly reason: string;
   #count = 0;
 
   constructor(lost: ExceptionStore, reason: string) {
@@ -65,12 +65,12 @@ export class GivenUpStore implements ExceptionStore {
     this.flushes = lost.flushes;
     this.#lost = lost;
     this.#views = lost.views();
-    this.#reason = reason;
+    this.reason = reason;
   }
 
   #error(): MultisnapError {
     const what = "the snapshots were given up so that the origin could go on, because";
-    return new MultisnapError("Corrupt", `${what}: ${this.#reason}`);
+    return new MultisnapError("Corrupt", `${what}: ${this.reason}`);
   }
 
   // ---- requests: who is in the other store still is counted there

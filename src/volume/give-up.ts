@@ -51,8 +51,11 @@ export class GiveUp {
 
   /** What is wrong as long as the origin goes on without a store, or null. */
   get error(): string | null {
-    const isLeft = this.#cores.some(({ store }) => store instanceof GivenUpStore);
-    return isLeft ? this.#state!.reason : null;
+    for (const { store } of this.#cores) {
+      // Without a state: its device is still being told.
+      if (store instanceof GivenUpStore) return this.#state?.reason ?? store.reason;
+    }
+    return null;
   }
 
   /** The status line with the error that the snapshots were given up for, in its second field. */
