@@ -43,3 +43,8 @@ export class MultisnapError extends Error {
     this.retryable = options?.retryable ?? code === "Busy";
   }
 }
+
+/** Whether something failed for want of room. */
+export function isFull(error: unknown): boolean {
+  return error instanceof MultisnapError && error.code === "NoSpace";
+}

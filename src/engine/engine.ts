@@ -4,7 +4,7 @@
  */
 import { instantiateSync } from "@assemblyscript/loader";
 import type { Device, Later } from "../devices/device.ts";
-import { MultisnapError } from "../errors.ts";
+import { isFull, MultisnapError } from "../errors.ts";
 import type { EngineConstants, EngineExports } from "./exports.ts";
 import { FAULT, FILL, GROW, WRITE_BACK } from "./status.ts";
 
@@ -256,7 +256,7 @@ export class Engine {
   /** Without room on the device another slab is looked for, below what there is. */
   #notFilled(error: unknown, offset: number): void {
     this.x.slabDropped();
-    if (error instanceof MultisnapError && error.code === "NoSpace") {
+    if (isFull(error)) {
       this.refused(offset);
       return;
     }

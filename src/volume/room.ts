@@ -8,7 +8,7 @@
  *   it needs; each deletion is durable before anything is written to what it frees.
  * - Each turn reclaims something or deletes a snapshot, so it ends.
  */
-import { MultisnapError } from "../errors.ts";
+import { isFull, MultisnapError } from "../errors.ts";
 import type { ViewRecord } from "../stores/store.ts";
 import type { Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
@@ -17,7 +17,6 @@ import type { Holds } from "./holds.ts";
 import type { Reclaimer } from "./reclaim.ts";
 import type { Pruned } from "./types.ts";
 import { chooseVictim, type Pattern } from "./victims.ts";
-import { isFull } from "./write.ts";
 
 /** Of those that were pruned: the last ones, which `status` names. */
 const NAMED_MAX = 8;

@@ -4,7 +4,7 @@
  */
 import type { Device } from "../devices/device.ts";
 import { RUN_LOST, RUN_PRIVATE, RUN_SHARED, RUN_UNMAPPED } from "../engine/status.ts";
-import { MultisnapError } from "../errors.ts";
+import { isFull, MultisnapError } from "../errors.ts";
 import type { ViewRecord } from "../stores/store.ts";
 import { inFlight, runNow, runSync, type Task } from "../task.ts";
 import { checkBuffer, checkInside } from "./bounds.ts";
@@ -17,7 +17,7 @@ import { sumLeftNow } from "./sum-left.ts";
 import type { Extent, Hold, SnapshotOptions, View } from "./types.ts";
 import { readSummedNow } from "./verified.ts";
 import type { DiskVolume } from "./volume.ts";
-import { giveBack, isFull, Writer } from "./write.ts";
+import { giveBack, Writer } from "./write.ts";
 import { type Zeroed, zero } from "./zeros.ts";
 
 const DONE: Promise<void> = Promise.resolve();

@@ -12,7 +12,7 @@ import {
   RUN_SHARED,
   RUN_UNMAPPED,
 } from "../engine/status.ts";
-import { MultisnapError } from "../errors.ts";
+import { isFull, MultisnapError } from "../errors.ts";
 import type { ExceptionStore, Visit } from "../stores/store.ts";
 import { settle, type Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
@@ -266,10 +266,6 @@ export function* hasRoom(store: ExceptionStore, place: number, write: Task<void>
     if (isFull(error) && store.refused(place)) return false;
     throw error;
   }
-}
-
-export function isFull(error: unknown): boolean {
-  return error instanceof MultisnapError && error.code === "NoSpace";
 }
 
 /** Gives places back that no entry names: a write to them failed. */

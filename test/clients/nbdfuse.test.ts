@@ -10,14 +10,12 @@ import * as assert from "uvu/assert";
 import { fresh, succeed } from "../cli/program.ts";
 import { Random } from "../model/prng.ts";
 import { fuse, mountFile, unmount, whyNoMounts } from "./mounts.ts";
-import { ask } from "./programs.ts";
+import { ask, testsUnless } from "./programs.ts";
 import { endsWell, serveNew } from "./served.ts";
 
 const FILES = 60;
 const random = new Random(41);
-const reason = await whyNoMounts();
-const mountTest: (name: string, body: () => Promise<void>) => void =
-  reason === null ? test : (name) => test.skip(`${name}: ${reason}`, () => {});
+const mountTest = testsUnless(await whyNoMounts());
 
 const served = await serveNew("128M");
 /** What is in the files, by name. */

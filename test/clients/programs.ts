@@ -83,6 +83,14 @@ export function testsWith(
   return (name) => test.skip(`${name}: no ${missing.join(" and no ")} here`, () => {});
 }
 
+/** Tests that run unless there is a reason why not, which then shows in their names. */
+export function testsUnless(
+  reason: string | null,
+): (name: string, body: () => void | Promise<void>) => void {
+  if (reason === null) return test;
+  return (name) => test.skip(`${name}: ${reason}`, () => {});
+}
+
 export function isThere(program: string): boolean {
   return folders.some((folder) => fs.existsSync(path.join(folder, program)));
 }

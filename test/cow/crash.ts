@@ -2,7 +2,8 @@
  * A power cut at any device write of a volume with persistent snapshots: what the COW devices and
  * the origin then say to the strict reader, and to the library.
  */
-import { CrashLog, type Effort, Wreck } from "../crash/log.ts";
+import { CrashLog, Wreck } from "../crash/log.ts";
+import type { Effort } from "../crash/tear.ts";
 import { firstUnexplained, type Patch } from "../model/explain.ts";
 import { mustHold } from "../model/fixture.ts";
 import type { Image } from "../model/image.ts";

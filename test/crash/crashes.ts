@@ -1,8 +1,9 @@
 /** Random short histories, and a crash at each of their device events. */
 import { Random } from "../model/prng.ts";
 import { FIXED, type Subject } from "../model/subjects.ts";
-import { type Effort, Wreck } from "./log.ts";
+import { Wreck } from "./log.ts";
 import { Script } from "./script.ts";
+import type { Effort } from "./tear.ts";
 import { type Crashed, verifyCrash, verifyCrashedRecovery, verifyViews } from "./verify.ts";
 import { describeWorld, drawWorld, storeImage } from "./world.ts";
 

@@ -5,13 +5,9 @@
 import type { Device } from "../../src/devices/device.ts";
 import { type Image, imageDevice } from "../model/image.ts";
 import type { Random } from "../model/prng.ts";
+import { apply, type Change, type Effort, tear } from "./tear.ts";
 
-const SECTOR = 512;
-
-export type DeviceEvent =
-  | { device: number; kind: "write"; offset: number; bytes: Uint8Array }
-  | { device: number; kind: "resize"; size: number }
-  | { device: number; kind: "flush" };
+export type DeviceEvent = Change | { device: number; kind: "flush" };
 
 export interface DeviceOptions {
   fixed?: boolean;
@@ -56,22 +52,13 @@ export class CrashLog {
   }
 }
 
-export interface Effort {
-  /** All subsets are made when at most so many writes are pending. */
-  allUpTo: number;
-  /** Random subsets otherwise. */
-  samples: number;
-  /** Further ones in which a write is torn. */
-  torn: number;
-}
-
 /**
  * What is on the media after a number of events: what is durable, and the writes that may or may
  * not be.
  */
 export class Wreck {
   readonly #durable: Image[];
-  #pending: DeviceEvent[] = [];
+  #pending: Change[] = [];
 
   constructor(log: CrashLog) {
     this.#durable = log.first.map((image) => image.copy());
@@ -123,31 +110,5 @@ export class Wreck {
       else if (kept(i)) apply(images, event);
     });
     return images;
-  }
-}
-
-function apply(images: Image[], event: DeviceEvent): void {
-  const image = images[event.device] as Image;
-  if (event.kind === "write") image.write(event.bytes, 0, event.bytes.length, event.offset);
-  if (event.kind === "resize") image.resize(event.size);
-}
-
-/** Some sectors of a write arrive: a start, an end, or any of them. */
-function tear(images: Image[], event: DeviceEvent, random: Random): void {
-  if (event.kind !== "write") {
-    apply(images, event);
-    return;
-  }
-  const { offset, bytes } = event;
-  const image = images[event.device] as Image;
-  const how = random.pick(["start", "end", "any"]);
-  const end = offset + bytes.length;
-  const middle = offset + random.below(bytes.length);
-  for (let at = offset; at < end; ) {
-    const next = Math.min(end, at - (at % SECTOR) + SECTOR);
-    const arrives =
-      how === "any" ? random.chance(0.5) : how === "start" ? at < middle : at >= middle;
-    if (arrives) image.write(bytes, at - offset, next - at, at);
-    at = next;
   }
 }

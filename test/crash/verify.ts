@@ -7,8 +7,9 @@ import { mustBeClean, readAll } from "../model/fixture.ts";
 import { Image, imageDevice } from "../model/image.ts";
 import type { Random } from "../model/prng.ts";
 import { FIXED, type Subject, type VolumeOptions } from "../model/subjects.ts";
-import { CrashLog, type Effort, Wreck } from "./log.ts";
+import { CrashLog, Wreck } from "./log.ts";
 import type { ExpectedView } from "./oracle.ts";
+import type { Effort } from "./tear.ts";
 import { type CrashWorld, devicesOn } from "./world.ts";
 
 /** What is left of a volume, and by view id what may be there. */

@@ -2,7 +2,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { repairStore } from "../../src/volume/repair-store.ts";
-import { CrashLog, type Effort, Wreck } from "../crash/log.ts";
+import { CrashLog, Wreck } from "../crash/log.ts";
+import type { Effort } from "../crash/tear.ts";
 import { imageDevice } from "../model/image.ts";
 import { Random } from "../model/prng.ts";
 import { mustBeAsBefore, mustBeAsBeforeOrLost } from "./verify.ts";

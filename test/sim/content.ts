@@ -2,8 +2,9 @@
  * What one view may hold, sector by sector: what is settled, and changes since then that may or
  * must be there, in any order that agrees with who was answered before whom was asked.
  */
+
+import { SECTOR } from "../crash/tear.ts";
 import { same } from "../model/explain.ts";
-import { SECTOR } from "./device.ts";
 
 /** A change of a view, from when it was asked for to its answer, by the machine's clock. */
 export interface Patch {

@@ -5,14 +5,15 @@
  *
  * A flush reaches those writes that were answered before it was asked for, and no others.
  */
+
 import type { Device, Later } from "../../src/devices/device.ts";
 import { MultisnapError } from "../../src/errors.ts";
+import { SECTOR } from "../crash/tear.ts";
 import type { Image } from "../model/image.ts";
 import type { Random } from "../model/prng.ts";
 import { type Faults, ioError, type Lied, type Wrong } from "./faults.ts";
 import type { Power } from "./power.ts";
 
-export const SECTOR = 512;
 const PAGE = 4096;
 
 export interface SimOptions {

@@ -12,6 +12,8 @@
  * - I10: stores whose devices lied: whatever is left, no answer but an error of ours.
  * - I11: the digest of all device events and all that was read; a seed has one.
  */
+
+import type { Effort } from "../crash/tear.ts";
 import type { Image } from "../model/image.ts";
 import { Random } from "../model/prng.ts";
 import type { Subject } from "../model/subjects.ts";
@@ -23,7 +25,7 @@ import { Oracle } from "./oracle.ts";
 import { countSteps, type Plan } from "./plan.ts";
 import { runSteps } from "./steps.ts";
 import { type Expectation, isGivenUp, type Scene, verifyCut } from "./verify.ts";
-import { type Effort, Wreck } from "./wreck.ts";
+import { Wreck } from "./wreck.ts";
 
 export interface Depth {
   effort: Effort;

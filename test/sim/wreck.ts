@@ -3,19 +3,11 @@
  * there, or not, or in part (whole sectors of 512 bytes), whatever became of those before and after
  * it.
  */
+
+import { apply, type Effort, tear } from "../crash/tear.ts";
 import type { Image } from "../model/image.ts";
 import type { Random } from "../model/prng.ts";
-import { SECTOR } from "./device.ts";
 import type { DeviceEvent } from "./power.ts";
-
-export interface Effort {
-  /** All subsets are made when at most so many writes are pending. */
-  allUpTo: number;
-  /** Random subsets otherwise. */
-  samples: number;
-  /** Further ones in which a write is torn. */
-  torn: number;
-}
 
 type Change = Exclude<DeviceEvent, { kind: "flush" }>;
 
@@ -88,30 +80,4 @@ export class Wreck {
 function overlap(a: Change, b: Change): boolean {
   if (a.device !== b.device || a.kind !== "write" || b.kind !== "write") return false;
   return a.offset < b.offset + b.bytes.length && b.offset < a.offset + a.bytes.length;
-}
-
-function apply(images: Image[], change: Change): void {
-  const image = images[change.device] as Image;
-  if (change.kind === "write") image.write(change.bytes, 0, change.bytes.length, change.offset);
-  else image.resize(change.size);
-}
-
-/** Some sectors of a write arrive: a start, an end, or any of them. */
-function tear(images: Image[], change: Change, random: Random): void {
-  if (change.kind !== "write") {
-    apply(images, change);
-    return;
-  }
-  const { offset, bytes } = change;
-  const image = images[change.device] as Image;
-  const how = random.pick(["start", "end", "any"]);
-  const end = offset + bytes.length;
-  const middle = offset + random.below(bytes.length);
-  for (let at = offset; at < end; ) {
-    const next = Math.min(end, at - (at % SECTOR) + SECTOR);
-    const arrives =
-      how === "any" ? random.chance(0.5) : how === "start" ? at < middle : at >= middle;
-    if (arrives) image.write(bytes, at - offset, next - at, at);
-    at = next;
-  }
 }

@@ -12,7 +12,7 @@ import type { Device } from "../../devices/device.ts";
 import { Engine } from "../../engine/engine.ts";
 import { NO_SPACE } from "../../engine/status.ts";
 import type { Env } from "../../env.ts";
-import { MultisnapError } from "../../errors.ts";
+import { isFull, MultisnapError } from "../../errors.ts";
 import { settle, type Task } from "../../task.ts";
 import { refusal } from "../failure.ts";
 import type {
@@ -309,7 +309,7 @@ export abstract class CowStore implements ExceptionStore {
       yield* this.commitNow();
     } catch (error) {
       // Without room nothing was changed, and it can be tried again.
-      if (!(error instanceof MultisnapError) || error.code !== "NoSpace") this.fail(error);
+      if (!isFull(error)) this.fail(error);
       throw error;
     }
   }

@@ -10,7 +10,7 @@
  */
 import type { Engine } from "../../engine/engine.ts";
 import { CHECKPOINT, COMMIT, FAULT, NO_SPACE } from "../../engine/status.ts";
-import { MultisnapError } from "../../errors.ts";
+import { isFull, MultisnapError } from "../../errors.ts";
 import { Lock, runNow, Signal, settle, type Task } from "../../task.ts";
 import { refusal } from "../failure.ts";
 import type { Visit } from "../store.ts";
@@ -147,7 +147,7 @@ export class Log {
       yield* settle(engine.device.write(engine.u8, ioAddress, ioLength, ioOffset));
     } catch (error) {
       // Blocks of metadata have been written before: the device has room for a checkpoint.
-      if (!(error instanceof MultisnapError) || error.code !== "NoSpace") throw error;
+      if (!isFull(error)) throw error;
       yield* this.#checkpointNow(false);
       return;
     }

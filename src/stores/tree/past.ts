@@ -48,8 +48,9 @@ export function* refuseGap(blocks: Blocks, image: SuperImage, end: JournalEnd): 
   const start = (area: number) => 2 + area * image.areaBlocks;
   // The record after one that cannot be read begins at most so many blocks behind its first.
   const count = Math.min(READ_BLOCKS, image.areaBlocks - end.head - 1);
-  for (let i = 1; i <= count; i++) {
-    if ((yield* record.sequence(start(own) + end.head + i)) > end.sequence) {
+  const next = start(own) + end.head + 1;
+  for (const at of yield* record.begin(next, Math.max(0, count))) {
+    if ((yield* record.sequence(at)) > end.sequence) {
       throw past(device, `record ${end.sequence} of its journal is damaged, and others follow`);
     }
   }
@@ -67,17 +68,30 @@ class Records {
     this.#image = image;
   }
 
+  /** Those of `count` device blocks from `at` on that look like the beginning of a record. */
+  *begin(at: number, count: number): Task<number[]> {
+    const bytes = yield* this.#blocks.look(at, count);
+    const all = Array.from({ length: count }, (_, i) => at + i);
+    return all.filter((_, i) => this.#isHead(bytes.subarray(i * BLOCK, (i + 1) * BLOCK)));
+  }
+
+  #isHead(block: Uint8Array): boolean {
+    const blocks = this.#blocks;
+    const length = u32At(block, blocks.constant("RECORD_LENGTH"));
+    return (
+      u32At(block, blocks.constant("RECORD_MAGIC")) === blocks.constant("RECORD_NUMBER") &&
+      this.#image.isOfStore(block, blocks.constant("RECORD_STORE")) &&
+      length > HEADER &&
+      length <= READ_BLOCKS * BLOCK
+    );
+  }
+
   /** Sequence of the record that begins at a device block; -1: no whole one does. */
   *sequence(at: number): Task<number> {
     const blocks = this.#blocks;
     const first = yield* blocks.look(at, 1);
+    if (!this.#isHead(first)) return -1;
     const length = u32At(first, blocks.constant("RECORD_LENGTH"));
-    const isRecord =
-      u32At(first, blocks.constant("RECORD_MAGIC")) === blocks.constant("RECORD_NUMBER") &&
-      this.#image.isOfStore(first, blocks.constant("RECORD_STORE")) &&
-      length > HEADER &&
-      length <= READ_BLOCKS * BLOCK;
-    if (!isRecord) return -1;
     const record = yield* blocks.look(at, Math.ceil(length / BLOCK));
     if (!blocks.isWhole(record.subarray(0, length))) return -1;
     return u64At(record, blocks.constant("RECORD_SEQUENCE"));

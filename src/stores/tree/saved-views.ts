@@ -1,18 +1,18 @@
 /** The timeline in engine memory as it is saved: all views in order, deleted ones among them. */
 import type { Engine } from "../../engine/engine.ts";
-import type { SavedView } from "./restore/restorer.ts";
+import type { ViewFields } from "./check/saved-views.ts";
 
 /** Without the mark of a reclaim walk: a walk that is cut off begins anew. */
 const FLAGS = 0x3f03;
 
-export class SavedViews implements Iterable<SavedView> {
+export class SavedViews implements Iterable<ViewFields> {
   readonly #engine: Engine;
 
   constructor(engine: Engine) {
     this.#engine = engine;
   }
 
-  *[Symbol.iterator](): Iterator<SavedView> {
+  *[Symbol.iterator](): Iterator<ViewFields> {
     const { x, u32, f64, u8, at } = this.#engine;
     const field = (cell: number, name: string) => cell + this.#engine.constant(name);
     for (let cell = x.viewNext(0); cell !== 0; cell = x.viewNext(cell)) {

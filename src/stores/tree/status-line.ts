@@ -3,7 +3,7 @@
  * store, id that the next snapshot gets, chunks of the store, chunks in use, chunks in use by
  * metadata, number of snapshots, their ids.
  */
-import { MultisnapError } from "../../errors.ts";
+import { isFull } from "../../errors.ts";
 import type { StoreUsage } from "../store.ts";
 
 /** Fields 2 to 6. */
@@ -35,5 +35,5 @@ export function statusLine(
 
 function errorNumber(failure: Error | null): number {
   if (failure === null) return 0;
-  return failure instanceof MultisnapError && failure.code === "NoSpace" ? -ENOSPC : -EIO;
+  return isFull(failure) ? -ENOSPC : -EIO;
 }

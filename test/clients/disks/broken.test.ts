@@ -16,7 +16,7 @@ import { RawClient } from "../../nbd/raw-client.ts";
 import { atEnd } from "../ending.ts";
 import { canTrace, type Server, startTraced } from "../life/kill/server.ts";
 import { bindFile, fuse, unmount, whyNoMounts } from "../mounts.ts";
-import { isThere } from "../programs.ts";
+import { isThere, testsUnless } from "../programs.ts";
 import { serve } from "../served.ts";
 
 const MIB = 2 ** 20;
@@ -26,12 +26,10 @@ const old = pattern(CHUNK, 4);
 const write = { type: CMD.write, offset: 0, length: CHUNK };
 const flush = { type: CMD.flush };
 
-type Define = (name: string, body: () => Promise<void>) => void;
-const unless = (reason: string | null): Define =>
-  reason === null ? test : (name) => test.skip(`${name}: ${reason}`, () => {});
-
-const traceTest = unless((await canTrace()) ? null : "nothing can be traced here");
-const diskTest = unless((await whyNoMounts()) ?? (isThere("nbdkit") ? null : "no nbdkit here"));
+const traceTest = testsUnless((await canTrace()) ? null : "nothing can be traced here");
+const diskTest = testsUnless(
+  (await whyNoMounts()) ?? (isThere("nbdkit") ? null : "no nbdkit here"),
+);
 
 /** A store with a snapshot `s` and a chunk that is flushed. */
 async function makeStore(attached: boolean): Promise<string> {

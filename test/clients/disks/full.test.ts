@@ -11,7 +11,7 @@ import { Random } from "../../model/prng.ts";
 import { CMD, ERR, request } from "../../nbd/messages.ts";
 import { RawClient } from "../../nbd/raw-client.ts";
 import { mountFile, mountMemory, unmount, whyNoMounts } from "../mounts.ts";
-import { ask } from "../programs.ts";
+import { ask, testsUnless } from "../programs.ts";
 import { type Served, serve } from "../served.ts";
 
 const MIB = 2 ** 20;
@@ -20,9 +20,7 @@ const CHUNK = 4096;
 /** What a snapshot is to keep of the disk's beginning. */
 const KEPT_BYTES = MIB;
 const kept = pattern(KEPT_BYTES, 1);
-const reason = await whyNoMounts();
-const diskTest: (name: string, body: () => Promise<void>) => void =
-  reason === null ? test : (name) => test.skip(`${name}: ${reason}`, () => {});
+const diskTest = testsUnless(await whyNoMounts());
 
 const systems: [name: string, mount: () => Promise<string>][] = [
   ["tmpfs", async () => mountMemory(10 * MIB)],

@@ -13,16 +13,21 @@ const FLAGS = 7;
 const RECORD_WORDS = 6;
 const NAME_MAX = 255;
 
-export interface SavedView {
+/** A view as the stream has it. */
+export interface ViewFields {
   id: number;
   parent: number;
-  /** As stored: 1 live, 2 read-only, 4 marked by reclaim; bits 8 to 13 the bit. */
+  /** 1 live, 2 read-only, 4 marked by reclaim; bits 8 to 13 a snapshot's bit in a bitmap store. */
   flags: number;
+  /** UTF-8; empty for the origin and deleted views. */
   name: Uint8Array;
   /** Milliseconds since 1970. */
   created: number;
   /** Bytes. */
   size: number;
+}
+
+export interface SavedView extends ViewFields {
   /** A snapshot's in the masks of a bitmap store; else null. */
   bit: number | null;
   isLive: boolean;

@@ -7,7 +7,7 @@
 import { MultisnapError } from "../../../errors.ts";
 import { Bits } from "../check/bits.ts";
 import { type EntryRules, type Placed, rulesOf } from "../check/rules.ts";
-import type { SavedView } from "../restore/restorer.ts";
+import type { ViewFields } from "../check/saved-views.ts";
 import { type Entry, HOLE } from "../walk.ts";
 import type { End, Header, Line } from "./lines.ts";
 
@@ -21,7 +21,7 @@ const BLOCK = 4096;
 
 export class Examination {
   header: Header | null = null;
-  readonly views: SavedView[] = [];
+  readonly views: ViewFields[] = [];
   entries = 0;
   end: End | null = null;
   /** Places that entries name, and the fixed part. */
@@ -62,7 +62,7 @@ export class Examination {
     return null;
   }
 
-  #view(view: SavedView): string | null {
+  #view(view: ViewFields): string | null {
     const { id, flags, name, parent, size } = view;
     const { kind, nextId, chunk, size: origin } = this.header!;
     if (this.#rules) return "views stand before columns";
@@ -136,7 +136,7 @@ export class Examination {
   }
 }
 
-function placed({ id, flags }: SavedView): Placed {
+function placed({ id, flags }: ViewFields): Placed {
   const bit = id === ORIGIN ? null : (flags >>> 8) % BITS;
   return { id, isLive: (flags & LIVE) !== 0, bit };
 }

@@ -5,8 +5,8 @@
  */
 import { MultisnapError } from "../../../errors.ts";
 import type { OriginMode } from "../../store.ts";
+import type { ViewFields } from "../check/saved-views.ts";
 import { MODES } from "../layout.ts";
-import type { SavedView } from "../restore/restorer.ts";
 import { type Entry, HOLE, isLost, LOST_PLACE } from "../walk.ts";
 
 export const DUMP_VERSION = 1;
@@ -59,13 +59,13 @@ export interface End {
 
 export type Line =
   | { kind: "header"; header: Header }
-  | { kind: "view"; view: SavedView }
+  | { kind: "view"; view: ViewFields }
   | { kind: "column"; entries: Entry[] }
   | { kind: "end"; end: End };
 
 // ---- writing
 
-export function viewLine(view: SavedView, kind: DumpKind): string {
+export function viewLine(view: ViewFields, kind: DumpKind): string {
   const { id, parent, flags, created, size } = view;
   const name =
     view.name.length === 0 ? null : new TextDecoder("utf-8", { ignoreBOM: true }).decode(view.name);
@@ -138,7 +138,7 @@ function parseHeader(fields: Fields): Header {
   };
 }
 
-function parseView(fields: Fields, kind: DumpKind): SavedView {
+function parseView(fields: Fields, kind: DumpKind): ViewFields {
   const id = fields.whole("view", 1, ID_MAX);
   const name = fields.isNull("name") ? "" : fields.text("name");
   const bytes = new TextEncoder().encode(name);

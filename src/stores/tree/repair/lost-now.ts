@@ -6,7 +6,7 @@
 import { type Task, turn } from "../../../task.ts";
 import type { Loss } from "../../store.ts";
 import { Findings } from "../check/findings.ts";
-import type { SavedView } from "../restore/restorer.ts";
+import type { ViewFields } from "../check/saved-views.ts";
 import { SavedViews } from "../saved-views.ts";
 import type { TreeStore } from "../tree-store.ts";
 import { type Entry, isLost, Leaves } from "../walk.ts";
@@ -16,7 +16,7 @@ const LIVE = 1;
 const NAMED_MAX = 100;
 const TURN_LEAVES = 16;
 
-interface Seer extends SavedView {
+interface Seer extends ViewFields {
   /** In the order of the timeline. */
   rank: number;
 }

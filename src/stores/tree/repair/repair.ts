@@ -6,7 +6,7 @@
  * Memory: the timeline, three bits a place, the cache, a leaf or some.
  */
 import type { Device } from "../../../devices/device.ts";
-import { MultisnapError } from "../../../errors.ts";
+import { isFull } from "../../../errors.ts";
 import { settle, type Task } from "../../../task.ts";
 import type { ProgressOptions, RepairReport } from "../../store.ts";
 import { Blocks } from "../check/blocks.ts";
@@ -185,8 +185,4 @@ class Repair {
     }
     return said;
   }
-}
-
-function isFull(error: unknown): boolean {
-  return error instanceof MultisnapError && error.code === "NoSpace";
 }

@@ -10,6 +10,7 @@ import { Engine } from "../../../engine/engine.ts";
 import { INVALID, NO_SPACE } from "../../../engine/status.ts";
 import { MultisnapError } from "../../../errors.ts";
 import { settle, type Task } from "../../../task.ts";
+import type { ViewFields } from "../check/saved-views.ts";
 import { Superblock } from "../layout.ts";
 import { type Setup, sizesOf, type TreeKind } from "../open.ts";
 import type { TreeStore } from "../tree-store.ts";
@@ -31,20 +32,6 @@ const SUMS = [
 ] as const;
 /** Of the first slab: number 0, and what the space map needs to say that the slab is in use. */
 const FIRST_BLOCKS = 8;
-
-/** A view as the views stream has it. */
-export interface SavedView {
-  id: number;
-  parent: number;
-  /** As in FORMAT.md: 1 live, 2 read-only; bits 8 to 13 a snapshot's bit in a bitmap store. */
-  flags: number;
-  /** UTF-8; empty for the origin and deleted views. */
-  name: Uint8Array;
-  /** Milliseconds since 1970. */
-  created: number;
-  /** Bytes. */
-  size: number;
-}
 
 export interface Base {
   device: Device;
@@ -85,7 +72,7 @@ export class Restorer {
   }
 
   /** All views, in the order of the timeline; before the first entry. */
-  *views(views: readonly SavedView[]): Task<void> {
+  *views(views: readonly ViewFields[]): Task<void> {
     const { x } = this.engine;
     yield* this.#slab(FIRST_BLOCKS);
     for (const { id, parent, flags, created, size, name } of views) {
