@@ -21,9 +21,11 @@ const LAYERS: readonly string[][] = [
   ["stores"],
   ["volume"],
   ["convert"],
+  ["connect"],
   ["sockets"],
   ["nbd", "control", "schedule"],
   ["cli"],
+  ["library.ts"],
 ];
 /** The only folders that know a platform; entry files (src/*.ts) join it to the rest. */
 const PLATFORM_FOLDERS = new Set(["devices", "sockets", "nbd", "control", "schedule", "cli"]);

@@ -1,12 +1,34 @@
 /** The compiled engine: one per process, whatever the number of volumes. */
 import { readBytes } from "../devices/bytes.ts";
+import { MultisnapError } from "../errors.ts";
+import { givenEngine, onEngineGiven } from "./source.ts";
 
 let compiled: Promise<WebAssembly.Module> | null = null;
 
-/** Compiles `engine.wasm`, which lies beside this file, once. */
+onEngineGiven(() => {
+  compiled = null;
+});
+
+/**
+ * Compiles `engine.wasm`, which lies beside this file, or what `useEngine` was given, once. A
+ * failure is not kept: the next call tries again. Errors: `Unsupported`.
+ */
 export function engineModule(): Promise<WebAssembly.Module> {
-  compiled ??= readBytes(new URL("./engine.wasm", import.meta.url)).then((bytes) =>
-    WebAssembly.compile(bytes),
-  );
+  compiled ??= compile().catch((cause) => {
+    compiled = null;
+    throw new MultisnapError(
+      "Unsupported",
+      `the engine cannot be loaded: ${cause.message}; give useEngine the bytes of engine.wasm, ` +
+        "their URL or a compiled module",
+      { cause },
+    );
+  });
   return compiled;
+}
+
+async function compile(): Promise<WebAssembly.Module> {
+  const source = givenEngine() ?? new URL("./engine.wasm", import.meta.url);
+  if (source instanceof WebAssembly.Module) return source;
+  if (source instanceof URL) return WebAssembly.compile(await readBytes(source));
+  return WebAssembly.compile(source as BufferSource);
 }

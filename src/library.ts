@@ -1,0 +1,42 @@
+/** What every entry gives: the library without the devices that only some platforms have. */
+export { type Exported, type ExportOptions, exportCow } from "./convert/export-cow.ts";
+export { type CowSource, importCows } from "./convert/import-cow.ts";
+export type { Device, Later } from "./devices/device.ts";
+export { type MemoryDeviceOptions, memoryDevice } from "./devices/memory.ts";
+export { type EngineSource, useEngine } from "./engine/source.ts";
+export { type Env, seededEnv, systemEnv } from "./env.ts";
+export { type ErrorCode, MultisnapError } from "./errors.ts";
+export { type CheckStoreOptions, checkStore } from "./volume/check-store.ts";
+export {
+  type DumpOptions,
+  dumpStore,
+  type RestoreOptions,
+  restoreStore,
+} from "./volume/dump-store.ts";
+export { openVolume, peekStore } from "./volume/open.ts";
+export { repairStore } from "./volume/repair-store.ts";
+export type {
+  ByteRange,
+  CheckOptions,
+  CheckProblem,
+  CheckReport,
+  Counters,
+  CreateOptions,
+  Damage,
+  Extent,
+  GivenUp,
+  Hold,
+  Loaded,
+  Loss,
+  OpenOptions,
+  ProgressOptions,
+  Pruned,
+  RepairReport,
+  SnapshotOptions,
+  SnapshotUsage,
+  Status,
+  StoreKind,
+  Usage,
+  View,
+  Volume,
+} from "./volume/types.ts";
