@@ -12,6 +12,8 @@ export const browserNames: readonly BrowserName[] = ["chromium", "firefox"];
 export interface LaunchOptions {
   /** Bytes that an origin gets to store; without it, what the browser gives. */
   storageBytes?: number;
+  /** Where its profile, and so what pages store, is kept meanwhile; by default on a disk. */
+  folder?: string;
   /** Shows what the browser itself prints. */
   verbose?: boolean;
 }
@@ -46,7 +48,7 @@ export async function launchBrowser(
   name: BrowserName,
   options: LaunchOptions = {},
 ): Promise<Browser> {
-  const profile = fs.mkdtempSync(path.join(os.tmpdir(), `multisnap-${name}-`));
+  const profile = fs.mkdtempSync(path.join(options.folder ?? os.tmpdir(), `multisnap-${name}-`));
   const remove = () => fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
   process.once("exit", remove);
   const launch = name === "chromium" ? launchChromium : launchFirefox;

@@ -4,7 +4,17 @@ import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), "../..");
-export const engineFile = path.join(root, "src/engine/engine.wasm");
+
+/** Found beside a bundle: the engine, and what peers of benchmarks load. */
+const WASM: Readonly<Record<string, string>> = {
+  "engine.wasm": "src/engine/engine.wasm",
+  "wa-sqlite.wasm": "node_modules/wa-sqlite/dist/wa-sqlite.wasm",
+  "sqlite3.wasm": "node_modules/@sqlite.org/sqlite-wasm/dist/sqlite3.wasm",
+};
+
+export function wasmFile(name: string): string {
+  return path.join(root, WASM[name] ?? name);
+}
 
 const bundles = new Map<string, Promise<string>>();
 

@@ -4,13 +4,13 @@
  *
  *     /MODE/page/ENTRY      runs the bundle of ENTRY in the page
  *     /MODE/worker/ENTRY    runs it in a dedicated worker of the page
- *     /MODE/script/ENTRY    the bundle; engine.wasm lies beside it
+ *     /MODE/script/ENTRY    the bundle; engine.wasm and those of peers lie beside it
  *     /MODE/say/CHANNEL     takes what pages post, and answers what the listener does
  */
 import fs from "node:fs";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
-import { bundle, engineFile } from "./bundle.ts";
+import { bundle, wasmFile } from "./bundle.ts";
 
 export type Listener = (message: unknown) => unknown;
 
@@ -70,8 +70,8 @@ async function answer(
   const headers = { "cache-control": "no-store", ...(mode === "isolated" && ISOLATION) };
   const send = (type: string, body: string | Uint8Array) =>
     response.writeHead(200, { ...headers, "content-type": type }).end(body);
-  if (what === "script" && name === "engine.wasm") {
-    send("application/wasm", fs.readFileSync(engineFile));
+  if (what === "script" && name.endsWith(".wasm")) {
+    send("application/wasm", fs.readFileSync(wasmFile(name)));
   } else if (what === "script") {
     send("text/javascript", await bundle(name));
   } else if (what === "say") {
