@@ -6,9 +6,10 @@ import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
+import { programArguments } from "../runtimes/script.ts";
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), "..", "..");
-/** What Node runs. */
+/** What the runtime of the tests runs. */
 export const program = path.join(root, "bin", "multisnap.js");
 
 /** Emptied when the test file ends. */
@@ -30,7 +31,7 @@ export interface Result {
 }
 
 export function start(...args: string[]): ChildProcess {
-  return spawn(process.execPath, [program, ...args], { cwd: folder });
+  return spawn(process.execPath, [...programArguments(program), ...args], { cwd: folder });
 }
 
 /** Ends when the process has: its exit code and all that it printed. */
