@@ -14,7 +14,7 @@ export function scriptArguments(script: string): string[] {
   return ["--import", "tsx", "--input-type=module", "-e", script];
 }
 
-/** Arguments of `process.execPath` that run a program, whose own arguments follow. */
-export function programArguments(program: string): string[] {
-  return here === "deno" ? ["run", "-A", program] : [program];
+/** What comes before a program and its arguments. */
+export function programArguments(runtime: typeof here): string[] {
+  return runtime === "deno" ? ["run", "-A"] : [];
 }
