@@ -19,9 +19,9 @@ import type {
   View,
   Volume,
 } from "../volume/types.ts";
-import type { Head } from "./frame.ts";
 import { tooManyHolds } from "./held.ts";
-import { HOLDS_MAX, PAYLOAD_BYTES_MAX } from "./layout.ts";
+import { HOLDS_MAX, PAYLOAD_BYTES_MAX } from "./limits.ts";
+import type { Head } from "./message.ts";
 import { RemoteView, type ViewRow } from "./remote-view.ts";
 import type { Answer, Ask, Session } from "./session.ts";
 

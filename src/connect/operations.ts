@@ -2,11 +2,12 @@
  * What a client can ask for, by name: each takes a request apart, calls the volume, and says what
  * it costs in memory. PROTOCOL.md has the table.
  */
+import type { Later } from "../devices/device.ts";
 import type { ByteRange, CheckProblem, SnapshotUsage, View, Volume } from "../volume/types.ts";
 import { flagOf, numberOf, snapshotsOf, textOf, viewOf } from "./arguments.ts";
-import type { Head } from "./frame.ts";
 import type { HeldViews } from "./held.ts";
-import { MESSAGE_LENGTH_MAX, PAYLOAD_BYTES_MAX } from "./layout.ts";
+import { MESSAGE_LENGTH_MAX, PAYLOAD_BYTES_MAX } from "./limits.ts";
+import type { Head } from "./message.ts";
 
 /** What a server serves. */
 export interface Served {
@@ -26,7 +27,7 @@ export interface Call {
   /** Of the client. */
   held: HeldViews;
   /** Sends a row. A promise where the client has to take others first. */
-  row: (row: unknown) => Promise<void> | undefined;
+  row: (row: unknown) => Later;
 }
 
 export interface Result {

@@ -1,0 +1,28 @@
+/**
+ * What both sides of a remote volume hold each other to, whatever lies between them. The control
+ * protocol has these numbers on its page (PROTOCOL.md).
+ */
+
+export const TYPE_HELLO = 1;
+export const TYPE_WELCOME = 2;
+export const TYPE_REQUEST = 3;
+export const TYPE_CANCEL = 4;
+export const TYPE_PART = 5;
+export const TYPE_PROGRESS = 6;
+export const TYPE_ANSWER = 7;
+export const TYPE_FAILURE = 8;
+
+/** Of a message that is about the connection, not about a request. */
+export const REQUEST_NONE = 0;
+
+/** Small, so that a piece of a large transfer is on its way while the next one is worked on. */
+export const PAYLOAD_BYTES_MAX = 256 * 1024;
+/**
+ * Of the rows of a part, in UTF-16 units of JSON: three bytes each at worst. A single row may be
+ * longer, and still fits.
+ */
+export const PART_LENGTH_MAX = 16 * 1024;
+/** Of a message in a failure or a row, in UTF-16 units: six bytes each at worst. */
+export const MESSAGE_LENGTH_MAX = 4096;
+/** Views that one connection keeps from being deleted to make room. */
+export const HOLDS_MAX = 256;
