@@ -26,3 +26,20 @@ export const PART_LENGTH_MAX = 16 * 1024;
 export const MESSAGE_LENGTH_MAX = 4096;
 /** Views that one connection keeps from being deleted to make room. */
 export const HOLDS_MAX = 256;
+
+/** Of ports only: a client says that it has taken a part. */
+export const TYPE_TAKEN = 9;
+/** Parts that may be on their way to a client that has not said so yet. */
+export const PARTS_MAX = 4;
+/** Versions of what goes over ports, best first. */
+export const PORT_VERSIONS: readonly number[] = [1];
+/** Requests of a client that have no answer yet, over a port. */
+export const PORT_REQUESTS_MAX = 256;
+/** Payloads that a client has under way, over a port. */
+export const PORT_BUDGET_BYTES = 8 * 2 ** 20;
+/** What all clients of a host together have under way beside that. */
+export const HOST_BUDGET_BYTES = 32 * 2 ** 20;
+/** Clients of a host. */
+export const CLIENTS_MAX = 256;
+/** Of a session's name, in UTF-16 units. */
+export const SESSION_LENGTH_MAX = 64;

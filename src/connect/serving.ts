@@ -24,13 +24,18 @@ export class Serving {
   readonly #served: Served;
   readonly #budget: Budget;
   readonly #send: Send;
+  /** Answers to changes from one that brings the state to the next. */
+  readonly #statePeriod: number;
+  #untold = 0;
   readonly #requests = new Map<number, AbortController>();
   readonly #ended = new Signal();
 
-  constructor(served: Served, budget: Budget, send: Send) {
+  /** `statePeriod`: 1 where every answer to a change brings the state. */
+  constructor(served: Served, budget: Budget, send: Send, statePeriod = 1) {
     this.#served = served;
     this.#budget = budget;
     this.#send = send;
+    this.#statePeriod = statePeriod;
   }
 
   /** Requests under way. */
@@ -103,10 +108,19 @@ export class Serving {
     );
     const progress = this.#progress(request);
     const row = (row: unknown) => rows.add(row);
-    const call = { head, payload, signal, progress, held: this.held, row };
+    const tells = () => this.#tells();
+    const call = { head, payload, signal, progress, held: this.held, row, tells };
     const result = await operation.run(this.#served, call);
     await rows.flush();
     return result;
+  }
+
+  /** The last one of those under way does, and now and then one before it. */
+  #tells(): boolean {
+    this.#untold++;
+    if (this.size > 1 && this.#untold < this.#statePeriod) return false;
+    this.#untold = 0;
+    return true;
   }
 
   #progress(request: number): (done: number, total: number) => void {

@@ -30,6 +30,8 @@ export interface Ask {
   progress?: ((done: number, total: number) => void) | undefined;
   /** Takes the rows of a long answer, part by part. */
   rows?: (rows: unknown[]) => void;
+  /** The rows come again from the first one. */
+  again?: () => void;
   /** Bytes of the answer's payload. */
   answerBytes?: number;
 }
@@ -49,6 +51,7 @@ export interface SessionOptions {
 }
 
 interface Pending {
+  request: number;
   op: string;
   head: Head;
   ask: Ask;
@@ -69,7 +72,10 @@ export class Session {
   readonly #waiting: (() => void)[] = [];
   readonly #ended = new Signal();
   #next = REQUEST_NONE + 1;
+  /** Called where the link is lost, by whom can `resume` with another one, or `fail`. */
+  onLost: ((why: MultisnapError) => void) | null = null;
   #taken = 0;
+  #draining = false;
   /** Why there is no connection any more. */
   #failure: MultisnapError | null = null;
 
@@ -85,13 +91,14 @@ export class Session {
     return this.#failure;
   }
 
-  /** Requests that have no answer yet. */
-  get pending(): number {
-    return this.#pending.size;
+  /** Somebody waits for an answer, or to ask. */
+  get busy(): boolean {
+    return this.#taken > 0;
   }
 
   /** Answers what the other side answers. Errors: those of the volume; `Io`, `Closed`. */
   async request(op: string, head: Head = {}, ask: Ask = {}): Promise<Answer> {
+    if (this.#draining && op !== "close") throw closed();
     if (this.#taken < this.#requestsMax) this.#taken++;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
@@ -113,14 +120,13 @@ export class Session {
   async #ask(op: string, head: Head, ask: Ask): Promise<Answer> {
     endIfAborted(ask.signal);
     if (this.#failure) throw this.#failure;
-    const request = this.#next;
-    this.#next = request === this.#numberMax ? REQUEST_NONE + 1 : request + 1;
-    const cancel = () => this.#send(TYPE_CANCEL, request, {});
+    let pending: Pending | null = null;
+    const cancel = () => pending && this.#send(TYPE_CANCEL, pending.request, {});
     ask.signal?.addEventListener("abort", cancel);
     try {
       return await new Promise<Answer>((resolve, reject) => {
-        this.#pending.set(request, { op, head, ask, resolve, reject });
-        this.#send(TYPE_REQUEST, request, { op, ...head }, ask.payload);
+        pending = { request: this.#number(), op, head, ask, resolve, reject };
+        this.#begin(pending);
       });
     } catch (error) {
       // It was asked for: what the other side calls it does not matter.
@@ -128,8 +134,20 @@ export class Session {
       throw error;
     } finally {
       ask.signal?.removeEventListener("abort", cancel);
-      this.#pending.delete(request);
+      if (pending) this.#pending.delete((pending as Pending).request);
     }
+  }
+
+  #number(): number {
+    const request = this.#next;
+    this.#next = request === this.#numberMax ? REQUEST_NONE + 1 : request + 1;
+    return request;
+  }
+
+  #begin(pending: Pending): void {
+    const { request, op, head, ask } = pending;
+    this.#pending.set(request, pending);
+    this.#send(TYPE_REQUEST, request, { op, ...head }, ask.payload);
   }
 
   /** The lowest number that has no answer yet: what is below is never asked again. */
@@ -138,8 +156,9 @@ export class Session {
     return this.#next;
   }
 
-  /** Ends when nothing is under way and nobody waits to ask. */
-  async drained(): Promise<void> {
+  /** Ends when nothing is under way; from now on nothing more is asked but to `close`. */
+  async drain(): Promise<void> {
+    this.#draining = true;
     while (this.#taken > 0) await this.#ended.wait();
   }
 
@@ -155,10 +174,20 @@ export class Session {
    */
   resume(link: Link, mayRepeat: (op: string, head: Head) => boolean): void {
     this.#link = link;
-    for (const [request, { op, head, ask, reject }] of this.#pending) {
-      if (!mayRepeat(op, head)) reject(undecided(op));
-      else this.#send(TYPE_REQUEST, request, { op, ...head }, ask.payload);
-      if (ask.signal?.aborted) this.#send(TYPE_CANCEL, request, {});
+    for (const pending of [...this.#pending.values()]) {
+      const { op, head, ask, reject } = pending;
+      if (!mayRepeat(op, head)) {
+        reject(undecided(op));
+        continue;
+      }
+      if (ask.rows) {
+        // Some of its rows may be lost: it is asked anew.
+        this.#pending.delete(pending.request);
+        pending.request = this.#number();
+        ask.again?.();
+      }
+      this.#begin(pending);
+      if (ask.signal?.aborted) this.#send(TYPE_CANCEL, pending.request, {});
     }
   }
 
@@ -178,6 +207,12 @@ export class Session {
       // Of the caller's own function: his request fails, not the connection.
       pending.reject(error);
     }
+  }
+
+  /** The link is lost: the end, unless somebody has another one. */
+  lose(why: MultisnapError): void {
+    if (!this.onLost) this.fail(why);
+    else if (!this.#failure) this.onLost(why);
   }
 
   /** Nothing comes any more: all that wait are told why, and all that ask from now on. */

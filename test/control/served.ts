@@ -71,6 +71,7 @@ export async function connect(store: string): Promise<RemoteVolume> {
 export const servedSubjects: readonly Subject[] = subjects.map((subject) => ({
   ...subject,
   name: `${subject.name}, served`,
+  remote: { synchronous: false },
   open: async (devices, options) => {
     const store = fresh();
     fs.writeFileSync(store, "");
