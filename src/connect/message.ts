@@ -1,4 +1,4 @@
-/** What goes between a remote volume and the one that does the work: messages, and errors in them. */
+/** What goes between a remote volume and its host: messages, and errors in them. */
 import { type ErrorCode, MultisnapError } from "../errors.ts";
 import { MESSAGE_LENGTH_MAX } from "./limits.ts";
 

@@ -5,9 +5,9 @@ import { MultisnapError } from "../errors.ts";
 import type { OpenOptions } from "../volume/types.ts";
 
 /**
- * A device by the name of its kind and what that kind needs: `{ file: "disk.msnap" }` under Node,
- * Deno and Bun, `{ opfs: "disk" }` in pages, `{ memory: bytes }` and `{ http: url }` everywhere. All
- * other keys are options of that device.
+ * A device by its kind and what that needs: `{ file: "disk.msnap" }` under Node, Deno and Bun,
+ * `{ opfs: "disk" }` in pages, `{ memory: bytes }` and `{ http: url }` everywhere. All other keys are
+ * options of that device.
  */
 export interface NamedDevice {
   /** A path. */
@@ -32,8 +32,8 @@ export interface ConnectOptions
   /** Ends opening; the worker is ended then. */
   signal?: AbortSignal;
   /**
-   * False: requests go as messages even where memory can be shared. The default is to share it where
-   * that can be done.
+   * False: requests go as messages even where memory can be shared. The default is to share it
+   * where that can be done.
    */
   shared?: boolean;
 }
