@@ -2,6 +2,13 @@
 export { type Exported, type ExportOptions, exportCow } from "./convert/export-cow.ts";
 export { type CowSource, importCows } from "./convert/import-cow.ts";
 export type { Device, Later } from "./devices/device.ts";
+export {
+  type HttpDevice,
+  type HttpDeviceOptions,
+  type HttpPin,
+  type HttpTraffic,
+  httpDevice,
+} from "./devices/http.ts";
 export { type MemoryDeviceOptions, memoryDevice } from "./devices/memory.ts";
 export { type EngineSource, useEngine } from "./engine/source.ts";
 export { type Env, seededEnv, systemEnv } from "./env.ts";
