@@ -8,8 +8,8 @@
  *
  * Invariants:
  * - Q1 Every row has `block` bytes; those past the end of the device are zeros.
- * - Q2 A row of the first table has the size of its device as of the last flush or resize; rows
- *   past that belong to writes that no flush has answered for, and go when the device is opened.
+ * - Q2 A row of the first table has the size of its device as of the last flush, resize or
+ *   close; rows past that are of writes that no flush has answered for, and go when it is opened.
  */
 import { MultisnapError } from "../errors.ts";
 import type { Device, Later } from "./device.ts";
@@ -167,6 +167,7 @@ class SqlDevice implements Device {
     if (this.#closed) return;
     this.#closed = true;
     this.#leave();
+    this.#table.saveSize();
   }
 
   #assertOpen(): void {
