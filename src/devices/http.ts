@@ -13,6 +13,7 @@ import { parseAddress } from "./http/version.ts";
 import { checkSize, checkTransfer, isClosed, isReadOnly } from "./transfer.ts";
 
 export type { HttpDeviceOptions, HttpPin } from "./http/options.ts";
+export { isHttpUrl } from "./http/version.ts";
 
 export interface HttpDevice extends Device {
   /**

@@ -20,6 +20,11 @@ export interface Address {
   version: Version | null;
 }
 
+/** Whether a text that may be a path is meant as a URL. */
+export function isHttpUrl(text: string): boolean {
+  return /^https?:\/\//i.test(text);
+}
+
 export function parseAddress(given: string | URL, asked: HttpPin | undefined): Address {
   let url: URL;
   try {
