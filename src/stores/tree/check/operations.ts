@@ -25,12 +25,12 @@ export interface Operation {
 }
 
 /**
- * Calls `visit` with the operations in order, and where in the record each is; ends at the first
- * that is not well formed. Answers whether all are.
+ * Calls `visit` with the operations in order, and with the bytes of each; ends at the first that is
+ * not well formed. Answers whether all are.
  */
 export function eachOperation(
   record: Uint8Array,
-  visit: (operation: Operation, at: number) => void,
+  visit: (operation: Operation, bytes: Uint8Array) => void,
 ): boolean {
   let at = RECORD_HEADER;
   while (at + OP_BYTES <= record.length) {
@@ -43,8 +43,9 @@ export function eachOperation(
       place: u64At(record, at + 16),
     };
     if (!isOperation(operation)) return false;
-    visit(operation, at);
-    at += OP_BYTES + tailBytes(operation);
+    const end = at + OP_BYTES + tailBytes(operation);
+    visit(operation, record.subarray(at, end));
+    at = end;
   }
   return at === record.length;
 }
