@@ -141,10 +141,11 @@ function applyMap(kind: u32, flags: u32, count: u32, view: u32, chunk: u64, plac
     if (named < 0) return named;
     assertThat((named & 1) != 0, DAMAGED);
   }
+  const at = hole ? place : place + done;
   const status =
     kind == l.OP_MAP
-      ? mapStep(view, chunk + done, left, place + done, flags)
-      : copyOutStep(chunk + done, left, place + done, hole, 0);
+      ? mapStep(view, chunk + done, left, at, flags)
+      : copyOutStep(chunk + done, left, at, hole, 0);
   if (status < 0) return good(status);
   // A part is one step: what is left has operations of its own.
   const now = done + (flags & l.OP_PART ? 1 : status);

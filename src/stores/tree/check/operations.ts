@@ -6,8 +6,10 @@ export const OP_COPY_OUT = 2;
 export const OP_CREATE = 3;
 export const OP_DELETE = 4;
 const OP_RENAME = 5;
-const OP_SLAB = 6;
+export const OP_SLAB = 6;
 const OP_SUMS = 10;
+/** Flag: an operation before it has named the place. */
+export const OP_AGAIN = 8;
 const RECORD_HEADER = 64;
 const OP_BYTES = 24;
 const NAME_MAX = 255;

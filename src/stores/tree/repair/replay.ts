@@ -2,14 +2,19 @@
 import { CHECKPOINT, NO_SPACE } from "../../../engine/status.ts";
 import { MultisnapError } from "../../../errors.ts";
 import type { Task } from "../../../task.ts";
-import { eachOperation, OP_COPY_OUT, OP_MAP, type Operation } from "../check/operations.ts";
+import {
+  eachOperation,
+  OP_AGAIN,
+  OP_COPY_OUT,
+  OP_MAP,
+  OP_SLAB,
+  type Operation,
+} from "../check/operations.ts";
 import type { Restorer } from "../restore/restorer.ts";
-import { HOLE } from "../walk.ts";
+import { HOLE, LOST_PLACE } from "../walk.ts";
 
 const WAITS = -5;
 const ORIGIN = 1;
-const OP_SLAB = 6;
-const OP_AGAIN = 8;
 const RECORD_HEADER = 64;
 
 /** A record does not apply: the engine is spoilt, and only so many records can be replayed. */
@@ -22,25 +27,28 @@ export class Stopped extends Error {
   }
 }
 
+export interface ReplayOptions {
+  /** Only what changes the origin. */
+  originOnly: boolean;
+  /** Whether a place does not have the data of the state after the last record. */
+  isGone: (place: number) => boolean;
+}
+
 export class Replay {
   done = 0;
   readonly #restorer: Restorer;
-  readonly #most: number;
+  readonly #options: ReplayOptions;
   readonly #buffer: number;
-  readonly #originOnly: boolean;
 
-  /** `most`: records that are replayed; `originOnly`: of them what changes the origin. */
-  constructor(restorer: Restorer, most: number, originOnly: boolean) {
+  constructor(restorer: Restorer, options: ReplayOptions) {
     this.#restorer = restorer;
-    this.#most = most;
-    this.#originOnly = originOnly;
+    this.#options = options;
     const { engine } = restorer;
     this.#buffer = engine.state("JOURNAL_BUFFERS");
   }
 
   /** The next record: header and operations. */
   *take(record: Uint8Array): Task<void> {
-    if (this.done === this.#most) return;
     const { engine } = this.#restorer;
     engine.u8.set(record, this.#buffer);
     try {
@@ -59,11 +67,31 @@ export class Replay {
     if (!areAll) throw new Stopped(this.done, "an operation");
     for (const [operation, bytes] of found) {
       const { kind, view, flags } = operation;
-      const isOrigins = (kind === OP_MAP && view === ORIGIN) || kind === OP_SLAB;
-      if (this.#originOnly && !isOrigins) continue;
-      const isAgain = (kind === OP_MAP || kind === OP_COPY_OUT) && (flags & OP_AGAIN) !== 0;
-      if (isAgain && (flags & HOLE) === 0) yield* this.#again(operation, bytes);
+      // Old metadata is not kept, so what lies in a slab is free.
+      if (kind === OP_SLAB || (this.#options.originOnly && !isOfOrigin(kind, view))) continue;
+      const isMap = kind === OP_MAP || kind === OP_COPY_OUT;
+      if (isMap && (flags & HOLE) === 0) yield* this.#map(operation, bytes);
       else yield* this.#run(bytes);
+    }
+  }
+
+  /** What is gone is lost to those who see it. */
+  *#map({ chunk, place, flags, count }: Operation, bytes: Uint8Array): Task<void> {
+    const { isGone } = this.#options;
+    for (let done = 0; done < count; ) {
+      const isLost = isGone(place + done);
+      let end = done + 1;
+      while (end < count && isGone(place + end) === isLost) end++;
+      const part = { chunk: chunk + done, count: end - done };
+      if (isLost) {
+        const how = { flags: (flags & ~OP_AGAIN) | HOLE, place: LOST_PLACE };
+        yield* this.#run(changed(bytes, { ...part, ...how }));
+      } else if (flags & OP_AGAIN) {
+        yield* this.#again({ ...part, flags, place: place + done }, bytes);
+      } else {
+        yield* this.#run(changed(bytes, { ...part, flags, place: place + done }));
+      }
+      done = end;
     }
   }
 
@@ -71,18 +99,14 @@ export class Replay {
    * What names a place that others name already, column by column. Where those others are lost, it
    * names the place alone, and takes it.
    */
-  *#again({ chunk, place, flags, count }: Operation, bytes: Uint8Array): Task<void> {
+  *#again({ chunk, place, flags, count }: Part, bytes: Uint8Array): Task<void> {
     const { engine } = this.#restorer;
-    const own = bytes.slice();
-    const fields = new DataView(own.buffer);
     for (let done = 0; done < count; ) {
       const [from, at] = [chunk + done, place + done];
       const run = yield* this.#restorer.until(() => engine.x.replayNamed(from, count - done, at));
-      fields.setUint8(1, run % 2 === 1 ? flags : flags & ~OP_AGAIN);
-      fields.setUint16(2, run >>> 1, true);
-      fields.setBigUint64(8, BigInt(from), true);
-      fields.setBigUint64(16, BigInt(at), true);
-      yield* this.#run(own);
+      const isNamed = run % 2 === 1;
+      const how = { flags: isNamed ? flags : flags & ~OP_AGAIN, count: run >>> 1 };
+      yield* this.#run(changed(bytes, { chunk: from, place: at, ...how }));
       done += run >>> 1;
     }
   }
@@ -101,4 +125,21 @@ export class Replay {
     if (status >= WAITS || status === NO_SPACE) return status;
     throw new Stopped(this.done, status);
   }
+}
+
+type Part = Pick<Operation, "chunk" | "place" | "flags" | "count">;
+
+/** An operation with other chunks, place and flags. */
+function changed(operation: Uint8Array, { chunk, place, flags, count }: Part): Uint8Array {
+  const own = operation.slice();
+  const fields = new DataView(own.buffer);
+  fields.setUint8(1, flags);
+  fields.setUint16(2, count, true);
+  fields.setBigUint64(8, BigInt(chunk), true);
+  fields.setBigUint64(16, BigInt(place), true);
+  return own;
+}
+
+function isOfOrigin(kind: number, view: number): boolean {
+  return kind === OP_MAP && view === ORIGIN;
 }
