@@ -1,5 +1,5 @@
 /** The library under Node, Deno and Bun: what `import ... from "multisnap"` gives. */
-import "./stores/preloaded.ts";
+import "./volume/preloaded.ts";
 
 export type { NamedDevice } from "./connect/options.ts";
 export { connectVolume, type ThreadOptions } from "./connect-threads.ts";

@@ -6,6 +6,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { findProgram } from "../runtimes/programs.ts";
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), "..", "..");
 const project = fs.mkdtempSync(path.join(os.tmpdir(), "multisnap-package-"));
@@ -54,6 +55,56 @@ test("the README's lines have types", () => {
   const lib = ["--lib", "es2023,esnext.disposable", "--types", "node", "--typeRoots", types];
   run(project, process.execPath, compiler, ...options, ...lib, "example.mts");
 });
+
+/** What a resolver finds for each platform: code, and the types of that code. */
+const CONDITIONS: readonly [conditions: string[], entry: string][] = [
+  [["workerd"], "edge"],
+  [["deno"], "index"],
+  [["bun"], "index"],
+  [["browser"], "browser"],
+  [["node"], "index"],
+  [[], "index"],
+];
+
+for (const [conditions, entry] of CONDITIONS) {
+  const name = conditions[0] ?? "no condition";
+  test(`exports for ${name}: code and its types`, () => {
+    const found = manifest.exports["."];
+    const chosen = conditions.map((condition) => found[condition]).find(Boolean) ?? found;
+    assert.is(chosen.default, `./dist/${entry}.js`);
+    assert.is(chosen.types, `./dist/${entry}.d.ts`);
+    assert.is(Object.keys(chosen).indexOf("types") < Object.keys(chosen).indexOf("default"), true);
+    if (name === "no condition") return;
+    fs.writeFileSync(path.join(project, `${name}.mts`), types(entry));
+    const custom = name === "node" ? [] : ["--customConditions", name];
+    const compiler = path.join(root, "node_modules", "typescript", "bin", "tsc");
+    const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022"];
+    const lib = ["--lib", "es2023,esnext.disposable,webworker", "--types", ""];
+    run(project, process.execPath, compiler, ...options, ...lib, ...custom, `${name}.mts`);
+  });
+}
+
+/** A module that has types only where those of its own entry are found. */
+function types(entry: string): string {
+  const own = { index: "fileDevice", browser: "opfsDevice", edge: "" }[entry];
+  const imported = own ? `import { ${own} } from "multisnap";\nvoid ${own};` : "";
+  return `${imported}
+    import { memoryDevice, openVolume, type Volume, useEngine } from "multisnap";
+    const volume: Volume = await openVolume({ store: memoryDevice(), create: { size: 4096 } });
+    useEngine(new Uint8Array(8));
+    volume.origin.readSync(0, new Uint8Array(512));
+  `;
+}
+
+for (const runtime of ["deno", "bun"] as const) {
+  const program = findProgram(runtime);
+  test(`the README's lines run in ${runtime}`, () => {
+    assert.ok(program, `${runtime} is a development dependency`);
+    fs.writeFileSync(path.join(project, "example.mjs"), example);
+    fs.rmSync(path.join(project, "disk.msnap"), { force: true });
+    run(project, program.path, ...(runtime === "deno" ? ["run", "-A"] : []), "example.mjs");
+  });
+}
 
 test("a program can serve a volume of its own", () => {
   const program = `
