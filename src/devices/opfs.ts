@@ -78,8 +78,8 @@ class OpfsDevice implements Device {
     if (!this.#open) throw isClosed(this.name);
     checkTransfer(this.name, target, start, length, offset);
     const here = Math.max(0, Math.min(length, this.#writer.size - offset));
-    const read = this.#calls.read(target, start, here, offset);
-    if (read < length) target.fill(0, start + read, start + length);
+    this.#calls.read(target, start, here, offset);
+    if (here < length) target.fill(0, start + here, start + length);
     this.#writer.patch(target, start, length, offset);
   }
 
