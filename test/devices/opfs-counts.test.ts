@@ -110,7 +110,7 @@ test("small writes that follow on each other are one call, and are read before i
   assert.equal(file.bytes.slice(0, bytes.length), bytes);
 });
 
-test("what waits has its room: the write that has none says so, and nothing before it is lost", async () => {
+test("what waits has its room: a write that has none says so, nothing before is lost", async () => {
   const { file, writer } = open();
   const bytes = pattern(2 ** 20, 6);
   let at = 0;
