@@ -1,5 +1,5 @@
 /**
- * In a worker of a page that has little room: fills a volume until there is none. The page is killed
+ * In a worker of a page that has little room: fills a volume until it is full. The page is killed
  * when it has told how far it came.
  *
  *     phase=fill     at a quota: goes on, and ends where everything was flushed
