@@ -25,10 +25,18 @@ const LAYERS: readonly string[][] = [
   ["sockets"],
   ["nbd", "control", "schedule"],
   ["cli"],
-  ["library.ts"],
+  ["library.ts", "connect-threads.ts", "connect-pages.ts"],
 ];
 /** The only folders that know a platform; entry files (src/*.ts) join it to the rest. */
-const PLATFORM_FOLDERS = new Set(["devices", "sockets", "nbd", "control", "schedule", "cli"]);
+const PLATFORM_FOLDERS = new Set([
+  "devices",
+  "sockets",
+  "nbd",
+  "control",
+  "schedule",
+  "cli",
+  "connect-threads.ts",
+]);
 
 interface Source {
   file: string;
@@ -37,7 +45,7 @@ interface Source {
 }
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), "..");
-const sources = ["assembly", "src", "test", "bench", "bin"].flatMap(read);
+const sources = ["assembly", "src", "test", "bench", "bin", "examples"].flatMap(read);
 const library = sources.filter(({ file }) => file.startsWith("src/"));
 
 function read(folder: string): Source[] {
