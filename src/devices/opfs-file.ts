@@ -21,7 +21,7 @@ type Opener = (options?: {
   mode: "readwrite" | "read-only" | "readwrite-unsafe";
 }) => Promise<FileSystemSyncAccessHandle>;
 
-/** Leaves nothing open when it fails, nor a file that it made with `exclusive`. */
+/** Leaves nothing open when it fails. */
 export async function openOpfs(
   given: string | FileSystemFileHandle,
   options: OpenOpfsOptions,

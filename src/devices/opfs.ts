@@ -47,14 +47,14 @@ export async function opfsDevice(
   options: OpfsDeviceOptions = {},
 ): Promise<Device> {
   const readOnly = options.readOnly ?? false;
+  const quota = await askQuota();
   const opened = await openOpfs(path, {
     create: (options.create ?? true) && !readOnly,
     exclusive: options.exclusive ?? false,
     readOnly,
     waitMs: checkWait(options.waitMs ?? WAIT_MS),
   });
-  const calls = new OpfsCalls(opened.path, opened.handle);
-  return new OpfsDevice(calls, readOnly, await askQuota());
+  return new OpfsDevice(new OpfsCalls(opened.path, opened.handle), readOnly, quota);
 }
 
 function checkWait(milliseconds: number): number {
