@@ -63,6 +63,7 @@ async function greeted(
   const { rings } = await link.greet(hello, memory);
   const volume = new RemoteVolume(link.session, []);
   if (memory && rings === true) volume.rings = link.share(memory);
+  link.onChanged = () => volume.changed();
   await volume.refresh();
   return volume;
 }

@@ -13,6 +13,7 @@ import {
   REQUEST_NONE,
   TYPE_ANSWER,
   TYPE_CANCEL,
+  TYPE_CHANGED,
   TYPE_FAILURE,
   TYPE_PART,
   TYPE_REQUEST,
@@ -33,7 +34,9 @@ export class Client {
   port: Port | null = null;
   readonly #serving: Serving;
   readonly #served: Served;
+  /** It may, over another port. */
   readonly #comesBack: boolean;
+  readonly #viewsChanged: (by: Client) => void;
   /** Answers to changes that the client has not said to have got. */
   readonly #done = new Map<number, Message>();
   /** Who waits until the client has taken some parts. */
@@ -42,11 +45,21 @@ export class Client {
   #replaced = (): void => {};
   #ring: RingHost | null = null;
 
-  /** `comesBack`: it may, over another port. */
-  constructor(served: Served, budget: Budget, comesBack: boolean) {
+  /** `viewsChanged`: called where it has changed which snapshots there are. */
+  constructor(
+    served: Served,
+    budget: Budget,
+    { comesBack, viewsChanged }: { comesBack: boolean; viewsChanged: (by: Client) => void },
+  ) {
     this.#served = served;
     this.#comesBack = comesBack;
+    this.#viewsChanged = viewsChanged;
     this.#serving = new Serving(served, budget, (message) => this.#send(message), STATE_PERIOD);
+  }
+
+  /** Another client has made, deleted or renamed a snapshot. */
+  viewsChanged(): void {
+    this.#post({ type: TYPE_CHANGED, request: REQUEST_NONE, head: {}, payload: NOTHING });
   }
 
   /** From now on it is reached there; `replaced`: until it comes over yet another port. */
@@ -110,8 +123,9 @@ export class Client {
 
   async #serve(posted: Posted): Promise<void> {
     const answer = await this.#serving.serve(posted, NO_GRANT);
+    const { changes = false, views = false } = OPERATIONS.get(String(posted.head.op)) ?? {};
+    if (views && answer.type === TYPE_ANSWER) this.#viewsChanged(this);
     if (!this.#comesBack) return;
-    const changes = OPERATIONS.get(String(posted.head.op))?.changes ?? false;
     if (!changes || posted.request < posted.first) return;
     this.#done.set(posted.request, answer);
     if (this.#done.size > PORT_REQUESTS_MAX) this.#done.delete(this.#done.keys().next().value!);

@@ -67,7 +67,12 @@ export class Host {
     if (this.#clients.size >= CLIENTS_MAX && !this.#dropParked()) {
       throw new MultisnapError("Busy", `the volume has ${CLIENTS_MAX} clients: close one`);
     }
-    const client = new Client(this.served, this.budget, this.#parkedMax > 0);
+    const client = new Client(this.served, this.budget, {
+      comesBack: this.#parkedMax > 0,
+      viewsChanged: (by) => {
+        for (const other of this.#clients.values()) if (other !== by) other.viewsChanged();
+      },
+    });
     this.#clients.set(name, client);
     return { client, known: false };
   }

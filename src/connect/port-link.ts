@@ -6,6 +6,7 @@ import {
   PORT_REQUESTS_MAX,
   PORT_VERSIONS,
   REQUEST_NONE,
+  TYPE_CHANGED,
   TYPE_FAILURE,
   TYPE_HELLO,
   TYPE_PART,
@@ -31,6 +32,8 @@ export class PortLink implements Link {
   #rings: RingClient | null = null;
   #ringsBusy = false;
   readonly #queueDepth: number;
+  /** Another client has made, deleted or renamed a snapshot. */
+  onChanged = (): void => {};
 
   /** `session`: one that goes on over this port; by default a new one. */
   constructor(port: Port, queueDepth = PORT_REQUESTS_MAX, session?: Session) {
@@ -61,8 +64,8 @@ export class PortLink implements Link {
   }
 
   /**
-   * Says hello; answers the head of the welcome. Where `memory` cannot be sent the hello goes without
-   * it. Errors: whatever the other side says; `Io`, `Invalid` (what cannot be cloned).
+   * Says hello; answers the head of the welcome. Where `memory` cannot be sent the hello goes
+   * without it. Errors: whatever the other side says; `Io`, `Invalid` (what cannot be cloned).
    */
   greet(hello: Head, memory: SharedArrayBuffer | null = null): Promise<Head> {
     return new Promise((resolve, reject) => {
@@ -105,6 +108,7 @@ export class PortLink implements Link {
     try {
       const message = postedOf(data);
       if (message.type === TYPE_RING) this.#rings?.look();
+      else if (message.type === TYPE_CHANGED) this.onChanged();
       else if (this.#welcome) this.#greeted(message);
       else this.#session.take(message);
       if (message.type === TYPE_PART) {
