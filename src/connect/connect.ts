@@ -28,12 +28,11 @@ export async function connectWorker(
     const opening = greeted(spawned.port, { open, shared }, options.queueDepth);
     opening.catch(() => {});
     const volume = await Promise.race([opening, aborted.promise]);
-    volume.leaving = async () => {
-      try {
-        await volume.request("close");
-      } finally {
+    volume.owned = {
+      close: () => volume.request("close"),
+      end: async () => {
         await spawned.end();
-      }
+      },
     };
     return volume;
   } catch (error) {

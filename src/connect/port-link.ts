@@ -58,7 +58,7 @@ export class PortLink implements Link {
     this.#rings = new RingClient(memory, this.#queueDepth, knock, (isBusy) => {
       this.#ringsBusy = isBusy;
       if (isBusy) this.#wake();
-      else this.#rest();
+      else this.idle();
     });
     return this.#rings;
   }
@@ -74,7 +74,7 @@ export class PortLink implements Link {
       const post = (head: Head) =>
         this.#port.post({ type: TYPE_HELLO, request: REQUEST_NONE, first: 0, head }, []);
       try {
-        this.#port.awake?.(true);
+        this.#wake();
         if (!memory || !sent(() => post({ ...head, memory }))) post(head);
       } catch (cause) {
         const what = "options for another thread have to be plain data, and devices named";
@@ -117,7 +117,6 @@ export class PortLink implements Link {
     } catch (error) {
       this.#lose(error instanceof MultisnapError ? error : lost("sent what nobody understands"));
     }
-    this.#rest();
   }
 
   #greeted({ type, head }: Message): void {
@@ -144,12 +143,10 @@ export class PortLink implements Link {
     this.#port.awake?.(true);
   }
 
-  #rest(): void {
-    queueMicrotask(() => {
-      if (this.#session.busy || this.#ringsBusy || this.#welcome) return;
-      this.#isAwake = false;
-      this.#port.awake?.(false);
-    });
+  idle(): void {
+    if (!this.#isAwake || this.#session.busy || this.#ringsBusy) return;
+    this.#isAwake = false;
+    this.#port.awake?.(false);
   }
 }
 

@@ -46,8 +46,8 @@ export class RemoteVolume implements Volume {
   #state: Head = {};
   #origin: RemoteView | null = null;
   #closing: Promise<void> | null = null;
-  /** Closes the volume itself. */
-  leaving: (() => Promise<void>) | null = null;
+  /** How the volume itself is closed, and then what had it open is ended. */
+  owned: { close(): Promise<unknown>; end(): Promise<void> } | null = null;
   /** Where memory is shared with the host. */
   #rings: RingClient | null = null;
   /** This thread may sleep for an answer. */
@@ -255,7 +255,7 @@ export class RemoteVolume implements Volume {
 
   /**
    * Answers what is under way, then ends this connection; the volume is closed, too, where it is
-   * this one's own (`leaving`), and stays open elsewhere.
+   * this one's own (`owned`), and stays open elsewhere.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -263,15 +263,14 @@ export class RemoteVolume implements Volume {
   }
 
   async #close(): Promise<void> {
-    if (this.leaving) {
-      await Promise.all([this.#session.drain(), this.#rings?.drain()]);
-      try {
-        await this.leaving();
-      } finally {
-        await this.#session.close();
-      }
-    } else {
+    const { owned } = this;
+    if (!owned) return await this.#session.close();
+    await Promise.all([this.#session.drain(), this.#rings?.drain()]);
+    try {
+      await owned.close();
+    } finally {
       await this.#session.close();
+      await owned.end();
     }
   }
 
