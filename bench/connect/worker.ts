@@ -11,10 +11,10 @@ import { latenessOf, REQUEST_BYTES, runLoad } from "./load.ts";
 
 const SIZE = 256 * 2 ** 20;
 const DEPTH = 16;
-const REQUESTS = 100_000;
+const REQUESTS = 60_000;
 /** Of what is slower: as long as the others, about. */
-const FEWER = 20_000;
-const TIMER_REQUESTS = 400_000;
+const FEWER = 6_000;
+const TIMER_REQUESTS = 300_000;
 /** Of the calling thread's speed, at a depth of 16. */
 const RATIO_MIN = 0.6;
 const LATE_MS_MAX = 5;
@@ -73,7 +73,7 @@ async function run({ scratch, say }: Context): Promise<Row[]> {
   say("connect: a timer of this thread under full load");
   for (const way of ["rings", "messages"] as const) {
     const { origin: view } = volumes.get(way)!;
-    const count = way === "rings" ? TIMER_REQUESTS : TIMER_REQUESTS / 5;
+    const count = way === "rings" ? TIMER_REQUESTS : TIMER_REQUESTS / 10;
     const load = () => runLoad({ view, what: "both", order, count, depth: DEPTH });
     rows.push(
       plainRow(
