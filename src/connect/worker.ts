@@ -13,11 +13,10 @@ import { type Openers, type Opening, openDevice } from "./options.ts";
 import { type MessagePortLike, type Port, type Posted, portOf, postedOf } from "./port.ts";
 
 /**
- * Serves whoever made the worker over `port`, and others over ports that he hands on. `ended` is
- * called when the volume has been closed or could not be opened.
+ * Serves whoever made the worker over `port`, and others over ports that he hands on (`Handing`).
  */
-export function serveWorker(port: Port, openers: Openers, ended: () => void = () => {}): void {
-  const worker = new WorkerHost(port, openers, ended);
+export function serveWorker(port: Port, openers: Openers): void {
+  const worker = new WorkerHost(port, openers);
   port.listen(
     (data) => worker.take(data),
     () => worker.gone(),
@@ -32,16 +31,14 @@ export interface Handing {
 class WorkerHost {
   readonly #port: Port;
   readonly #openers: Openers;
-  readonly #ended: () => void;
   #opening: Promise<Host> | null = null;
   #line: Line | null = null;
   /** What came before the volume was open. */
   #early: unknown[] = [];
 
-  constructor(port: Port, openers: Openers, ended: () => void) {
+  constructor(port: Port, openers: Openers) {
     this.#port = port;
     this.#openers = openers;
-    this.#ended = ended;
   }
 
   take(data: unknown): void {
@@ -50,7 +47,7 @@ class WorkerHost {
     else if (this.#opening) this.#early.push(data);
     else {
       this.#opening = this.#open(data);
-      this.#opening.catch((error) => this.#refuse(error));
+      this.#opening.catch((error) => say(this.#port, error));
     }
   }
 
@@ -65,7 +62,9 @@ class WorkerHost {
       throw new MultisnapError("Invalid", "a worker's first message says what it opens");
     }
     const volume = await openNamed(opening, this.#openers);
-    const host = hostOf(volume, opening, this.#ended);
+    // Whoever made the worker may close its volume; the others only leave.
+    const served = { volume, files: [], live: () => ({}), close: () => volume.close() };
+    const host = new Host(served, opening);
     this.#line = host.welcome(this.#port, { ...hello, head: { ...hello.head, open: null } });
     for (const early of this.#early.splice(0)) this.#line.take(early);
     return host;
@@ -79,11 +78,6 @@ class WorkerHost {
       (error) => say(port, error),
     );
   }
-
-  #refuse(error: unknown): void {
-    say(this.#port, error);
-    this.#ended();
-  }
 }
 
 function say(port: Port, error: unknown): void {
@@ -96,20 +90,6 @@ function say(port: Port, error: unknown): void {
 
 function isHanding(data: unknown): data is Handing {
   return typeof data === "object" && data !== null && "client" in data;
-}
-
-/** Whoever made the worker may close its volume; the others only leave. */
-function hostOf(volume: Volume, options: HostOptions, ended: () => void): Host {
-  const served = { volume, files: [], live: () => ({}), close };
-  const host = new Host(served, options);
-  async function close(): Promise<void> {
-    try {
-      await volume.close();
-    } finally {
-      void host.close().then(ended);
-    }
-  }
-  return host;
 }
 
 /** Devices that were opened are closed again where a later one, or the volume, cannot be. */
