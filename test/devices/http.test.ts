@@ -255,6 +255,20 @@ test("close and the caller's signal end what is in flight", async () => {
   });
 });
 
+test("a device that is closed leaves nothing behind that keeps its process", async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+  await withServer(pattern(4 * MIB, 2), async (server) => {
+    const before = timers();
+    for (let i = 0; i < 10; i++) {
+      const device = await httpDevice(server.url);
+      await bytesOf(device, MIB, 4096);
+      device.close();
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.ok(timers() <= before, `${timers() - before} timers more`);
+  });
+});
+
 test("nobody asks twice: equal misses share a request, neighbours are one", async () => {
   await withServer(pattern(4 * MIB, 3), async (server) => {
     const device = await httpDevice(server.url, { readAhead: 0 });
