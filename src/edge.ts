@@ -7,6 +7,7 @@ import { useEngine } from "./engine/source.ts";
 import { openVolume as open } from "./volume/open.ts";
 import type { OpenOptions, Volume } from "./volume/types.ts";
 
+export { exportCow, importCows } from "./convert/later.ts";
 export {
   type SqlCursor,
   type SqlDeviceOptions,

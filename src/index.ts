@@ -1,3 +1,7 @@
 /** The library under Node, Deno and Bun: what `import ... from "multisnap"` gives. */
+import "./stores/preloaded.ts";
+
+export { exportCow } from "./convert/export-cow.ts";
+export { importCows } from "./convert/import-cow.ts";
 export { type FileDeviceOptions, fileDevice } from "./devices/file.ts";
 export * from "./library.ts";

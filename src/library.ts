@@ -1,7 +1,7 @@
 /** What every entry gives: the library without the devices that only some platforms have. */
-export { type Exported, type ExportOptions, exportCow } from "./convert/export-cow.ts";
-export { type CowSource, importCows } from "./convert/import-cow.ts";
-export type { Device, Later } from "./devices/device.ts";
+export type { Exported, ExportOptions } from "./convert/export-cow.ts";
+export type { CowSource } from "./convert/import-cow.ts";
+export type { Device, Later, Quota } from "./devices/device.ts";
 export {
   type HttpDevice,
   type HttpDeviceOptions,

@@ -61,13 +61,38 @@ export function* settle(later: undefined | void | Promise<unknown>): Task<void> 
 
 /**
  * Lets other work come first. `setImmediate` keeps its order among other work, so a seeded run
- * stays the same (I11).
+ * stays the same (I11). Pages have none, and clamp timers to 4 ms: there a message does it, which
+ * comes in order, too.
  */
 export function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    if (typeof setImmediate === "function") setImmediate(resolve);
-    else setTimeout(resolve, 0);
-  });
+  if (typeof setImmediate === "function") return new Promise((resolve) => setImmediate(resolve));
+  if (!inPage) return new Promise((resolve) => setTimeout(resolve, 0));
+  channel ??= new TurnChannel();
+  return channel.turn();
+}
+
+/** A page or one of its workers. An edge platform's messages belong to the request they came in. */
+const inPage = "document" in globalThis || "importScripts" in globalThis;
+/** Made when it is first needed. */
+let channel: TurnChannel | null = null;
+
+/** A message per turn to itself. */
+class TurnChannel {
+  readonly #waiting: (() => void)[] = [];
+  readonly #port: MessagePort;
+
+  constructor() {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => this.#waiting.shift()?.();
+    this.#port = port2;
+  }
+
+  turn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#port.postMessage(null);
+    });
+  }
 }
 
 /**
@@ -81,6 +106,44 @@ export function endIfAborted(signal: AbortSignal | undefined): void {
   throw new MultisnapError("Closed", "ended before it was done: its signal was aborted", {
     cause: reason,
   });
+}
+
+/**
+ * A part of the library that a page loads when it first needs it. Where it is there already (see
+ * stores/preloaded.ts), nobody waits for it: what is seeded has the same order of events (I11).
+ */
+export class Part<T> {
+  readonly #load: () => Promise<T>;
+  #loaded: T | null = null;
+
+  constructor(load: () => Promise<T>) {
+    this.#load = load;
+  }
+
+  /** Null: nobody has needed it yet. */
+  get loaded(): T | null {
+    return this.#loaded;
+  }
+
+  give(part: T): void {
+    this.#loaded = part;
+  }
+
+  *get(): Task<T> {
+    if (this.#loaded === null) yield this.load();
+    return this.#loaded as T;
+  }
+
+  /** A failure is not kept: the next call tries again. Errors: `Io`. */
+  async load(): Promise<T> {
+    try {
+      this.#loaded ??= await this.#load();
+    } catch (cause) {
+      const message = "a part of the library could not be loaded; is its code still where it was?";
+      throw new MultisnapError("Io", message, { cause });
+    }
+    return this.#loaded;
+  }
 }
 
 /** One at a time; those who wait get it in the order of their coming. */

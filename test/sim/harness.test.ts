@@ -10,7 +10,8 @@ import { type Defect, naive } from "../model/naive.ts";
 import type { Subject } from "../model/subjects.ts";
 import { type Carelessness, careless } from "./careless.ts";
 import { drawPlan } from "./draw.ts";
-import type { Plan } from "./plan.ts";
+import { subjectOf } from "./job.ts";
+import type { Plan, Step } from "./plan.ts";
 import { runPlan, SimFailure, usual } from "./run.ts";
 
 const test = suite("the simulator finds what is lost");
@@ -90,5 +91,24 @@ for (const way of ways) {
     assert.ok((await firstFailure(subject, draw, 60)) !== null, "nothing is found");
   });
 }
+
+test("two snapshots without a name yet, of views that differ, are told apart by what they hold", async () => {
+  const drawn = drawPlan(1, { kind: "range", trouble: "none", steps: 1 });
+  const write = { do: "write", offset: 4096, length: 4096, how: "async" } as const;
+  const first: Step[] = [
+    { client: 0, do: "snapshot", view: 0, name: "a", readOnly: false },
+    { client: 1, ...write, view: 0, data: 7 },
+    { client: 1, do: "snapshot", view: 0, name: "b", readOnly: false },
+  ];
+  const verb = "create_subsnap";
+  const second: Step[] = [
+    { client: 1, do: "message", verb, view: 0 },
+    { client: 3, do: "message", verb, view: 1 },
+  ];
+  const world = { ...drawn.world, mode: "attached" as const, chunk: 4096, size: 24576, disk: null };
+  const lives = [first, second].map((steps) => ({ steps, cuts: 5, closes: true }));
+  const { crashes } = await runPlan(subjectOf(drawn), { ...drawn, world, lives }, usual);
+  assert.ok(crashes > 20);
+});
 
 test.run();

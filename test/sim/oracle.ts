@@ -71,12 +71,12 @@ export class Oracle {
     return this.views.find((view) => view.id === id);
   }
 
-  /** What a view that was found may be. */
-  find(id: number, name: string | null): Expected | undefined {
+  /** What a view that was found may be: of snapshots in flight more than one can be called so. */
+  candidates(id: number, name: string | null): Expected[] {
     const known = this.view(id);
-    if (known) return known;
+    if (known) return [known];
     const isNumber = name !== null && /^\d+$/.test(name);
-    return this.views.find(
+    return this.views.filter(
       (view) => view.id === null && (view.names.has(name) || (isNumber && view.names.has(null))),
     );
   }

@@ -3,14 +3,14 @@
  * the power again while that goes on, to any depth.
  */
 import { MultisnapError } from "../../src/errors.ts";
-import type { Volume } from "../../src/volume/types.ts";
+import type { View, Volume } from "../../src/volume/types.ts";
 import { readAll } from "../model/fixture.ts";
 import type { Image } from "../model/image.ts";
 import type { Random } from "../model/prng.ts";
 import { FIXED, type Subject } from "../model/subjects.ts";
 import type { Digest } from "./digest.ts";
 import { Machine, optionsOf, storeImage } from "./machine.ts";
-import type { Oracle } from "./oracle.ts";
+import type { Expected, Oracle } from "./oracle.ts";
 import type { SimWorld } from "./plan.ts";
 import { Wreck } from "./wreck.ts";
 
@@ -100,30 +100,67 @@ export async function compareViews(
   { oracle, isWorthless }: Expectation,
   digest: Digest,
 ): Promise<void> {
-  const found = new Set<unknown>();
+  const found = new Map<Expected, Found>();
   for (const view of [volume.origin, ...volume.snapshots]) {
     const what = `view ${view.id} (${view.name})`;
-    const should = oracle.find(view.id, view.name);
-    if (should === undefined) throw new Error(`${what} should not be there`);
-    found.add(should);
-    if (view.id !== oracle.origin && isWorthless) continue;
-    const isNumbered = should.names.has(null) && view.id !== oracle.origin;
-    if (!should.names.has(view.name) && !isNumbered) throw new Error(`${what}: another name`);
-    let bytes: Uint8Array;
-    try {
-      bytes = await readAll(view);
-    } catch (error) {
-      const isCorrupt = error instanceof MultisnapError && error.code === "Corrupt";
-      if (isCorrupt && oracle.mayBeSpoiled(should)) continue;
-      throw error;
-    }
-    digest.bytes(bytes);
-    const at = should.content.unexplained(bytes);
-    if (at >= 0) throw new Error(`${what} at byte ${at}: not what may be there`);
+    const candidates = oracle.candidates(view.id, view.name);
+    if (candidates.length === 0) throw new Error(`${what} should not be there`);
+    const one: Found = { what, name: view.name, candidates, bytes: null };
+    const isOrigin = view.id === oracle.origin;
+    if (isOrigin || !isWorthless) one.bytes = await contentOf(view, candidates, oracle);
+    if (one.bytes) digest.bytes(one.bytes);
+    const misfit = candidates.map((expected) => misfitOf(one, expected, isOrigin));
+    one.candidates = candidates.filter((_, i) => misfit[i] === null);
+    if (!assign(one, found, new Set())) throw new Error(misfit[0] ?? `${what} is one too many`);
   }
   for (const view of oracle.views) {
     if (oracle.mustBeThere(view) && !found.has(view)) throw new Error(`view ${view.id} is lost`);
   }
+}
+
+interface Found {
+  what: string;
+  name: string | null;
+  /** What it may be. */
+  candidates: Expected[];
+  /** null: whatever it holds. */
+  bytes: Uint8Array | null;
+}
+
+/** Null where it cannot be read, and may be so. */
+async function contentOf(
+  view: View,
+  candidates: readonly Expected[],
+  oracle: Oracle,
+): Promise<Uint8Array | null> {
+  try {
+    return await readAll(view);
+  } catch (error) {
+    const isCorrupt = error instanceof MultisnapError && error.code === "Corrupt";
+    if (isCorrupt && candidates.some((one) => oracle.mayBeSpoiled(one))) return null;
+    throw error;
+  }
+}
+
+/** Why a view that was found is not that one, or null. */
+function misfitOf({ what, name, bytes }: Found, should: Expected, isOrigin: boolean) {
+  const isNumbered = should.names.has(null) && !isOrigin;
+  if (!should.names.has(name) && !isNumbered) return `${what}: another name`;
+  const at = bytes === null ? -1 : should.content.unexplained(bytes);
+  return at < 0 ? null : `${what} at byte ${at}: not what may be there`;
+}
+
+/** Each view that was found is another one: those before it make way where they can. */
+function assign(one: Found, found: Map<Expected, Found>, tried: Set<Expected>): boolean {
+  for (const expected of one.candidates) {
+    if (tried.has(expected)) continue;
+    tried.add(expected);
+    const other = found.get(expected);
+    if (other && !assign(other, found, tried)) continue;
+    found.set(expected, one);
+    return true;
+  }
+  return false;
 }
 
 /** The power goes again at some moments of the recovery. */
