@@ -5,11 +5,10 @@
  */
 import { test as plain } from "uvu";
 import * as assert from "uvu/assert";
-import { testsUnless } from "../clients/programs.ts";
 import { ImageServer } from "../devices/http-server.ts";
 import { Random } from "../model/prng.ts";
 import { type Order, send } from "./orders.ts";
-import { buildWorker, noWorkerd, Workerd } from "./workerd.ts";
+import { buildWorker, testsInWorkerd, Workerd } from "./workerd.ts";
 
 const SECTOR = 512;
 const SIZE = 2 ** 20;
@@ -17,7 +16,7 @@ const SECTORS = SIZE / SECTOR;
 const KILLS = Number(process.env.KILLS ?? 8);
 const SEED = Number(process.env.SEED ?? 1);
 
-const test = testsUnless(await noWorkerd());
+const test = await testsInWorkerd();
 
 /** What each sector of each view may be: the last is what it is if nothing was lost. */
 class Book {
