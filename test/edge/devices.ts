@@ -87,7 +87,7 @@ test("a full database is NoSpace, overwriting and shrinking go on", async () => 
   await device.close();
 });
 
-test("a volume in a full database keeps its snapshots, and goes on when there is room", async () => {
+test("a volume in a full database keeps its snapshots; with room it goes on", async () => {
   const maxBytes = testStorage().sql.databaseSize + 4 * MIB;
   const store = sqlDevice(testStorage(), { name: newName(), maxBytes });
   const volume = await openVolume({ store, create: { size: 16 * MIB }, cacheBytes: MIB });
