@@ -1,5 +1,5 @@
 /** The library under Node, Deno and Bun: what `import ... from "multisnap"` gives. */
-import "./stores/preloaded.ts";
+import "./volume/preloaded.ts";
 
 export { exportCow } from "./convert/export-cow.ts";
 export { importCows } from "./convert/import-cow.ts";

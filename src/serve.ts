@@ -2,7 +2,7 @@
  * What `import ... from "multisnap/serve"` gives, under Node: a volume that this process has open
  * served to others. To NBD clients, to the command-line program, and with rolling snapshots.
  */
-import "./stores/preloaded.ts";
+import "./volume/preloaded.ts";
 
 export {
   type ControlOptions,

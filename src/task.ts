@@ -110,7 +110,7 @@ export function endIfAborted(signal: AbortSignal | undefined): void {
 
 /**
  * A part of the library that a page loads when it first needs it. Where it is there already (see
- * stores/preloaded.ts), nobody waits for it: what is seeded has the same order of events (I11).
+ * volume/preloaded.ts), nobody waits for it: what is seeded has the same order of events (I11).
  */
 export class Part<T> {
   readonly #load: () => Promise<T>;

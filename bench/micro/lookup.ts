@@ -11,67 +11,16 @@ import { LmdbPeer } from "../peers/lmdb.ts";
 import { buildPeer, TreePeer } from "../peers/peer.ts";
 import { type Context, comparedRow, type Row, type Section } from "../row.ts";
 import { builtEngine } from "./built-engine.ts";
+import { CYCLE, type Cycle, inBatches, inRuns, oneAtATime, RUN } from "./cycles.ts";
 
-const VIEW = 1;
 const BUILD_SEED = 41;
 const QUERY_SEED = 42;
 const QUERIES = 1_000_000;
-/** Queries of one call that the benchmark package times: a multiple of every batch. */
-const CYCLE = 4096;
 const BATCHES = [8, 16, 64];
-const RUN = 8;
 
 const ALONE_TWIN = { least: 0.75 };
 const ALONE_LMDB = { least: 1.5 };
 const BATCH_TWIN = { least: 1.5 };
-
-/** Looks up queries `from` to `from + CYCLE`; answers the sum of the places. */
-type Cycle = (chunks: Uint32Array, from: number) => number;
-
-function oneAtATime(engine: Engine): Cycle {
-  const { x } = engine;
-  const place = (engine.at.runs >>> 3) + 1;
-  return (chunks, from) => {
-    let sum = 0;
-    for (let i = from; i < from + CYCLE; i++) {
-      if (x.lookup(VIEW, chunks[i], 1, false) !== 1) throw new Error(`lookup of ${chunks[i]}`);
-      sum += engine.f64[place];
-    }
-    return sum;
-  };
-}
-
-function inBatches(engine: Engine, size: number): Cycle {
-  const { x, f64, u32 } = engine;
-  const bytes = engine.constant("BATCH_BYTES");
-  const at = engine.at.batch;
-  return (chunks, from) => {
-    let sum = 0;
-    for (let start = from; start < from + CYCLE; start += size) {
-      for (let i = 0; i < size; i++) {
-        f64[(at + i * bytes) >>> 3] = chunks[start + i];
-        u32[(at + i * bytes + 8) >>> 2] = VIEW;
-      }
-      if (x.lookupBatch(size) !== 0) throw new Error("lookupBatch did not find its pages");
-      for (let i = 0; i < size; i++) sum += f64[(at + i * bytes + 16) >>> 3];
-    }
-    return sum;
-  };
-}
-
-/** Each query answers `RUN` chunks in one call: the sum is another one. */
-function inRuns(engine: Engine): Cycle {
-  const { x } = engine;
-  const place = (engine.at.runs >>> 3) + 1;
-  return (chunks, from) => {
-    let sum = 0;
-    for (let i = from; i < from + CYCLE; i += RUN) {
-      const runs = x.lookup(VIEW, chunks[i], RUN, false);
-      for (let run = 0; run < runs; run++) sum += engine.f64[place + run * 2];
-    }
-    return sum;
-  };
-}
 
 /** Nanoseconds a lookup, by the benchmark package, over `QUERIES` queries again and again. */
 function timed(cycle: Cycle, chunks: Uint32Array): number {

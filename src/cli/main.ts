@@ -3,7 +3,7 @@
  */
 import fs from "node:fs";
 import { Command, CommanderError } from "commander";
-import "../stores/preloaded.ts";
+import "../volume/preloaded.ts";
 import { addCheck } from "./check.ts";
 import { addCreate } from "./create.ts";
 import { addDelete } from "./delete.ts";
@@ -94,3 +94,6 @@ function version(): string {
   const file = new URL("../../package.json", import.meta.url);
   return (JSON.parse(fs.readFileSync(file, "utf8")) as { version: string }).version;
 }
+
+// Deno and Bun can start this file itself; the package's program is bin/multisnap.js.
+if ((import.meta as { main?: boolean }).main) await main(process.argv.slice(2));

@@ -1,7 +1,7 @@
 /**
- * A file or a block device under Node, Deno and Bun: positional synchronous calls and a real fdatasync. A call on
- * cached data costs about 2 microseconds this way, 40 to 90 through a promise. Reads and writes
- * allocate nothing.
+ * A file or a block device under Node, Deno and Bun: positional synchronous calls and a real
+ * fdatasync. A call on cached data costs about 2 microseconds this way, 40 to 90 through a promise.
+ * Reads and writes allocate nothing.
  */
 import fs from "node:fs";
 import type { Device } from "./device.ts";

@@ -5,6 +5,7 @@
  * does costs the others nothing: limits on time, number and bytes are here and in the budget.
  */
 
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import net from "node:net";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "node:timers";
 import { createSecureContext, type TlsOptions } from "node:tls";
@@ -217,6 +218,10 @@ class Server implements NbdServer {
 function tlsOptions({ cert, key, ca }: NonNullable<NbdServerOptions["tls"]>): TlsOptions {
   try {
     createSecureContext({ cert, key, ca });
+    // Deno's contexts take anything.
+    if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
+      throw new Error("the key is not the certificate's");
+    }
     // A text without certificates would be taken for an empty list of them.
     if (ca?.includes("-----BEGIN CERTIFICATE-----") === false) throw new Error("no CA there");
   } catch (cause) {

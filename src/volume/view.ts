@@ -8,9 +8,9 @@ import { isFull, MultisnapError } from "../errors.ts";
 import type { ViewRecord } from "../stores/store.ts";
 import { inFlight, runNow, runSync, type Task } from "../task.ts";
 import { checkBuffer, checkInside } from "./bounds.ts";
-import { cloneRange } from "./clone.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import { extentsOf } from "./extents.ts";
+import { seldom } from "./part.ts";
 import { Reader } from "./read.ts";
 import { type Doing, requestError } from "./request-error.ts";
 import { sumLeftNow } from "./sum-left.ts";
@@ -117,7 +117,9 @@ export class DiskView implements View {
 
   async cloneFrom(source: View, offset: number, length: number): Promise<void> {
     this.#checkWritable();
-    await cloneRange(this, this.volume.own(source), offset, length);
+    const own = this.volume.own(source);
+    const { cloneRange } = seldom.loaded ?? (await seldom.load());
+    await cloneRange(this, own, offset, length);
   }
 
   hold(): Hold {

@@ -11,12 +11,12 @@ import { run, settle, type Task } from "../task.ts";
 import { checkInside } from "./bounds.ts";
 import { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
-import { diffViews } from "./diff.ts";
 import { Flusher } from "./flush.ts";
 import { GiveUp } from "./give-up.ts";
 import { Holds } from "./holds.ts";
-import { Merger } from "./merge.ts";
+import type { Merger } from "./merge.ts";
 import { parseMessage } from "./message.ts";
+import { diffOf, seldom } from "./part.ts";
 import { Reclaimer } from "./reclaim.ts";
 import { checkStores, countersOf, usageOf, usageOfSnapshots } from "./reports.ts";
 import { Room } from "./room.ts";
@@ -65,7 +65,7 @@ export class DiskVolume implements Volume {
   readonly #timeline: Timeline;
   readonly #reclaimer: Reclaimer;
   readonly #flusher: Flusher;
-  readonly #merger: Merger;
+  #merger: Merger | null = null;
   /** All stores that are attached to the origin. */
   readonly #cores: readonly Core[];
   #closing: Promise<void> | null = null;
@@ -83,7 +83,6 @@ export class DiskVolume implements Volume {
       reclaim: () => this.#reclaimer.all(),
       between: (view, work) => this.room.between(view, work),
     });
-    this.#merger = new Merger(cores, this.originWriter, this.#flusher, (work) => this.guard(work));
     this.giveUp = setup && this.#mayGiveUp(cores, setup);
     this.room = new Room(core, {
       patterns,
@@ -205,8 +204,11 @@ export class DiskVolume implements Volume {
     if (plan.doomed.length > 0) this.#reclaimer.start();
   }
 
-  merge(options: ProgressOptions = {}): Promise<void> {
-    return this.#merger.run(options);
+  async merge(options: ProgressOptions = {}): Promise<void> {
+    const { Merger } = seldom.loaded ?? (await seldom.load());
+    const guard = <T>(work: Task<T>) => this.guard(work);
+    this.#merger ??= new Merger(this.#cores, this.originWriter, this.#flusher, guard);
+    await this.#merger.run(options);
   }
 
   reclaimed(options: ProgressOptions = {}): Promise<void> {
@@ -298,7 +300,7 @@ export class DiskVolume implements Volume {
     const size = Math.max(this.own(from).size, this.own(to).size);
     const range = within ?? { offset: 0, length: size };
     checkInside(range.offset, range.length, size);
-    const ranges = diffViews(this.own(from), this.own(to), range, (work) => this.guard(work));
+    const ranges = diffOf(this.own(from), this.own(to), range, (work) => this.guard(work));
     return this.holds.along([from.id, to.id], ranges);
   }
 

@@ -42,6 +42,7 @@ export const programSuites: readonly Suite[] = [
       "test/clients/fio.test.ts",
       "test/clients/nbdinfo.test.ts",
       "test/clients/qemu-io.test.ts",
+      "test/clients/tls.test.ts",
     ],
   },
 ];
