@@ -25,10 +25,18 @@ const LAYERS: readonly string[][] = [
   ["sockets"],
   ["nbd", "control", "schedule"],
   ["cli"],
-  ["library.ts"],
+  ["library.ts", "connect-threads.ts", "connect-pages.ts"],
 ];
 /** The only folders that know a platform; entry files (src/*.ts) join it to the rest. */
-const PLATFORM_FOLDERS = new Set(["devices", "sockets", "nbd", "control", "schedule", "cli"]);
+const PLATFORM_FOLDERS = new Set([
+  "devices",
+  "sockets",
+  "nbd",
+  "control",
+  "schedule",
+  "cli",
+  "connect-threads.ts",
+]);
 
 interface Source {
   file: string;

@@ -3,8 +3,8 @@
  * the store's files, with the origin or base that it remembers.
  */
 import fs from "node:fs";
+import type { RemoteVolume } from "../connect/remote-volume.ts";
 import { connectControl } from "../control/client.ts";
-import type { RemoteVolume } from "../control/remote-volume.ts";
 import type { Device } from "../devices/device.ts";
 import { fileDevice } from "../devices/file.ts";
 import { MultisnapError } from "../errors.ts";

@@ -1,6 +1,6 @@
 /** `status STORE`: sizes, space, kind, error state. */
 import type { Command } from "commander";
-import type { ServedStatus } from "../control/remote-volume.ts";
+import type { ServedStatus } from "../connect/remote-volume.ts";
 import { CAPABILITIES } from "../stores/kinds.ts";
 import type { Counters, Damage, GivenUp, Pruned, Status } from "../volume/types.ts";
 import { addDamagedOption, addStoreCommand } from "./command.ts";

@@ -1,13 +1,13 @@
 /** Finds out whether a process serves a store, and connects to it. */
 import type net from "node:net";
+import type { Head } from "../connect/message.ts";
+import { RemoteVolume } from "../connect/remote-volume.ts";
 import { openError } from "../devices/errno.ts";
 import { MultisnapError } from "../errors.ts";
 import { addressOf, dial, isNobody } from "../sockets/unix.ts";
-import type { Head } from "./frame.ts";
 import { GREETING_MS_MAX } from "./layout.ts";
 import { controlPlace, lookAt, type Place } from "./place.ts";
-import { RemoteVolume } from "./remote-volume.ts";
-import { Session } from "./session.ts";
+import { SocketLink } from "./session.ts";
 
 /**
  * The volume on `store` as the process that serves it has it open; null where nobody does.
@@ -22,14 +22,14 @@ export async function connectControl(store: string): Promise<RemoteVolume | null
   refuseStrangers(place, found.uid);
   const socket = await connect(place);
   if (socket === null) return null;
-  const session = new Session(socket);
+  const link = new SocketLink(socket);
   try {
-    const welcome = await inTime(session.greet(), place);
-    const volume = new RemoteVolume(session, filesOf(welcome));
+    const welcome = await inTime(link.greet(), place);
+    const volume = new RemoteVolume(link.session, filesOf(welcome));
     await volume.refresh();
     return volume;
   } catch (error) {
-    await session.close();
+    await link.close();
     // It went between our coming and its answer: as if nobody had been there.
     if (!(error instanceof MultisnapError) || ["Closed", "Io"].includes(error.code)) return null;
     throw error;

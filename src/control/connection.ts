@@ -6,33 +6,25 @@
  * or does not take its answers, is ended after a while, so that its share comes back.
  */
 import type net from "node:net";
+import { type Budget, type Grant, NO_GRANT } from "../connect/budget.ts";
+import { failureHead, type Head, type Message, NOTHING } from "../connect/message.ts";
+import type { Served } from "../connect/operations.ts";
+import { Serving } from "../connect/serving.ts";
 import { MultisnapError } from "../errors.ts";
-import { Signal } from "../task.ts";
-import { type Budget, type Grant, NO_GRANT } from "./budget.ts";
-import { encodeFrame, type Frame, FrameReader, failureHead, type Head } from "./frame.ts";
-import { HeldViews } from "./held.ts";
+import { encodeFrame, type Frame, FrameReader } from "./frame.ts";
 import {
   REQUEST_NONE,
   REQUESTS_MAX,
   STALL_MS,
   STALLS_MAX,
-  TYPE_ANSWER,
   TYPE_CANCEL,
   TYPE_FAILURE,
   TYPE_HELLO,
-  TYPE_PART,
-  TYPE_PROGRESS,
   TYPE_REQUEST,
   TYPE_WELCOME,
   VERSION_NONE,
   VERSIONS,
 } from "./layout.ts";
-import { OPERATIONS, type Operation, type Result, type Served } from "./operations.ts";
-import { Rows } from "./rows.ts";
-
-/** Progress frames of a request, about. */
-const PROGRESS_STEPS = 100;
-const NOTHING: Uint8Array = new Uint8Array(0);
 
 interface Received {
   frame: Frame;
@@ -44,9 +36,7 @@ export class Connection {
   readonly #served: Served;
   readonly #budget: Budget;
   readonly #reader: FrameReader;
-  readonly #requests = new Map<number, AbortController>();
-  readonly #held = new HeldViews();
-  readonly #ended = new Signal();
+  readonly #serving: Serving;
   readonly #gone = new AbortController();
   /** Why no further request is begun. */
   #closing: MultisnapError | null = null;
@@ -63,6 +53,7 @@ export class Connection {
     this.#served = served;
     this.#budget = budget;
     this.#reader = new FrameReader(socket);
+    this.#serving = new Serving(served, budget, (message) => this.#send(message));
     socket.on("error", () => {});
     const watching = setInterval(() => this.#watch(), STALL_MS);
     socket.once("close", () => {
@@ -94,7 +85,7 @@ export class Connection {
 
   /** No request is under way. */
   get idle(): boolean {
-    return this.#requests.size === 0;
+    return this.#serving.size === 0;
   }
 
   /** Ends when the client has gone and nothing of it is under way. `active`: a request begins. */
@@ -115,17 +106,16 @@ export class Connection {
 
   async #end(why: unknown): Promise<void> {
     this.#leave(why instanceof MultisnapError ? why : clientGone());
-    while (!this.idle) await this.#ended.wait();
-    this.#held.releaseAll();
+    await this.#serving.end();
     if (this.#socket.destroyed) return;
-    void this.#send(TYPE_FAILURE, REQUEST_NONE, JSON.stringify(failureHead(why)));
+    void this.#say(TYPE_FAILURE, failureHead(why));
     this.#socket.end(() => this.#socket.destroy());
   }
 
   #leave(why: MultisnapError): void {
     this.#closing ??= why;
     this.#gone.abort(why);
-    for (const request of this.#requests.values()) request.abort(why);
+    this.#serving.cancelAll(why);
   }
 
   // ---- what comes
@@ -143,7 +133,7 @@ export class Connection {
     const version = VERSIONS.find((version) => theirs.includes(version));
     if (version === undefined) throw noVersion(theirs);
     const { files } = this.#served;
-    await this.#send(TYPE_WELCOME, REQUEST_NONE, JSON.stringify({ version, files }));
+    await this.#say(TYPE_WELCOME, { version, files });
     this.#version = version;
     return true;
   }
@@ -160,13 +150,13 @@ export class Connection {
       }
       if (frame.type === TYPE_CANCEL) {
         grant.end();
-        this.#requests.get(frame.request)?.abort(new MultisnapError("Closed", "taken back"));
+        this.#serving.cancel(frame.request, new MultisnapError("Closed", "taken back"));
         continue;
       }
       active();
-      void this.#serve(frame, grant);
+      void this.#serving.serve(frame, grant);
       // One more than a client may have: up to that, a cancel and its going are heard.
-      while (this.#requests.size > REQUESTS_MAX) await this.#ended.wait();
+      while (this.#serving.size > REQUESTS_MAX) await this.#serving.moved();
     }
   }
 
@@ -177,7 +167,7 @@ export class Connection {
     if (type === TYPE_CANCEL) return;
     if (type !== TYPE_REQUEST) throw unexpected(`a client sends no frame of type ${type}`);
     if (request === REQUEST_NONE) throw unexpected(`a request has a number from 1 on`);
-    if (this.#requests.has(request)) throw unexpected(`request ${request} is under way already`);
+    if (this.#serving.has(request)) throw unexpected(`request ${request} is under way already`);
   }
 
   async #receive(): Promise<Received | null> {
@@ -198,61 +188,18 @@ export class Connection {
 
   // ---- what goes
 
-  /** Answers a request, whatever happens. */
-  async #serve(frame: Frame, grant: Grant): Promise<void> {
-    const { request } = frame;
-    const controller = new AbortController();
-    this.#requests.set(request, controller);
-    const held = { grant };
-    try {
-      const { head, payload } = await this.#perform(frame, held, controller.signal);
-      await this.#send(TYPE_ANSWER, request, JSON.stringify(head ?? {}), payload);
-    } catch (error) {
-      await this.#send(TYPE_FAILURE, request, JSON.stringify(failureHead(error)));
-    } finally {
-      held.grant.end();
-      this.#requests.delete(request);
-      this.#ended.wake();
-    }
-  }
-
-  /** What it holds in the end is in `held`. */
-  async #perform(frame: Frame, held: { grant: Grant }, signal: AbortSignal): Promise<Result> {
-    const { request, head, payload } = frame;
-    const operation = operationOf(head);
-    const cost = operation.cost?.(this.#served, head) ?? 0;
-    if (cost > 0) {
-      // Who holds something and waits for more would make others wait for ever.
-      held.grant.end();
-      held.grant = await this.#budget.take(cost, signal);
-    }
-    signal.throwIfAborted();
-    const rows = new Rows((head) => this.#send(TYPE_PART, request, head));
-    const progress = this.#progress(request);
-    const row = (row: unknown) => rows.add(row);
-    const call = { head, payload, signal, progress, held: this.#held, row };
-    const result = await operation.run(this.#served, call);
-    await rows.flush();
-    return result;
-  }
-
-  #progress(request: number): (done: number, total: number) => void {
-    let last = -1;
-    let next = 0;
-    return (done, total) => {
-      if (done === last || (done < next && done < total)) return;
-      last = done;
-      next = done + Math.max(1, total / PROGRESS_STEPS);
-      void this.#send(TYPE_PROGRESS, request, JSON.stringify({ done, total }));
-    };
+  /** What is about the connection. */
+  #say(type: number, head: Head): Promise<void> {
+    return this.#send({ type, request: REQUEST_NONE, head, payload: NOTHING });
   }
 
   /** Ends when the bytes are on their way, or the client has gone. */
-  #send(type: number, request: number, head: string, payload = NOTHING): Promise<void> {
-    const frame = encodeFrame(this.#version, type, request, head, payload.length);
-    if (this.#socket.destroyed) return Promise.resolve();
+  async #send({ type, request, head, payload }: Message): Promise<void> {
+    const text = JSON.stringify(head);
+    const frame = encodeFrame(this.#version, type, request, text, payload.length);
+    if (this.#socket.destroyed) return;
     this.#sending++;
-    return new Promise((resolve) => {
+    return await new Promise((resolve) => {
       const gone = () => {
         this.#sending--;
         this.#sent++;
@@ -264,13 +211,6 @@ export class Connection {
       this.#socket.uncork();
     });
   }
-}
-
-function operationOf({ op }: Head): Operation {
-  const operation = typeof op === "string" ? OPERATIONS.get(op) : undefined;
-  if (operation) return operation;
-  const asked = JSON.stringify(op) ?? "nothing";
-  throw new MultisnapError("Unsupported", `control request: the server does not know ${asked}`);
 }
 
 function clientGone(): MultisnapError {

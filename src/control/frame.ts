@@ -2,6 +2,7 @@
  * Frames as bytes and back. A reader trusts nothing (I10): lengths are checked before there is
  * memory for them, a head must be a JSON object, and a frame that is none ends the connection.
  */
+import { type Head, type Message, NOTHING } from "../connect/message.ts";
 import { MultisnapError } from "../errors.ts";
 import {
   FRAME_BYTES,
@@ -13,25 +14,16 @@ import {
   FRAME_VERSION,
   HEAD_BYTES_MAX,
   MAGIC,
-  MESSAGE_LENGTH_MAX,
   PAYLOAD_BYTES_MAX,
   TYPE_FAILURE,
   TYPE_HELLO,
 } from "./layout.ts";
 
-export type Head = Record<string, unknown>;
-
-export interface Frame {
+export interface Frame extends Message {
   version: number;
-  type: number;
-  request: number;
-  head: Head;
-  payload: Uint8Array;
   /** Of head and payload in memory. */
   bytes: number;
 }
-
-const NOTHING = new Uint8Array(0);
 
 /** Header and head, which is JSON text; the payload follows them as it is. */
 export function encodeFrame(
@@ -56,17 +48,6 @@ export function encodeFrame(
   view.setUint32(FRAME_PAYLOAD, payloadBytes, true);
   bytes.set(text, FRAME_BYTES);
   return bytes;
-}
-
-/** What a failure says of an error. Anything but ours is `Internal`. */
-export function failureHead(error: unknown): Head {
-  const known = error instanceof MultisnapError;
-  const message = error instanceof Error ? error.message : String(error);
-  return {
-    code: known ? error.code : "Internal",
-    message: message.slice(0, MESSAGE_LENGTH_MAX),
-    retryable: known ? error.retryable : false,
-  };
 }
 
 /** Takes frames from a stream of bytes, one at a time, and reads on only when asked. */

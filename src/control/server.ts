@@ -7,13 +7,13 @@
  */
 import net from "node:net";
 import path from "node:path";
+import { Budget } from "../connect/budget.ts";
+import type { Served } from "../connect/operations.ts";
 import { MultisnapError } from "../errors.ts";
 import { listenUnix } from "../sockets/unix.ts";
 import type { Volume } from "../volume/types.ts";
-import { Budget } from "./budget.ts";
 import { Connection } from "./connection.ts";
 import { BUDGET_BYTES, CONNECTIONS_MAX } from "./layout.ts";
-import type { Served } from "./operations.ts";
 import { controlPlace } from "./place.ts";
 
 export interface ControlOptions {

@@ -26,13 +26,22 @@ export function memoryDevice(options: MemoryDeviceOptions = {}): Device {
   return new MemoryDevice(options);
 }
 
+/** With `bytes` in it at first, for good as long as these; an empty one that grows without. */
+export function filledDevice(bytes: Uint8Array | null, options: MemoryDeviceOptions = {}): Device {
+  if (bytes === null) return memoryDevice(options);
+  const device = new MemoryDevice({ ...options, size: bytes.length, readOnly: false });
+  device.write(bytes, 0, bytes.length, 0);
+  device.readOnly = options.readOnly ?? false;
+  return device;
+}
+
 /**
  * Pages that are not in the map are zeros. Bytes of a page past the end of the device are zeros,
  * too.
  */
 class MemoryDevice implements Device {
   readonly name: string;
-  readonly readOnly: boolean;
+  readOnly: boolean;
   readonly synchronous = true;
   readonly growable: boolean;
   readonly #pages = new Map<number, Uint8Array>();

@@ -84,6 +84,11 @@ export class Setting {
     return this.subject.capabilities;
   }
 
+  /** Synchronous calls work. */
+  get answersAtOnce(): boolean {
+    return this.subject.remote?.synchronous ?? this.place.medium !== "late";
+  }
+
   get origin(): View {
     return this.volume.origin;
   }

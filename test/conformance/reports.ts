@@ -65,8 +65,8 @@ export const reports: Record<string, Story> = {
   },
 
   "requests without promises": async (setting) => {
-    const { chunk, medium, mode } = setting.place;
-    const atOnce = medium !== "late" && mode !== "attached";
+    const { chunk, mode } = setting.place;
+    const atOnce = setting.answersAtOnce && !setting.subject.remote && mode !== "attached";
     const [origin, snapshot] = await twoViews(setting);
     for (const [view, offset, length] of [
       [origin, 0, chunk],

@@ -4,8 +4,8 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { OPERATIONS } from "../../src/connect/operations.ts";
 import { BUDGET_BYTES, PAYLOAD_BYTES_MAX, REQUESTS_MAX } from "../../src/control/layout.ts";
-import { OPERATIONS } from "../../src/control/operations.ts";
 import { Random } from "../model/prng.ts";
 import { bytesOf, CANCEL, FAILURE, HELLO, RawClient, REQUEST } from "./raw.ts";
 import { closeAll, connect, serveFile } from "./served.ts";

@@ -3,8 +3,8 @@ import fs from "node:fs";
 import path from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { OPERATIONS } from "../../src/connect/operations.ts";
 import * as layout from "../../src/control/layout.ts";
-import { OPERATIONS } from "../../src/control/operations.ts";
 import {
   ANSWER,
   bytesOf,
@@ -30,10 +30,11 @@ const ORIGIN = { id: 1, name: null };
 test("PROTOCOL.md says of each constant of layout.ts what it is", () => {
   const rows = page.matchAll(/^\| `([A-Z_]+)` \| (\d+) \|/gm);
   const stated = Object.fromEntries([...rows].map(([, name, value]) => [name, Number(value)]));
-  const { VERSIONS, MAGIC, FRAME_BYTES, VERSION_NONE, REQUEST_NONE, ...constants } = layout;
+  const { VERSIONS, MAGIC, FRAME_BYTES, VERSION_NONE, REQUEST_NONE, REQUEST_MAX, ...constants } =
+    layout;
   assert.equal(stated, constants);
   assert.is(FRAME_BYTES, stated.FRAME_PAYLOAD + 4);
-  assert.equal([VERSION_NONE, REQUEST_NONE], [0, 0]);
+  assert.equal([VERSION_NONE, REQUEST_NONE, REQUEST_MAX], [0, 0, 2 ** 32 - 1]);
   assert.ok(page.includes(`{"versions":${JSON.stringify(VERSIONS)}}`));
   assert.ok(
     page.includes(

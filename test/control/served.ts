@@ -2,8 +2,8 @@
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import type { RemoteVolume } from "../../src/connect/remote-volume.ts";
 import { connectControl } from "../../src/control/client.ts";
-import type { RemoteVolume } from "../../src/control/remote-volume.ts";
 import { type ControlOptions, type ControlServer, serveControl } from "../../src/control/server.ts";
 import { fileDevice } from "../../src/devices/file.ts";
 import { openVolume } from "../../src/volume/open.ts";
@@ -71,6 +71,7 @@ export async function connect(store: string): Promise<RemoteVolume> {
 export const servedSubjects: readonly Subject[] = subjects.map((subject) => ({
   ...subject,
   name: `${subject.name}, served`,
+  remote: { synchronous: false },
   open: async (devices, options) => {
     const store = fresh();
     fs.writeFileSync(store, "");

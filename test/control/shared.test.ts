@@ -183,7 +183,8 @@ const leaving: Record<string, (store: string, begun: Promise<void>) => Promise<v
     await begun;
     const reason = new Error("enough");
     controller.abort(reason);
-    assert.is(await check, reason);
+    const error = await check;
+    assert.equal([error.code, error.cause], ["Closed", reason]);
     assert.is((await remote.check()).clean, true);
     await remote.close();
   },

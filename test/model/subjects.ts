@@ -22,6 +22,8 @@ export interface Subject {
   capabilities: Capabilities;
   /** Several of its stores can be attached to one origin. */
   joins: boolean;
+  /** In another thread or process: no answer comes at once, and synchronous calls may not work. */
+  remote?: { synchronous: boolean };
   open: Opener;
 }
 

@@ -5,7 +5,7 @@
 import fs from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { RemoteVolume } from "../../src/control/remote-volume.ts";
+import type { RemoteVolume } from "../../src/connect/remote-volume.ts";
 import { memoryDevice } from "../../src/devices/memory.ts";
 import { type NbdServer, serveNbd } from "../../src/nbd/server.ts";
 import { openVolume } from "../../src/volume/open.ts";

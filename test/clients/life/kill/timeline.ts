@@ -2,8 +2,9 @@
  * Snapshots are taken, renamed and deleted while the store is served: by our command-line program,
  * and over a connection that is there already, which is fast enough to die in the middle.
  */
+
+import type { RemoteVolume } from "../../../../src/connect/remote-volume.ts";
 import { connectControl } from "../../../../src/control/client.ts";
-import type { RemoteVolume } from "../../../../src/control/remote-volume.ts";
 import { run } from "../../../cli/program.ts";
 import type { Random } from "../../../model/prng.ts";
 import { type Entry, exportOf } from "./shelf.ts";

@@ -1,7 +1,7 @@
 /** Views that one client holds: as long as it wants them, and its connection lives. */
 import { MultisnapError } from "../errors.ts";
 import type { Hold, View } from "../volume/types.ts";
-import { HOLDS_MAX } from "./layout.ts";
+import { HOLDS_MAX } from "./limits.ts";
 
 export class HeldViews {
   readonly #holds = new Map<number, Hold>();

@@ -2,8 +2,8 @@
 import { MultisnapError } from "../errors.ts";
 import { checkInside } from "../volume/bounds.ts";
 import type { Extent, Hold, SnapshotOptions, View } from "../volume/types.ts";
-import type { Head } from "./frame.ts";
-import { PAYLOAD_BYTES_MAX } from "./layout.ts";
+import { PAYLOAD_BYTES_MAX } from "./limits.ts";
+import type { Head } from "./message.ts";
 import type { RemoteVolume } from "./remote-volume.ts";
 
 /** Pieces of one transfer that are on their way at a time. */

@@ -2,11 +2,12 @@
  * What a client can ask for, by name: each takes a request apart, calls the volume, and says what
  * it costs in memory. PROTOCOL.md has the table.
  */
+import type { Later } from "../devices/device.ts";
 import type { ByteRange, CheckProblem, SnapshotUsage, View, Volume } from "../volume/types.ts";
 import { flagOf, numberOf, snapshotsOf, textOf, viewOf } from "./arguments.ts";
-import type { Head } from "./frame.ts";
 import type { HeldViews } from "./held.ts";
-import { MESSAGE_LENGTH_MAX, PAYLOAD_BYTES_MAX } from "./layout.ts";
+import { MESSAGE_LENGTH_MAX, PAYLOAD_BYTES_MAX } from "./limits.ts";
+import type { Head } from "./message.ts";
 
 /** What a server serves. */
 export interface Served {
@@ -15,6 +16,8 @@ export interface Served {
   files: string[];
   /** Counters of the server. */
   live: () => object;
+  /** Where a client may close the volume. */
+  close?: () => Promise<void>;
 }
 
 export interface Call {
@@ -26,7 +29,9 @@ export interface Call {
   /** Of the client. */
   held: HeldViews;
   /** Sends a row. A promise where the client has to take others first. */
-  row: (row: unknown) => Promise<void> | undefined;
+  row: (row: unknown) => Later;
+  /** Whether an answer to a change brings the state, where there are many of them. */
+  tells: () => boolean;
 }
 
 export interface Result {
@@ -37,6 +42,8 @@ export interface Result {
 export interface Operation {
   /** Bytes that it needs beside the request. */
   cost?: (served: Served, head: Head) => number;
+  /** Done twice it is something else than done once. */
+  changes?: boolean;
   run: (served: Served, call: Call) => Promise<Result>;
 }
 
@@ -52,18 +59,18 @@ const perSnapshot = ({ volume }: Served) => volume.status().snapshots * ROW_BYTE
 export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ["state", { cost: perSnapshot, run: state }],
   ["read", { cost: (_, head) => numberOf(head, "length", PAYLOAD_BYTES_MAX), run: read }],
-  ["write", { run: write }],
-  ["trim", { run: trim }],
-  ["zero", { run: writeZeroes }],
-  ["clone", { run: clone }],
+  ["write", { changes: true, run: write }],
+  ["trim", { changes: true, run: trim }],
+  ["zero", { changes: true, run: writeZeroes }],
+  ["clone", { changes: true, run: clone }],
   ["flush", { run: flush }],
   ["hold", { run: hold }],
   ["release", { run: release }],
-  ["snapshot", { run: snapshot }],
-  ["delete", { cost: perSnapshot, run: deleteSnapshots }],
-  ["rename", { run: rename }],
-  ["message", { run: message }],
-  ["merge", { run: merge }],
+  ["snapshot", { changes: true, run: snapshot }],
+  ["delete", { changes: true, cost: perSnapshot, run: deleteSnapshots }],
+  ["rename", { changes: true, run: rename }],
+  ["message", { changes: true, run: message }],
+  ["merge", { changes: true, run: merge }],
   ["reclaimed", { run: reclaimed }],
   ["usage", { cost: perSnapshot, run: usage }],
   ["check", { cost: () => CHECK_BYTES, run: check }],
@@ -83,9 +90,13 @@ async function state(served: Served, { row }: Call): Promise<Result> {
   return { head };
 }
 
-/** Comes with every answer to a change, so that the client knows what is after it. */
+/** Comes with an answer to a change, so that the client knows what is after it. */
 function statusOf({ volume, live }: Served): Head {
   return { status: volume.status(), usage: volume.usage(), server: live() };
+}
+
+function stateAfter(served: Served, { tells }: Call): Head {
+  return tells() ? statusOf(served) : {};
 }
 
 function viewRow({ id, name, parent, created, size, readOnly }: View): Head {
@@ -99,27 +110,31 @@ async function read({ volume }: Served, { head }: Call): Promise<Result> {
   return { payload };
 }
 
-async function write(served: Served, { head, payload }: Call): Promise<Result> {
+async function write(served: Served, call: Call): Promise<Result> {
+  const { head, payload } = call;
   await viewOf(served.volume, head, "view").write(numberOf(head, "offset"), payload);
-  return { head: statusOf(served) };
+  return { head: stateAfter(served, call) };
 }
 
-async function trim(served: Served, { head }: Call): Promise<Result> {
+async function trim(served: Served, call: Call): Promise<Result> {
+  const { head } = call;
   const view = viewOf(served.volume, head, "view");
   await view.trim(numberOf(head, "offset"), numberOf(head, "length"));
-  return { head: statusOf(served) };
+  return { head: stateAfter(served, call) };
 }
 
-async function writeZeroes(served: Served, { head }: Call): Promise<Result> {
+async function writeZeroes(served: Served, call: Call): Promise<Result> {
+  const { head } = call;
   const view = viewOf(served.volume, head, "view");
   await view.writeZeroes(numberOf(head, "offset"), numberOf(head, "length"));
-  return { head: statusOf(served) };
+  return { head: stateAfter(served, call) };
 }
 
-async function clone(served: Served, { head }: Call): Promise<Result> {
+async function clone(served: Served, call: Call): Promise<Result> {
+  const { head } = call;
   const [view, from] = [viewOf(served.volume, head, "view"), viewOf(served.volume, head, "from")];
   await view.cloneFrom(from, numberOf(head, "offset"), numberOf(head, "length"));
-  return { head: statusOf(served) };
+  return { head: stateAfter(served, call) };
 }
 
 async function flush(served: Served): Promise<Result> {

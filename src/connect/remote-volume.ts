@@ -19,9 +19,9 @@ import type {
   View,
   Volume,
 } from "../volume/types.ts";
-import type { Head } from "./frame.ts";
 import { tooManyHolds } from "./held.ts";
-import { HOLDS_MAX, PAYLOAD_BYTES_MAX } from "./layout.ts";
+import { HOLDS_MAX, PAYLOAD_BYTES_MAX } from "./limits.ts";
+import type { Head } from "./message.ts";
 import { RemoteView, type ViewRow } from "./remote-view.ts";
 import type { Answer, Ask, Session } from "./session.ts";
 
@@ -43,6 +43,9 @@ export class RemoteVolume implements Volume {
   readonly #holds = new Map<number, number>();
   #state: Head = {};
   #origin: RemoteView | null = null;
+  #closing: Promise<void> | null = null;
+  /** Closes the volume itself. */
+  leaving: (() => Promise<void>) | null = null;
 
   constructor(session: Session, files: string[]) {
     this.#session = session;
@@ -193,9 +196,26 @@ export class RemoteVolume implements Volume {
     await this.change("flush");
   }
 
-  /** Only this connection: the volume stays open where it is served. */
+  /**
+   * Answers what is under way, then ends this connection; the volume is closed, too, where it is
+   * this one's own (`leaving`), and stays open elsewhere.
+   */
   close(): Promise<void> {
-    return this.#session.close();
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (this.leaving) {
+      await this.#session.drain();
+      try {
+        await this.leaving();
+      } finally {
+        await this.#session.close();
+      }
+    } else {
+      await this.#session.close();
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,7 @@
 /** What a request brings, checked before the volume sees it (I10). */
 import { MultisnapError } from "../errors.ts";
 import type { View, Volume } from "../volume/types.ts";
-import type { Head } from "./frame.ts";
+import type { Head } from "./message.ts";
 
 export function numberOf(head: Head, key: string, most = Number.MAX_SAFE_INTEGER): number {
   const value = head[key];
@@ -55,5 +55,5 @@ export function snapshotsOf(volume: Volume, payload: Uint8Array): View[] {
 }
 
 function wrong(key: string, wanted: string): MultisnapError {
-  return new MultisnapError("Invalid", `control request: ${key} must be ${wanted}`);
+  return new MultisnapError("Invalid", `request: ${key} must be ${wanted}`);
 }

@@ -1,0 +1,12 @@
+/** The worker of `connectVolume` in pages: what it opens comes by message. */
+import type { NamedDevice, Openers } from "./connect/options.ts";
+import { type MessagePortLike, portOf } from "./connect/port.ts";
+import { serveWorker } from "./connect/worker.ts";
+import { filledDevice, type MemoryDeviceOptions } from "./devices/memory.ts";
+
+const openers: Openers = {
+  memory: async ({ memory, ...options }: NamedDevice) =>
+    filledDevice(memory ?? null, options as MemoryDeviceOptions),
+};
+
+serveWorker(portOf(globalThis as unknown as MessagePortLike), openers);

@@ -1,0 +1,151 @@
+/**
+ * One client of a host: its requests, whichever port they come over, and the answers to changes
+ * that it may not have got.
+ *
+ * Invariant: a request for a change is done at most once, however often it is sent.
+ */
+import type { Later } from "../devices/device.ts";
+import { MultisnapError } from "../errors.ts";
+import { type Budget, NO_GRANT } from "./budget.ts";
+import {
+  PARTS_MAX,
+  PORT_REQUESTS_MAX,
+  REQUEST_NONE,
+  TYPE_ANSWER,
+  TYPE_CANCEL,
+  TYPE_FAILURE,
+  TYPE_PART,
+  TYPE_REQUEST,
+  TYPE_TAKEN,
+} from "./limits.ts";
+import { failureHead, type Message, NOTHING } from "./message.ts";
+import { OPERATIONS, type Served } from "./operations.ts";
+import type { Port, Posted } from "./port.ts";
+import { Serving } from "./serving.ts";
+
+/** Answers to changes from one that brings the state to the next, where many are under way. */
+const STATE_PERIOD = 64;
+
+export class Client {
+  port: Port | null = null;
+  readonly #serving: Serving;
+  readonly #served: Served;
+  readonly #comesBack: boolean;
+  /** Answers to changes that the client has not said to have got. */
+  readonly #done = new Map<number, Message>();
+  /** Who waits until the client has taken some parts. */
+  readonly #waiting: (() => void)[] = [];
+  #untaken = 0;
+  #replaced = (): void => {};
+
+  /** `comesBack`: it may, over another port. */
+  constructor(served: Served, budget: Budget, comesBack: boolean) {
+    this.#served = served;
+    this.#comesBack = comesBack;
+    this.#serving = new Serving(served, budget, (message) => this.#send(message), STATE_PERIOD);
+  }
+
+  /** From now on it is reached there; `replaced`: until it comes over yet another port. */
+  attach(port: Port, replaced: () => void): void {
+    this.#replaced();
+    void this.port?.close();
+    this.port = port;
+    this.#replaced = replaced;
+    this.#takenAll();
+  }
+
+  detach(): void {
+    this.port = null;
+    this.#takenAll();
+  }
+
+  /** False: it says goodbye. Errors: `Invalid` for what no client sends. */
+  take(posted: Posted): boolean {
+    const { type, request, first } = posted;
+    if (this.#comesBack) this.#forget(first);
+    if (type === TYPE_REQUEST) this.#request(posted);
+    else if (type === TYPE_TAKEN) this.#taken();
+    else if (type !== TYPE_CANCEL) throw invalid(`a client sends no message of type ${type}`);
+    else if (request === REQUEST_NONE) return false;
+    else this.#serving.cancel(request, new MultisnapError("Closed", "taken back"));
+    return true;
+  }
+
+  #request(posted: Posted): void {
+    const { request, head } = posted;
+    if (request === REQUEST_NONE) throw invalid("a request has a number from 1 on");
+    const done = this.#done.get(request);
+    if (done) return void this.#send(done);
+    // Sent again over another port: its answer goes there.
+    if (this.#serving.has(request)) return;
+    if (this.#serving.size >= PORT_REQUESTS_MAX) {
+      throw invalid(`more than ${PORT_REQUESTS_MAX} requests under way`);
+    }
+    if (head.op === "close" && this.#served.close) void this.#close(request, this.#served.close);
+    else void this.#serve(posted);
+  }
+
+  async #serve(posted: Posted): Promise<void> {
+    const answer = await this.#serving.serve(posted, NO_GRANT);
+    if (!this.#comesBack) return;
+    const changes = OPERATIONS.get(String(posted.head.op))?.changes ?? false;
+    if (!changes || posted.request < posted.first) return;
+    this.#done.set(posted.request, answer);
+    if (this.#done.size > PORT_REQUESTS_MAX) this.#done.delete(this.#done.keys().next().value!);
+  }
+
+  /** Its answer is the last thing that it says. */
+  async #close(request: number, close: () => Promise<void>): Promise<void> {
+    try {
+      await close();
+      this.#post({ type: TYPE_ANSWER, request, head: {}, payload: NOTHING });
+    } catch (error) {
+      this.#post({ type: TYPE_FAILURE, request, head: failureHead(error), payload: NOTHING });
+    }
+  }
+
+  #forget(first: number): void {
+    for (const request of this.#done.keys()) {
+      if (request < first) this.#done.delete(request);
+    }
+  }
+
+  /** What can be ended ends, and is answered; then nothing is held any more. */
+  async end(why: MultisnapError): Promise<void> {
+    this.#serving.cancelAll(why);
+    this.#takenAll();
+    await this.#serving.end();
+    this.#done.clear();
+  }
+
+  #send(message: Message): Later {
+    this.#post(message);
+    if (message.type !== TYPE_PART || ++this.#untaken < PARTS_MAX || !this.port) return;
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #post({ type, request, head, payload }: Message): void {
+    // A payload is this answer's own: it is given away.
+    const given = payload.length > 0;
+    const posted = given ? { type, request, head, payload } : { type, request, head };
+    try {
+      this.port?.post(posted, given ? [payload.buffer as ArrayBuffer] : []);
+    } catch {
+      // The port has gone: who listens to it says so.
+    }
+  }
+
+  #taken(): void {
+    this.#untaken = Math.max(0, this.#untaken - 1);
+    this.#waiting.shift()?.();
+  }
+
+  #takenAll(): void {
+    this.#untaken = 0;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+function invalid(why: string): MultisnapError {
+  return new MultisnapError("Invalid", `not a conversation with a volume: ${why}`);
+}
