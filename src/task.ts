@@ -61,13 +61,38 @@ export function* settle(later: undefined | void | Promise<unknown>): Task<void> 
 
 /**
  * Lets other work come first. `setImmediate` keeps its order among other work, so a seeded run
- * stays the same (I11).
+ * stays the same (I11). Pages have none, and clamp timers to 4 ms: there a message does it, which
+ * comes in order, too.
  */
 export function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    if (typeof setImmediate === "function") setImmediate(resolve);
-    else setTimeout(resolve, 0);
-  });
+  if (typeof setImmediate === "function") return new Promise((resolve) => setImmediate(resolve));
+  if (!inPage) return new Promise((resolve) => setTimeout(resolve, 0));
+  channel ??= new TurnChannel();
+  return channel.turn();
+}
+
+/** A page or one of its workers. An edge platform's messages belong to the request they came in. */
+const inPage = "document" in globalThis || "importScripts" in globalThis;
+/** Made when it is first needed. */
+let channel: TurnChannel | null = null;
+
+/** A message per turn to itself. */
+class TurnChannel {
+  readonly #waiting: (() => void)[] = [];
+  readonly #port: MessagePort;
+
+  constructor() {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => this.#waiting.shift()?.();
+    this.#port = port2;
+  }
+
+  turn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#port.postMessage(null);
+    });
+  }
 }
 
 /**

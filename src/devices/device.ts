@@ -6,6 +6,16 @@
  */
 export type Later = undefined | void | Promise<void>;
 
+/** What the platform would still give; as far as it tells. Bytes. */
+export interface Quota {
+  /** As the platform estimates it: a write may find less (`NoSpace`). */
+  available: number;
+  /** By everything that shares the quota: in a browser, all that this origin stores. */
+  used: number;
+  /** The platform will not take what is stored back to make room for others. */
+  persistent: boolean;
+}
+
 export interface Device {
   /** Path or label, for messages. */
   readonly name: string;
@@ -34,6 +44,8 @@ export interface Device {
   flush(): Later;
   /** Sets the size in bytes; new bytes are zeros. */
   resize(bytes: number): Later;
+  /** As of a moment ago; null, or no such method, where the platform has or tells none. */
+  quota?(): Quota | null;
   /** Releases the device and its lock. Without a flush. */
   close(): Later;
 }

@@ -1,5 +1,5 @@
 /** What the library's callers see: options, views, reports. */
-import type { Device, Later } from "../devices/device.ts";
+import type { Device, Later, Quota } from "../devices/device.ts";
 import type { Env } from "../env.ts";
 import type {
   CheckOptions,
@@ -184,7 +184,14 @@ export interface SnapshotOptions {
 }
 
 /** Bytes, unless said otherwise. */
-export type Usage = Omit<StoreUsage, "reclaiming">;
+export interface Usage extends Omit<StoreUsage, "reclaiming"> {
+  /**
+   * What the store's device would still get from its platform; null where it does not tell (files,
+   * memory). In a browser a figure of `navigator.storage`, as of the last flushes: it is an
+   * estimate, and Chromium makes it a coarse one on purpose.
+   */
+  quota: Quota | null;
+}
 
 export interface Status extends StoreUsage {
   kind: StoreKind;

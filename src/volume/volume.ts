@@ -305,7 +305,7 @@ export class DiskVolume implements Volume {
   usage(): Usage {
     this.core.assertOpen();
     const { reclaiming: _, ...usage } = usageOf(this.#stores);
-    return usage;
+    return { ...usage, quota: this.core.store.device.quota?.() ?? null };
   }
 
   status(): Status {

@@ -2,6 +2,7 @@
 
 import type { Capabilities } from "../../src/stores/store.ts";
 import type { View, Volume } from "../../src/volume/types.ts";
+import { same } from "../model/bytes.ts";
 import { mustBeClean, mustHold } from "../model/fixture.ts";
 import { type Medium, type MediumKind, medium, mediumKinds } from "../model/media.ts";
 import { Model, type OriginMode } from "../model/model.ts";
@@ -123,8 +124,8 @@ export class Setting {
   /** Closes the volume and gives its bytes up, whatever became of it. */
   async discard(): Promise<void> {
     await this.#volume?.close().catch(() => {});
-    this.#media?.store.discard();
-    this.#media?.under?.discard();
+    await this.#media?.store.discard();
+    await this.#media?.under?.discard();
   }
 
   async write(view: View, offset: number, length: number): Promise<void> {
@@ -134,7 +135,7 @@ export class Setting {
     }
     const before = bytes.slice();
     await view.write(offset, bytes);
-    if (Buffer.compare(before, bytes) !== 0) throw new Error("write changed its source");
+    if (!same(before, bytes)) throw new Error("write changed its source");
     this.model.write(view.id, offset, bytes);
   }
 

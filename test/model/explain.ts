@@ -3,6 +3,10 @@
  * A patch is what one of them does to a view; here it is decided, sector by sector, whether some
  * order explains the bytes that were found.
  */
+import { keyOf, same } from "./bytes.ts";
+
+export { same };
+
 export const SECTOR = 512;
 
 export interface Patch {
@@ -32,19 +36,13 @@ function apply(patch: Patch, content: Uint8Array, offset: number): Uint8Array {
   return after;
 }
 
-export function same(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0;
-}
-
 function explainsInOrder(before: Uint8Array, patches: Patch[], found: Uint8Array, at: number) {
   let contents = [before];
   for (const patch of patches) {
-    const seen = new Map(
-      contents.map((content) => [Buffer.from(content).toString("latin1"), content]),
-    );
+    const seen = new Map(contents.map((content) => [keyOf(content), content]));
     for (const content of contents) {
       const after = apply(patch, content, at);
-      seen.set(Buffer.from(after).toString("latin1"), after);
+      seen.set(keyOf(after), after);
     }
     contents = [...seen.values()];
   }
@@ -61,7 +59,7 @@ function explainsAnyOrder(
   const reached = new Set<string>();
   const needed = patches.reduce((mask, { optional }, i) => (optional ? mask : mask | (1 << i)), 0);
   const visit = (applied: number, content: Uint8Array): boolean => {
-    const key = applied + Buffer.from(content).toString("latin1");
+    const key = applied + keyOf(content);
     if (reached.has(key)) return false;
     reached.add(key);
     if ((!all || (applied & needed) === needed) && same(content, found)) return true;

@@ -220,10 +220,10 @@ export class History {
     if (bytes > 0) throw new Error(`${bytes} bytes are left of a store that is gone at close`);
   }
 
-  discard(): void {
-    this.#media.store.discard();
-    this.#media.under?.discard();
-    for (const other of this.#media.others ?? []) other.discard();
+  async discard(): Promise<void> {
+    await this.#media.store.discard();
+    await this.#media.under?.discard();
+    for (const other of this.#media.others ?? []) await other.discard();
   }
 
   compare(id: number, range: Range, found: Uint8Array): void {

@@ -2,23 +2,22 @@
  * Where the bytes of a volume under test are: media that can be opened as a device again and
  * again.
  */
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Device } from "../../src/devices/device.ts";
-import { fileDevice } from "../../src/devices/file.ts";
 import { memoryDevice } from "../../src/devices/memory.ts";
+import { fileMedium } from "./file-medium.ts";
 import { lateDevice } from "./late.ts";
 import type { Random } from "./prng.ts";
 
 export type MediumKind = "memory" | "late" | "file";
-export const mediumKinds: readonly MediumKind[] = ["memory", "late", "file"];
+export const mediumKinds: readonly MediumKind[] = fileMedium
+  ? ["memory", "late", "file"]
+  : ["memory", "late"];
 
 export interface Medium {
   readonly kind: MediumKind;
   open(options?: { readOnly?: boolean }): Promise<Device>;
   /** Gives the bytes up. */
-  discard(): void;
+  discard(): void | Promise<void>;
 }
 
 export interface MediumOptions {
@@ -60,31 +59,10 @@ function lateMedium(options: MediumOptions): Medium {
   };
 }
 
-/**
- * Files in memory where the system has a place for them: a disk's flushes are not what is tested.
- */
-const folders = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
-
-/** Folders that are there: a test that fails leaves none behind either. */
-const made = new Set<string>();
-process.on("exit", () => {
-  for (const folder of made) rmSync(folder, { recursive: true, force: true });
-});
-
-function fileMedium(): Medium {
-  const folder = mkdtempSync(join(folders, "multisnap-test-"));
-  made.add(folder);
-  return {
-    kind: "file",
-    open: (how) => fileDevice(join(folder, "image"), how ?? {}),
-    discard() {
-      made.delete(folder);
-      rmSync(folder, { recursive: true });
-    },
-  };
-}
-
 export function medium(kind: MediumKind, options: MediumOptions = {}): Medium {
-  if (kind === "file") return fileMedium();
+  if (kind === "file") {
+    if (!fileMedium) throw new Error("there are no files here");
+    return fileMedium();
+  }
   return kind === "late" ? lateMedium(options) : memoryMedium(options);
 }

@@ -291,6 +291,6 @@ export async function runHistory(subject: Subject, seed: number, steps: number):
     ];
     throw new Error(lines.join("\n"), { cause: error });
   } finally {
-    history.discard();
+    await history.discard();
   }
 }
