@@ -1,4 +1,4 @@
-/** The benchmark of a real browser: a page measures, in one run, ours, raw calls and both SQLites. */
+/** The benchmark of a real browser: in one page ours, the raw calls and both SQLites. */
 import fs from "node:fs";
 import {
   type BrowserName,

@@ -8,6 +8,7 @@ import type { ConnectOptions, Opening } from "./options.ts";
 import { type MessagePortLike, type Port, portOf } from "./port.ts";
 import { PortLink } from "./port-link.ts";
 import { RemoteVolume } from "./remote-volume.ts";
+import { sharedMemory } from "./ring/client.ts";
 
 /** A worker that runs `serveWorker`, and how to end it. */
 export interface Spawned {
@@ -47,14 +48,21 @@ export async function connectWorker(
  * The volume of a worker that another thread made, over a port that was handed to that worker
  * (`Handing`). Closing it leaves the volume open.
  */
-export function connectPort(port: MessagePortLike): Promise<RemoteVolume> {
-  return greeted(portOf(port), {}, PORT_REQUESTS_MAX);
+export function connectPort(port: MessagePortLike, shared = true): Promise<RemoteVolume> {
+  return greeted(portOf(port), { shared });
 }
 
-async function greeted(port: Port, hello: Head, queueDepth?: number): Promise<RemoteVolume> {
-  const link = new PortLink(port, Math.min(queueDepth ?? PORT_REQUESTS_MAX, PORT_REQUESTS_MAX));
-  await link.greet({ ...hello, session: newName(systemEnv) });
+async function greeted(
+  port: Port,
+  { open, shared }: { open?: Opening; shared: boolean },
+  queueDepth = PORT_REQUESTS_MAX,
+): Promise<RemoteVolume> {
+  const link = new PortLink(port, Math.max(1, Math.min(queueDepth, PORT_REQUESTS_MAX)));
+  const hello: Head = { ...(open && { open }), session: newName(systemEnv) };
+  const memory = shared ? sharedMemory() : null;
+  const { rings } = await link.greet(hello, memory);
   const volume = new RemoteVolume(link.session, []);
+  if (memory && rings === true) volume.rings = link.share(memory);
   await volume.refresh();
   return volume;
 }

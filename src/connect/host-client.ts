@@ -16,11 +16,14 @@ import {
   TYPE_FAILURE,
   TYPE_PART,
   TYPE_REQUEST,
+  TYPE_RING,
   TYPE_TAKEN,
 } from "./limits.ts";
 import { failureHead, type Message, NOTHING } from "./message.ts";
 import { OPERATIONS, type Served } from "./operations.ts";
 import type { Port, Posted } from "./port.ts";
+import { RingHost } from "./ring/host.ts";
+import { MEMORY_BYTES } from "./ring/layout.ts";
 import { Serving } from "./serving.ts";
 
 /** Answers to changes from one that brings the state to the next, where many are under way. */
@@ -37,6 +40,7 @@ export class Client {
   readonly #waiting: (() => void)[] = [];
   #untaken = 0;
   #replaced = (): void => {};
+  #ring: RingHost | null = null;
 
   /** `comesBack`: it may, over another port. */
   constructor(served: Served, budget: Budget, comesBack: boolean) {
@@ -51,11 +55,24 @@ export class Client {
     void this.port?.close();
     this.port = port;
     this.#replaced = replaced;
+    this.#ring?.close();
+    this.#ring = null;
     this.#takenAll();
+  }
+
+  /** Requests may come over rings in this memory, too, as long as the port is there. */
+  share(memory: SharedArrayBuffer, refuse: (error: MultisnapError) => void): void {
+    if (memory.byteLength !== MEMORY_BYTES) throw invalid(`${memory.byteLength} shared bytes`);
+    const message = { type: TYPE_RING, request: REQUEST_NONE, head: {}, payload: NOTHING };
+    const knock = () => this.#post(message);
+    this.#ring = new RingHost(memory, this.#served.volume, knock, refuse);
+    this.#ring.tell();
   }
 
   detach(): void {
     this.port = null;
+    this.#ring?.close();
+    this.#ring = null;
     this.#takenAll();
   }
 
@@ -63,6 +80,12 @@ export class Client {
   take(posted: Posted): boolean {
     const { type, request, first } = posted;
     if (this.#comesBack) this.#forget(first);
+    // What was submitted before the message was sent comes before it.
+    this.#ring?.drain();
+    if (type === TYPE_RING) {
+      this.#ring?.run();
+      return true;
+    }
     if (type === TYPE_REQUEST) this.#request(posted);
     else if (type === TYPE_TAKEN) this.#taken();
     else if (type !== TYPE_CANCEL) throw invalid(`a client sends no message of type ${type}`);
@@ -97,6 +120,7 @@ export class Client {
   /** Its answer is the last thing that it says. */
   async #close(request: number, close: () => Promise<void>): Promise<void> {
     try {
+      this.#ring?.drain();
       await close();
       this.#post({ type: TYPE_ANSWER, request, head: {}, payload: NOTHING });
     } catch (error) {
@@ -113,12 +137,14 @@ export class Client {
   /** What can be ended ends, and is answered; then nothing is held any more. */
   async end(why: MultisnapError): Promise<void> {
     this.#serving.cancelAll(why);
+    this.#ring?.close();
     this.#takenAll();
     await this.#serving.end();
     this.#done.clear();
   }
 
   #send(message: Message): Later {
+    if (message.head.usage) this.#ring?.tell();
     this.#post(message);
     if (message.type !== TYPE_PART || ++this.#untaken < PARTS_MAX || !this.port) return;
     return new Promise((resolve) => this.#waiting.push(resolve));

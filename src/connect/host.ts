@@ -134,7 +134,7 @@ export class Line {
   greet(hello: Posted): void {
     try {
       if (hello.type !== TYPE_HELLO) throw invalid("it begins with a hello");
-      const { versions, session } = hello.head;
+      const { versions, session, memory } = hello.head;
       const theirs: unknown[] = Array.isArray(versions) ? versions : [];
       const version = PORT_VERSIONS.find((version) => theirs.includes(version));
       if (version === undefined) throw unsupported();
@@ -144,10 +144,12 @@ export class Line {
       const { client, known } = this.#host.enter(session);
       this.#name = session;
       this.#client = client;
-      this.#say(TYPE_WELCOME, { version, known });
       client.attach(this.#port, () => {
         this.#over = true;
       });
+      const rings = typeof SharedArrayBuffer === "function" && memory instanceof SharedArrayBuffer;
+      if (rings) client.share(memory, (error) => this.#refuse(error));
+      this.#say(TYPE_WELCOME, { version, known, rings });
     } catch (error) {
       this.#refuse(error);
     }

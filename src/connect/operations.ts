@@ -30,8 +30,8 @@ export interface Call {
   held: HeldViews;
   /** Sends a row. A promise where the client has to take others first. */
   row: (row: unknown) => Later;
-  /** Whether an answer to a change brings the state, where there are many of them. */
-  tells: () => boolean;
+  /** What an answer to a change brings of the state, where there are many of them. */
+  tells: () => "all" | "usage" | "nothing";
 }
 
 export interface Result {
@@ -57,6 +57,7 @@ const PAGE_BYTES = 64 * PAGE_ROWS;
 const perSnapshot = ({ volume }: Served) => volume.status().snapshots * ROW_BYTES;
 
 export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
+  ["status", { run: status }],
   ["state", { cost: perSnapshot, run: state }],
   ["read", { cost: (_, head) => numberOf(head, "length", PAYLOAD_BYTES_MAX), run: read }],
   ["write", { changes: true, run: write }],
@@ -78,11 +79,16 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   ["extents", { cost: () => PAGE_BYTES, run: extents }],
 ]);
 
+async function status(served: Served): Promise<Result> {
+  return { head: statusOf(served) };
+}
+
 async function state(served: Served, { row }: Call): Promise<Result> {
   const { volume } = served;
-  const { chunk, uuid, readOnly } = volume;
+  const { chunk, uuid, readOnly, synchronous } = volume;
   // All of one instant: later a snapshot may be gone.
-  const head = { chunk, uuid, readOnly, origin: viewRow(volume.origin), ...statusOf(served) };
+  const facts = { chunk, uuid, readOnly, synchronous };
+  const head = { ...facts, origin: viewRow(volume.origin), ...statusOf(served) };
   for (const view of volume.snapshots.map(viewRow)) {
     const later = row(view);
     if (later) await later;
@@ -96,7 +102,9 @@ function statusOf({ volume, live }: Served): Head {
 }
 
 function stateAfter(served: Served, { tells }: Call): Head {
-  return tells() ? statusOf(served) : {};
+  const what = tells();
+  if (what === "all") return statusOf(served);
+  return what === "usage" ? { usage: served.volume.usage() } : {};
 }
 
 function viewRow({ id, name, parent, created, size, readOnly }: View): Head {

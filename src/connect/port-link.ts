@@ -10,11 +10,13 @@ import {
   TYPE_HELLO,
   TYPE_PART,
   TYPE_REQUEST,
+  TYPE_RING,
   TYPE_TAKEN,
   TYPE_WELCOME,
 } from "./limits.ts";
 import { failureOf, type Head, type Message, NOTHING } from "./message.ts";
 import { lost, type Port, postedOf } from "./port.ts";
+import { RingClient } from "./ring/client.ts";
 import { type Link, Session } from "./session.ts";
 
 /** A payload of that many bytes is handed over; a smaller one is copied faster. */
@@ -26,10 +28,14 @@ export class PortLink implements Link {
   #welcome: { resolve: (head: Head) => void; reject: (error: unknown) => void } | null = null;
   #isLost = false;
   #isAwake = false;
+  #rings: RingClient | null = null;
+  #ringsBusy = false;
+  readonly #queueDepth: number;
 
   /** `session`: one that goes on over this port; by default a new one. */
   constructor(port: Port, queueDepth = PORT_REQUESTS_MAX, session?: Session) {
     this.#port = port;
+    this.#queueDepth = queueDepth;
     const budget = new Budget(PORT_BUDGET_BYTES);
     this.#session = session ?? new Session(this, { requestsMax: queueDepth, budget });
     port.listen(
@@ -42,17 +48,34 @@ export class PortLink implements Link {
     return this.#session;
   }
 
-  /** Says hello; answers the head of the welcome. Errors: whatever the other side says; `Io`. */
-  greet(hello: Head, transfer: Transferable[] = []): Promise<Head> {
+  /** Where the welcome says so: rings in the memory that went with the hello. */
+  share(memory: SharedArrayBuffer): RingClient {
+    const knock = () =>
+      this.send({ type: TYPE_RING, request: REQUEST_NONE, head: {}, payload: NOTHING });
+    this.#rings = new RingClient(memory, this.#queueDepth, knock, (isBusy) => {
+      this.#ringsBusy = isBusy;
+      if (isBusy) this.#wake();
+      else this.#rest();
+    });
+    return this.#rings;
+  }
+
+  /**
+   * Says hello; answers the head of the welcome. Where `memory` cannot be sent the hello goes without
+   * it. Errors: whatever the other side says; `Io`, `Invalid` (what cannot be cloned).
+   */
+  greet(hello: Head, memory: SharedArrayBuffer | null = null): Promise<Head> {
     return new Promise((resolve, reject) => {
       this.#welcome = { resolve, reject };
       const head = { ...hello, versions: PORT_VERSIONS };
-      const message = { type: TYPE_HELLO, request: REQUEST_NONE, first: 0, head };
+      const post = (head: Head) =>
+        this.#port.post({ type: TYPE_HELLO, request: REQUEST_NONE, first: 0, head }, []);
       try {
         this.#port.awake?.(true);
-        this.#port.post(message, transfer);
+        if (!memory || !sent(() => post({ ...head, memory }))) post(head);
       } catch (cause) {
-        reject(cause);
+        const what = "options for another thread have to be plain data, and devices named";
+        reject(new MultisnapError("Invalid", `${what}: ${(cause as Error).message}`, { cause }));
       }
     });
   }
@@ -74,13 +97,15 @@ export class PortLink implements Link {
 
   async close(): Promise<void> {
     this.#isLost = true;
+    this.#rings?.fail(this.#session.failure ?? lost("was left"));
     await this.#port.close();
   }
 
   #take(data: unknown): void {
     try {
       const message = postedOf(data);
-      if (this.#welcome) this.#greeted(message);
+      if (message.type === TYPE_RING) this.#rings?.look();
+      else if (this.#welcome) this.#greeted(message);
       else this.#session.take(message);
       if (message.type === TYPE_PART) {
         this.send({ type: TYPE_TAKEN, request: message.request, head: {}, payload: NOTHING });
@@ -104,6 +129,7 @@ export class PortLink implements Link {
     this.#isLost = true;
     this.#welcome?.reject(why);
     this.#welcome = null;
+    this.#rings?.fail(why);
     this.#session.lose(why);
   }
 
@@ -116,9 +142,19 @@ export class PortLink implements Link {
 
   #rest(): void {
     queueMicrotask(() => {
-      if (this.#session.busy || this.#welcome) return;
+      if (this.#session.busy || this.#ringsBusy || this.#welcome) return;
       this.#isAwake = false;
       this.#port.awake?.(false);
     });
+  }
+}
+
+/** A page that is not isolated shares no memory with a worker. */
+function sent(post: () => void): boolean {
+  try {
+    post();
+    return true;
+  } catch {
+    return false;
   }
 }

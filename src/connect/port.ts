@@ -3,7 +3,7 @@
  * here before anybody looks at it (I10).
  */
 import { MultisnapError } from "../errors.ts";
-import { PAYLOAD_BYTES_MAX, TYPE_HELLO, TYPE_TAKEN } from "./limits.ts";
+import { PAYLOAD_BYTES_MAX, TYPE_HELLO, TYPE_RING } from "./limits.ts";
 import { type Head, type Message, NOTHING } from "./message.ts";
 
 export interface Port {
@@ -53,7 +53,7 @@ export interface Posted extends Message {
 export function postedOf(data: unknown): Posted {
   if (typeof data !== "object" || data === null) throw broken(`it is ${typeof data}`);
   const { type, request, first = 0, head, payload = NOTHING } = data as Partial<Posted>;
-  if (!isNumber(type) || type < TYPE_HELLO || type > TYPE_TAKEN) throw broken("its type");
+  if (!isNumber(type) || type < TYPE_HELLO || type > TYPE_RING) throw broken("its type");
   if (!isNumber(request)) throw broken("its number");
   if (!isNumber(first)) throw broken("the first number that it waits for");
   if (!isHead(head)) throw broken("its head");

@@ -1,10 +1,11 @@
 /** A view of a served volume. Large transfers go in pieces, some of them on their way at a time. */
 import { MultisnapError } from "../errors.ts";
-import { checkInside } from "../volume/bounds.ts";
+import { checkBuffer, checkInside } from "../volume/bounds.ts";
 import type { Extent, Hold, SnapshotOptions, View } from "../volume/types.ts";
 import { PAYLOAD_BYTES_MAX } from "./limits.ts";
 import type { Head } from "./message.ts";
 import type { RemoteVolume } from "./remote-volume.ts";
+import { OP_READ, OP_TRIM, OP_WRITE, OP_ZERO } from "./ring/layout.ts";
 
 /** Pieces of one transfer that are on their way at a time. */
 const PIECES = 4;
@@ -56,16 +57,29 @@ export class RemoteView implements View {
   }
 
   startRead(offset: number, target: Uint8Array): Promise<void> {
+    checkBuffer(target);
     this.#checkRange(offset, target.length);
-    return this.#pieces(target.length, async (start, length) => {
-      const head = { view: this.reference, offset: offset + start, length };
-      const { payload } = await this.volume.request("read", head);
-      if (payload.length !== length) {
-        const found = `${payload.length} bytes were answered, not ${length}`;
-        throw new MultisnapError("Io", `reading through the server: ${found}`);
-      }
-      target.set(payload, start);
-    });
+    if (target.length <= PAYLOAD_BYTES_MAX) return this.#readPiece(offset, target);
+    return this.#pieces(target.length, (start, end) =>
+      this.#readPiece(offset + start, target.subarray(start, end)),
+    );
+  }
+
+  #readPiece(offset: number, target: Uint8Array): Promise<void> {
+    const { rings } = this.volume;
+    if (rings) return rings.request(OP_READ, this.id, offset, target.length, target);
+    return this.#readMessage(offset, target);
+  }
+
+  async #readMessage(offset: number, target: Uint8Array): Promise<void> {
+    const { length } = target;
+    const head = { view: this.reference, offset, length };
+    const { payload } = await this.volume.request("read", head, { answerBytes: length });
+    if (payload.length !== length) {
+      const found = `${payload.length} bytes were answered, not ${length}`;
+      throw new MultisnapError("Io", `reading through the server: ${found}`);
+    }
+    target.set(payload);
   }
 
   /**
@@ -76,22 +90,33 @@ export class RemoteView implements View {
   }
 
   startWrite(offset: number, source: Uint8Array): Promise<void> {
+    checkBuffer(source);
     this.#checkRange(offset, source.length);
-    return this.#pieces(source.length, async (start, length) => {
-      const payload = source.subarray(start, start + length);
-      const head = { view: this.reference, offset: offset + start };
-      await this.volume.change("write", head, { payload });
-    });
+    if (source.length <= PAYLOAD_BYTES_MAX) return this.#writePiece(offset, source);
+    return this.#pieces(source.length, (start, end) =>
+      this.#writePiece(offset + start, source.subarray(start, end)),
+    );
+  }
+
+  #writePiece(offset: number, source: Uint8Array): Promise<void> {
+    const { volume } = this;
+    if (volume.rings) return volume.submit(OP_WRITE, this.id, offset, source.length, source);
+    const head = { view: this.reference, offset };
+    return volume.change("write", head, { payload: source }) as Promise<unknown> as Promise<void>;
   }
 
   async trim(offset: number, length: number): Promise<void> {
     this.#checkRange(offset, length);
-    await this.volume.change("trim", { view: this.reference, offset, length });
+    const { volume } = this;
+    if (volume.rings) await volume.submit(OP_TRIM, this.id, offset, length);
+    else await volume.change("trim", { view: this.reference, offset, length });
   }
 
   async writeZeroes(offset: number, length: number): Promise<void> {
     this.#checkRange(offset, length);
-    await this.volume.change("zero", { view: this.reference, offset, length });
+    const { volume } = this;
+    if (volume.rings) await volume.submit(OP_ZERO, this.id, offset, length);
+    else await volume.change("zero", { view: this.reference, offset, length });
   }
 
   async cloneFrom(source: View, offset: number, length: number): Promise<void> {
@@ -125,30 +150,41 @@ export class RemoteView implements View {
     return this.volume.snapshot(name, { ...options, of: this });
   }
 
-  readSync(): void {
-    throw this.#unsupported("readSync");
+  readSync(offset: number, target: Uint8Array): void {
+    checkBuffer(target);
+    this.#checkRange(offset, target.length);
+    this.#sync("readSync", OP_READ, offset, target);
   }
 
-  writeSync(): void {
-    throw this.#unsupported("writeSync");
+  /** In pieces, as `write`. */
+  writeSync(offset: number, source: Uint8Array): void {
+    checkBuffer(source);
+    this.#checkRange(offset, source.length);
+    this.#sync("writeSync", OP_WRITE, offset, source);
   }
 
-  #unsupported(what: string): MultisnapError {
-    const why = "another process has the store open: use the asynchronous call";
-    return new MultisnapError("Unsupported", `${what}: ${why}`);
+  #sync(what: string, op: number, offset: number, bytes: Uint8Array): void {
+    const { volume } = this;
+    const { rings } = volume;
+    if (!rings || !volume.sleeps) throw unsupported(what, "another thread or process has it open");
+    if (!volume.waitsForNothing) throw unsupported(what, "a device of this volume answers later");
+    for (let start = 0; start === 0 || start < bytes.length; start += PAYLOAD_BYTES_MAX) {
+      const piece = bytes.subarray(start, start + PAYLOAD_BYTES_MAX);
+      rings.requestSync(op, this.id, offset + start, piece);
+    }
   }
 
   /** Ends when all have ended; after a failure no further one begins. */
   async #pieces(
     total: number,
-    transfer: (start: number, length: number) => Promise<void>,
+    transfer: (start: number, end: number) => Promise<void>,
   ): Promise<void> {
     let next = 0;
     const lane = async () => {
       do {
         const start = next;
         next = Math.min(total, start + PAYLOAD_BYTES_MAX);
-        await transfer(start, next - start);
+        await transfer(start, next);
       } while (next < total);
     };
     const lanes = Math.min(PIECES, Math.max(1, Math.ceil(total / PAYLOAD_BYTES_MAX)));
@@ -167,4 +203,8 @@ export class RemoteView implements View {
   #checkRange(offset: number, length: number): void {
     checkInside(offset, length, this.size);
   }
+}
+
+function unsupported(what: string, why: string): MultisnapError {
+  return new MultisnapError("Unsupported", `${what}: ${why}; use the asynchronous call`);
 }

@@ -23,6 +23,8 @@ import { tooManyHolds } from "./held.ts";
 import { HOLDS_MAX, PAYLOAD_BYTES_MAX } from "./limits.ts";
 import type { Head } from "./message.ts";
 import { RemoteView, type ViewRow } from "./remote-view.ts";
+import { maySleep, type RingClient } from "./ring/client.ts";
+import { OP_FLUSH } from "./ring/layout.ts";
 import type { Answer, Ask, Session } from "./session.ts";
 
 /** Bytes of an id in a request to delete. */
@@ -46,6 +48,12 @@ export class RemoteVolume implements Volume {
   #closing: Promise<void> | null = null;
   /** Closes the volume itself. */
   leaving: (() => Promise<void>) | null = null;
+  /** Where memory is shared with the host. */
+  #rings: RingClient | null = null;
+  /** This thread may sleep for an answer. */
+  readonly sleeps = maySleep();
+  /** Messages on their way that requests through rings must not overtake. */
+  #fences = 0;
 
   constructor(session: Session, files: string[]) {
     this.#session = session;
@@ -66,6 +74,20 @@ export class RemoteVolume implements Volume {
 
   request(op: string, head?: Head, ask?: Ask): Promise<Answer> {
     return this.#session.request(op, head, ask);
+  }
+
+  set rings(rings: RingClient) {
+    this.#rings = rings;
+  }
+
+  /** Null where a request has to go as a message. */
+  get rings(): RingClient | null {
+    return this.#fences === 0 ? this.#rings : null;
+  }
+
+  /** The devices of the volume answer at once. */
+  get waitsForNothing(): boolean {
+    return this.#state.synchronous === true;
   }
 
   knows(view: RemoteView): boolean {
@@ -103,13 +125,17 @@ export class RemoteVolume implements Volume {
     return this.#names.has(name);
   }
 
+  /** After every change that has been answered here. */
   usage(): Usage {
+    const usage = this.#rings?.usage();
+    if (usage) this.#state.usage = { ...(this.#state.usage as Usage), ...usage };
     return this.#state.usage as Usage;
   }
 
+  /** Sizes as `usage`, the rest as of the last answer that brought it. */
   status(): ServedStatus {
     const { status, server } = this.#state as { status: Status; server: ServedStatus["server"] };
-    return { ...status, server };
+    return { ...status, ...this.usage(), server };
   }
 
   /** In force for every request from now on: the server does them in order. */
@@ -140,7 +166,11 @@ export class RemoteVolume implements Volume {
 
   /** What fails here (a view that is gone, a server that is) fails the next request, too. */
   #tell(op: string, head: Head): void {
-    this.request(op, head).catch(() => {});
+    const done = () => {
+      this.#fences--;
+    };
+    this.#fences++;
+    this.request(op, head).then(done, done);
   }
 
   // ---- changes
@@ -193,7 +223,8 @@ export class RemoteVolume implements Volume {
   }
 
   async flush(): Promise<void> {
-    await this.change("flush");
+    if (this.rings) await this.submit(OP_FLUSH, 0, 0, 0);
+    else await this.change("flush");
   }
 
   /**
@@ -207,7 +238,7 @@ export class RemoteVolume implements Volume {
 
   async #close(): Promise<void> {
     if (this.leaving) {
-      await this.#session.drain();
+      await Promise.all([this.#session.drain(), this.#rings?.drain()]);
       try {
         await this.leaving();
       } finally {
@@ -263,12 +294,43 @@ export class RemoteVolume implements Volume {
 
   // ---- what is known here
 
-  /** A request whose answer brings the state after it. */
+  /** A request whose answer may bring the state after it; after a failure it is asked for. */
   async change(op: string, head?: Head, ask?: Ask): Promise<Head> {
-    const answer = await this.request(op, head, ask);
-    const { status, usage, server } = answer.head;
-    this.#state = { ...this.#state, status, usage, server };
-    return answer.head;
+    try {
+      const answer = await this.request(op, head, ask);
+      this.#learn(answer.head);
+      return answer.head;
+    } catch (error) {
+      throw await this.#failed(error);
+    }
+  }
+
+  /** The same through the rings, where there are some. */
+  submit(op: number, view: number, offset: number, length: number, bytes?: Uint8Array) {
+    const ended = this.#rings!.request(op, view, offset, length, bytes ?? null);
+    return ended.catch(async (error) => {
+      throw await this.#failed(error);
+    });
+  }
+
+  #learn({ status, usage, server }: Head): void {
+    const brought = {
+      ...(status !== undefined && { status, server }),
+      ...(usage !== undefined && { usage }),
+    };
+    this.#state = { ...this.#state, ...brought };
+  }
+
+  /** Whether the volume has turned read-only, for instance. */
+  async #failed(error: unknown): Promise<unknown> {
+    const mayTell = error instanceof MultisnapError && !["Invalid", "Closed"].includes(error.code);
+    if (mayTell && !this.#session.failure) {
+      await this.request("status").then(
+        ({ head }) => this.#learn(head),
+        () => {},
+      );
+    }
+    return error;
   }
 
   /** `view`: what callers have for it already. */

@@ -30,7 +30,10 @@ export class Serving {
   readonly #requests = new Map<number, AbortController>();
   readonly #ended = new Signal();
 
-  /** `statePeriod`: 1 where every answer to a change brings the state. */
+  /**
+   * `statePeriod`: 1 where every answer to a change brings the state; else they bring the usage, once
+   * for so many of them that are under way together.
+   */
   constructor(served: Served, budget: Budget, send: Send, statePeriod = 1) {
     this.#served = served;
     this.#budget = budget;
@@ -115,12 +118,13 @@ export class Serving {
     return result;
   }
 
-  /** The last one of those under way does, and now and then one before it. */
-  #tells(): boolean {
+  /** Where not every answer does, the last one of those under way does, and some before it. */
+  #tells(): "all" | "usage" | "nothing" {
+    if (this.#statePeriod === 1) return "all";
     this.#untold++;
-    if (this.size > 1 && this.#untold < this.#statePeriod) return false;
+    if (this.size > 1 && this.#untold < this.#statePeriod) return "nothing";
     this.#untold = 0;
-    return true;
+    return "usage";
   }
 
   #progress(request: number): (done: number, total: number) => void {

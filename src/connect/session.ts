@@ -226,7 +226,7 @@ export class Session {
   }
 }
 
-function closed(): MultisnapError {
+export function closed(): MultisnapError {
   return new MultisnapError("Closed", "the volume has been closed");
 }
 

@@ -1,4 +1,5 @@
-/** Error codes of Node's system calls as `MultisnapError`s. */
+/** Error codes of Node's system calls (Deno's and Bun's, too) as `MultisnapError`s. */
+import { constants } from "node:os";
 import { type ErrorCode, MultisnapError } from "../errors.ts";
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
@@ -44,10 +45,15 @@ const MEANINGS: Readonly<Record<string, string>> = {
   EAGAIN: "another process or device has it open; try again later",
 };
 
-/** The code of an error from Node, `""` for anything else. */
+/** How Deno ends the message of an error whose code it leaves out (EFBIG is one). */
+const OS_ERROR = /\(os error (\d+)\)$/;
+
+/** The code of an error of a system call, `""` for anything else. */
 export function errorCode(cause: unknown): string {
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-  return typeof code === "string" ? code : "";
+  if (!(cause instanceof Error)) return "";
+  if ("code" in cause && typeof cause.code === "string") return cause.code;
+  const number = Number(OS_ERROR.exec(cause.message)?.[1]);
+  return Object.entries(constants.errno).find(([, value]) => value === number)?.[0] ?? "";
 }
 
 /** While a device is in use: `NoSpace` or `Io`. */

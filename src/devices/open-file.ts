@@ -3,7 +3,7 @@ import fs from "node:fs";
 import nodePath from "node:path";
 import { MultisnapError } from "../errors.ts";
 import { openError } from "./errno.ts";
-import { lockFile, lockFlags } from "./lock.ts";
+import { type Keeper, lockFile, lockFlags } from "./lock.ts";
 
 const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = fs.constants;
 const SECTOR_BYTES = 512;
@@ -17,6 +17,8 @@ export interface OpenFileOptions {
 
 export interface OpenedFile {
   file: number;
+  /** To be closed after the file, where the lock is not its own. */
+  keeper: Keeper | null;
   /** A regular file grows, a block device does not. */
   growable: boolean;
   size: number;
@@ -32,14 +34,15 @@ export function openFile(path: string, options: OpenFileOptions): OpenedFile {
     throw new MultisnapError("Exists", `${path}: is there already`);
   }
   let file = -1;
+  let keeper: Keeper | null = null;
   try {
     file = fs.openSync(path, openFlags(found, options), 0o666);
-    if (options.lock) lockFile(file, path, options.readOnly);
+    if (options.lock) keeper = lockFile(file, path, options.readOnly);
     const stat = fs.fstatSync(file);
     refuseOthers(path, stat);
     if (found === undefined) persistName(path);
     const growable = stat.isFile();
-    return { file, growable, size: growable ? stat.size : blockDeviceSize(file) };
+    return { file, keeper, growable, size: growable ? stat.size : blockDeviceSize(file) };
   } catch (cause) {
     const error = openError(path, "opening", cause);
     if (file >= 0) {
@@ -47,6 +50,7 @@ export function openFile(path: string, options: OpenFileOptions): OpenedFile {
       if (options.exclusive && error.code !== "Busy") fs.rmSync(path, { force: true });
       fs.closeSync(file);
     }
+    keeper?.close();
     throw error;
   }
 }

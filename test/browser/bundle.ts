@@ -42,7 +42,7 @@ const files: Plugin = {
 
 /** A test file tells its channel what it prints; another entry speaks for itself. */
 async function make(entry: string): Promise<string> {
-  const prelude = entry.endsWith(".test.ts") ? 'import "./test/browser/report.ts";' : "";
+  const prelude = entry.endsWith("test.ts") ? 'import "./test/browser/report.ts";' : "";
   const { outputFiles } = await build({
     stdin: { contents: `${prelude} import ${JSON.stringify(`./${entry}`)};`, resolveDir: root },
     bundle: true,

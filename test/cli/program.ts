@@ -6,10 +6,18 @@ import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
+import { findProgram, type ProgramName } from "../runtimes/programs.ts";
+import { here, programArguments } from "../runtimes/script.ts";
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), "..", "..");
-/** What Node runs. */
+/** What the runtime under test runs: `MULTISNAP_RUNTIME`, or the one that runs the tests. */
 export const program = path.join(root, "bin", "multisnap.js");
+const name = (process.env.MULTISNAP_RUNTIME ?? here) as ProgramName;
+const runtime = findProgram(name);
+if (!runtime) throw new Error(`no ${name} here to run the program in`);
+/** A command, and the arguments that come before those of the program. */
+export const command = runtime.path;
+export const commandArguments: readonly string[] = [...programArguments(name), program];
 
 /** Emptied when the test file ends. */
 export const folder = fs.mkdtempSync(path.join(os.tmpdir(), "multisnap-cli-"));
@@ -30,7 +38,7 @@ export interface Result {
 }
 
 export function start(...args: string[]): ChildProcess {
-  return spawn(process.execPath, [program, ...args], { cwd: folder });
+  return spawn(command, [...commandArguments, ...args], { cwd: folder });
 }
 
 /** Ends when the process has: its exit code and all that it printed. */
