@@ -13,9 +13,9 @@ import { Oracle } from "./tabs/oracle.ts";
 import { Origin } from "./tabs/origin.ts";
 import { openTab, type Tab } from "./tabs/tab.ts";
 
-const BLOCKS = 64;
+const BLOCKS = 24;
 const LANES = 3;
-const EVENTS = 12;
+const EVENTS = 20;
 const TABS_MAX = 4;
 
 const only = process.env.SEED;
@@ -31,6 +31,7 @@ interface Running {
 async function history(seed: number): Promise<string> {
   const prng = new Random(seed);
   const random = () => prng.below(2 ** 30) / 2 ** 30;
+  const mix = { flushes: 0.15 * random() ** 2, names: 0.4 * random() ** 2 };
   const origin = new Origin(random);
   const oracle = new Oracle(BLOCKS);
   const running: Running[] = [];
@@ -48,7 +49,7 @@ async function history(seed: number): Promise<string> {
         await new Promise((resolve) => setImmediate(resolve));
         return { ...reply, stop };
       };
-      await load(volume, { tab: id, blocks: BLOCKS, random, tell, lanes: LANES });
+      await load(volume, { ...mix, tab: id, blocks: BLOCKS, random, tell, lanes: LANES });
     });
     ended.catch((error) => oracle.errors.push(`tab ${id}: ${error.message}`));
     running.push({ tab, id, ended });
@@ -71,7 +72,7 @@ async function history(seed: number): Promise<string> {
       const { tab } = end(which);
       await Promise.race([tab.volume.then((volume) => volume.close()).catch(() => {}), pause(500)]);
     }
-    await pause(random() * 120);
+    await further(oracle, random() * 120);
   }
   stop = true;
   for (const { tab, ended } of running) {
@@ -88,6 +89,14 @@ async function history(seed: number): Promise<string> {
   assert.equal([...oracle.problems, ...problems], [], `SEED=${seed}`);
   assert.equal(oracle.errors, [], `SEED=${seed}: requests that failed`);
   return JSON.stringify({ seed, tabs, ...oracle.counts });
+}
+
+/** Until so many steps more are done; not for ever, as there may be no tab that does any. */
+async function further(oracle: Oracle, steps: number): Promise<void> {
+  const end = oracle.steps + steps;
+  for (let turns = 0; oracle.steps < end && turns < 3000; turns++) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

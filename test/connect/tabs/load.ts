@@ -12,6 +12,9 @@ export interface Load {
   /** Answers what the oracle does. */
   tell: (step: Step) => Promise<{ ok: boolean; dead?: boolean; stop?: boolean }>;
   lanes: number;
+  /** Of all steps: flushes, and changes of names. */
+  flushes: number;
+  names: number;
 }
 
 type Shared = Volume & { refresh(): Promise<void> };
@@ -44,15 +47,17 @@ export async function load(volume: Shared, options: Load): Promise<void> {
 
 interface Doing {
   blocks: number;
+  flushes: number;
+  names: number;
   random: () => number;
   tell: (step: Omit<Step, "tab">) => Promise<boolean>;
   value: number;
 }
 
 async function step(volume: Shared, doing: Doing): Promise<void> {
-  const { blocks, random, tell, value } = doing;
-  const draw = random();
-  if (draw < 0.08) {
+  const { blocks, flushes, names, random, tell, value } = doing;
+  let draw = random();
+  if (draw < flushes) {
     await tell({ op: "flush" });
     await volume.flush();
     await tell({ op: "flushed" });
@@ -60,14 +65,16 @@ async function step(volume: Shared, doing: Doing): Promise<void> {
   }
   const count = 1 + Math.floor(random() * (random() < 0.1 ? 16 : 3));
   const first = Math.floor(random() * (blocks - count));
-  const writes = draw < 0.6;
+  draw = random();
+  const named = draw < names;
+  const writes = !named && random() < 0.6;
   if (!(await tell({ op: "take", first, count, value, writes }))) return;
   const bytes = new Uint8Array(count * BLOCK_BYTES);
   if (writes) {
     new Uint32Array(bytes.buffer).fill(value);
     await volume.origin.write(first * BLOCK_BYTES, bytes);
     await tell({ op: "wrote" });
-  } else if (draw < 0.94 || count < 2) {
+  } else if (!named) {
     await volume.origin.read(first * BLOCK_BYTES, bytes);
     await tell({ op: "read", values: valuesOf(bytes) });
   } else await name(volume, doing);

@@ -56,6 +56,11 @@ export class Oracle {
   readonly counts = { writes: 0, reads: 0, flushes: 0, names: 0 };
   #time = 0;
 
+  /** That it was told of. */
+  get steps(): number {
+    return this.#time;
+  }
+
   constructor(blocks: number) {
     this.#blocks = Array.from({ length: blocks }, () => [
       { value: 0, tab: -1, at: 0, answered: true, durable: true },

@@ -56,8 +56,9 @@ export class Origin {
     const full = queues.filter(({ length }) => length > 0);
     if (full.length === 0) return;
     this.pump();
-    for (let count = 1 + Math.floor(this.random() * 3); count > 0; count--) {
-      full[Math.floor(this.random() * full.length)]!.shift()?.();
+    for (let count = 1 + Math.floor(this.random() * 8); count > 0; count--) {
+      const queue = full[Math.floor(this.random() * full.length)]!;
+      queue.shift()?.();
     }
   }
 
