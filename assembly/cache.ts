@@ -7,7 +7,8 @@
  *           +16 fences (see btree/fence.ts)               +64 page
  *
  * Invariants
- * - A block is in at most one slot. A slot is on the free list or in the hash or pinned.
+ * - A block is in at most one slot. A slot is on the free list or in the hash or pinned; or it was
+ *   never used, and then nothing has touched its memory: a cache costs what it holds.
  * - A dirty page was allocated since the last checkpoint (its number is fresh), so writing it back
  *   early harms nothing.
  * - A page that an operation has touched is not evicted before the operation ends: slots are made
@@ -43,15 +44,13 @@ function bucket(block: u32): usize {
   return load<u32>(m.HASH) + ((((block * 0x9e3779b1) >>> 7) & load<u32>(m.HASH_MASK)) << 2);
 }
 
-/** Makes slots of the memory from SLOTS_END up to `end`. */
+/** Makes slots of the memory from SLOTS_END up to `end`, which is all zeros. */
 export function cacheGrow(end: u32): void {
-  let at = load<u32>(m.SLOTS_END);
-  while (at + SLOT_BYTES <= end) {
-    release(at);
-    store<u32>(m.SLOTS_TOTAL, load<u32>(m.SLOTS_TOTAL) + 1);
-    at += SLOT_BYTES;
-  }
-  store<u32>(m.SLOTS_END, at);
+  const at = load<u32>(m.SLOTS_END);
+  const more = (end - at) / SLOT_BYTES;
+  store<u32>(m.SLOTS_TOTAL, load<u32>(m.SLOTS_TOTAL) + more);
+  store<u32>(m.SLOTS_FREE_COUNT, load<u32>(m.SLOTS_FREE_COUNT) + more);
+  store<u32>(m.SLOTS_END, at + more * SLOT_BYTES);
 }
 
 function release(slot: u32): void {
@@ -63,9 +62,14 @@ function release(slot: u32): void {
 }
 
 function take(): u32 {
-  const slot = load<u32>(m.SLOTS_FREE);
-  assertThat(slot != 0, 101);
-  store<u32>(m.SLOTS_FREE, load<u32>(slot + NEXT));
+  let slot = load<u32>(m.SLOTS_FREE);
+  if (slot != 0) {
+    store<u32>(m.SLOTS_FREE, load<u32>(slot + NEXT));
+  } else {
+    slot = load<u32>(m.SLOTS_UNUSED);
+    assertThat(slot < load<u32>(m.SLOTS_END), 101);
+    store<u32>(m.SLOTS_UNUSED, slot + SLOT_BYTES);
+  }
   store<u32>(m.SLOTS_FREE_COUNT, load<u32>(m.SLOTS_FREE_COUNT) - 1);
   return slot;
 }
@@ -239,7 +243,7 @@ function askGrow(): i32 {
  */
 function evict(): i32 {
   const first = load<u32>(m.SLOTS_FIRST);
-  const end = load<u32>(m.SLOTS_END);
+  const end = load<u32>(m.SLOTS_UNUSED);
   let hand = load<u32>(m.SLOTS_HAND);
   for (let left = 2 * load<u32>(m.SLOTS_TOTAL); left > 0; left--) {
     if (hand >= end) hand = first;

@@ -115,7 +115,6 @@ export function copyOutStep(chunk: u64, count: u32, place: u64, hole: bool): i32
   if (ready < 0) return ready;
   const newest = top();
   const kind: u32 = hole ? FLAG_HOLE : 0;
-  if (hole) place = 0;
   assertThat(newest != <u32>BOTTOM, 5);
   const status = descend(chunk, 0);
   if (status == FAULT) return FAULT;
@@ -163,7 +162,7 @@ function namedInOld(old: u32, chunk: u64, place: u64): bool {
 
 /** While the copy was made, the views that needed it were written: nobody names the place. */
 function unneeded(chunk: u64, part: u32, place: u64, kind: u32): i32 {
-  if (place != 0) spaceHold(place, part);
+  if (kind == 0) spaceHold(place, part);
   append(kind, part, chunk, place);
   return part;
 }

@@ -11,6 +11,7 @@ import * as space from "./space";
 import * as sums from "./sums";
 import * as timeline from "./timeline";
 import { COMMIT, FAULT } from "./status";
+import { namedRun } from "./named";
 import { need } from "./cache";
 import { LEAVE_ALL, prepare, prepareRelease } from "./prepare";
 import { META_SPARE } from "./meta";
@@ -92,7 +93,7 @@ export {
   journalRewind,
   journalSeal,
 } from "./journal";
-export { replayStep } from "./replay";
+export { replayOnly, replayStep } from "./replay";
 export { pendingNamed, pendingRemove } from "./conflict";
 export {
   restoreBegin,
@@ -103,6 +104,11 @@ export {
   restoreTimeline,
   restoreView,
 } from "./restore";
+
+/** See `namedRun`. */
+export function replayNamed(chunk: f64, count: u32, place: f64): i32 {
+  return namedRun(<u64>chunk, count, <u64>place);
+}
 
 /** After the last record: a walk that was not over begins anew. */
 export function replayDone(): void {

@@ -2,7 +2,7 @@
  * The two kinds of stores in the tree, behind one name each: what a request asks and what it
  * changes. What is the same for both is done here, what an entry says of its views by the kind.
  */
-import { FLAG_HOLE, OP_AGAIN, OP_MAP, OP_SUMS_MAX } from "./layout";
+import { FLAG_HOLE, LOST_PLACE, OP_AGAIN, OP_MAP, OP_SUMS_MAX } from "./layout";
 import { FAULT, NOT_FOUND } from "./status";
 import { assertThat, DAMAGED } from "./assert";
 import { liveCell } from "./timeline";
@@ -38,7 +38,7 @@ export function mapStep(view: u32, chunk: u64, count: u32, place: u64, how: u32)
   if (ready < 0) return ready;
   const cell = liveCell(view);
   if (cell == 0) return NOT_FOUND;
-  if (hole) place = 0;
+  if (hole) place = holePlace(place);
   const status = descend(chunk, 0);
   if (status == FAULT) return FAULT;
   const start = status == 1 ? c.firstChunk(c.here()) : <u64>-1;
@@ -55,6 +55,14 @@ export function mapStep(view: u32, chunk: u64, count: u32, place: u64, how: u32)
   }
   if (done > 0) journalAppend(OP_MAP, how, done, view, chunk, place);
   return done;
+}
+
+/**
+ * What an entry of a hole has for a place: 0, or LOST_PLACE, which only a repair asks for that
+ * replays what it cannot keep.
+ */
+function holePlace(place: u64): u64 {
+  return place == LOST_PLACE ? place : 0;
 }
 
 /**
@@ -76,6 +84,7 @@ export function copyOutStep(chunk: u64, count: u32, place: u64, hole: bool, addr
 }
 
 function copyOut(chunk: u64, count: u32, place: u64, hole: bool): i32 {
+  if (hole) place = holePlace(place);
   return isMasked()
     ? bitmap.copyOutStep(chunk, count, place, hole)
     : out.copyOutStep(chunk, count, place, hole);

@@ -38,7 +38,9 @@ export const SLOTS_FIRST: usize = ZERO_DEFAULT + 4;
 export const SLOTS_END: usize = SLOTS_FIRST + 4;
 export const SLOTS_FREE: usize = SLOTS_END + 4;
 export const SLOTS_FREE_COUNT: usize = SLOTS_FREE + 4;
-export const SLOTS_HAND: usize = SLOTS_FREE_COUNT + 4;
+/** From here to SLOTS_END are slots that were never used. */
+export const SLOTS_UNUSED: usize = SLOTS_FREE_COUNT + 4;
+export const SLOTS_HAND: usize = SLOTS_UNUSED + 4;
 export const SLOTS_PINNED: usize = SLOTS_HAND + 4;
 export const SLOTS_TOTAL: usize = SLOTS_PINNED + 4;
 /** Slots for metadata pages that there shall be beside the pinned ones. */

@@ -22,6 +22,24 @@ export function shareAll(n: u32, place: u64): void {
 }
 
 /**
+ * Of `count` chunks from `chunk` those up to the end of a column, or of a gap between columns, times
+ * two; plus 1 where an entry names `place` for the first of them. Or FAULT.
+ */
+export function namedRun(chunk: u64, count: u32, place: u64): i32 {
+  let status = descend(chunk, 0);
+  if (status == FAULT) return FAULT;
+  const first = status == 1 ? c.firstChunk(c.here()) : <u64>-1;
+  if (first > chunk) return <i32>(min<u64>(count, first - chunk) << 1);
+  const last = c.lastChunk(c.here());
+  const part = <i32>(min<u64>(count, last + 1 - chunk) << 1);
+  while (status == 1 && c.lastChunk(c.here()) == last) {
+    if (c.names(c.here(), place - (chunk - first))) return part | 1;
+    status = pathNext();
+  }
+  return status == FAULT ? FAULT : part;
+}
+
+/**
  * Whether an entry of the column that ends at `last`, other than the one that ends at view `but`,
  * names `place` (of the column's first chunk). With `live` only entries that a live view sees
  * count. 1, 0, FAULT. The path is spoilt.

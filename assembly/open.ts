@@ -62,6 +62,7 @@ export function init(end: u32, slots: u32, journal: u32, transfer: u32, copies: 
   at += transfer + copies;
   store<u32>(m.SLOTS_FIRST, at);
   store<u32>(m.SLOTS_HAND, at);
+  store<u32>(m.SLOTS_UNUSED, at);
   store<u32>(m.SLOTS_END, at);
   store<u32>(m.SLOTS_WANTED, slots);
   cacheGrow(end);

@@ -247,9 +247,14 @@ function anyOther(last: u64, cell: u32): i32 {
   return highestOwn(OLD, c.searchList(OLD, n, rankOf(to)), cell) == 0 ? 0 : 1;
 }
 
+/** Whether a hole with this place is what a view sees without an entry. */
+export function isDefault(place: u64): bool {
+  return load<u32>(ZERO_DEFAULT) != 0 && place == 0;
+}
+
 /** No view has an entry for these chunks. */
 export function mapGap(cell: u32, chunk: u64, part: u32, place: u64, hole: bool): void {
-  if (hole && load<u32>(ZERO_DEFAULT)) return;
+  if (hole && isDefault(place)) return;
   const after = load<u32>(previousLive(cell));
   c.putEntry(NEW, chunk, part, after, load<u32>(cell), place, hole ? FLAG_HOLE : 0);
   putJoined(chunk, 0, 0, 1, 0);
@@ -286,7 +291,7 @@ export function mapColumn(cell: u32, chunk: u64, count: u32, place: u64, how: u3
   const index = coverer(MIDDLE, n, rank);
   const covered = index < n;
   const e = c.listAt(MIDDLE, index);
-  const drop = hole && load<u32>(ZERO_DEFAULT) != 0;
+  const drop = hole && isDefault(place);
   if (!covered && drop) return part;
   if (how & OP_AGAIN) {
     if (covered && c.names(e, place)) return part;

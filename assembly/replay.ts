@@ -20,6 +20,7 @@ import { cellOf, ORIGIN, removeDying, VIEW_READ_ONLY } from "./timeline";
 import { arePlaces, areUsed, chunkEnd, isName, isSlab, isSlabNumber, isTime } from "./bounds";
 import { isMasked } from "./bitmap/mask";
 import { descend } from "./btree/path";
+import { namedRun } from "./named";
 import { here, lastChunk } from "./columns";
 
 /** The record accepted last: 1 more to do, 0 all done, or a status. */
@@ -46,6 +47,16 @@ export function replayStep(): i32 {
     store<u32>(m.JOURNAL_STAGE, 0);
   }
   return 1;
+}
+
+/**
+ * For a store that is built anew of a damaged one, whose operations are looked at one by one: of the
+ * record in buffer 0 only `length` bytes count, header included. They are replayed next.
+ */
+export function replayOnly(length: u32): void {
+  const record = load<u32>(m.JOURNAL_BUFFERS);
+  store<u32>(record + l.RECORD_LENGTH, length);
+  store<u32>(m.JOURNAL_CURSOR, record + l.RECORD_HEADER);
 }
 
 function size(at: u32): u32 {
@@ -124,10 +135,17 @@ function applyMap(kind: u32, flags: u32, count: u32, view: u32, chunk: u64, plac
   }
   const done = load<u64>(m.JOURNAL_DONE);
   const left = count - <u32>done;
+  if (!hole && flags & l.OP_AGAIN) {
+    // Nobody else has taken the place: an entry that names it alone would name a free one.
+    const named = namedRun(chunk + done, left, place + done);
+    if (named < 0) return named;
+    assertThat((named & 1) != 0, DAMAGED);
+  }
+  const at = hole ? place : place + done;
   const status =
     kind == l.OP_MAP
-      ? mapStep(view, chunk + done, left, place + done, flags)
-      : copyOutStep(chunk + done, left, place + done, hole, 0);
+      ? mapStep(view, chunk + done, left, at, flags)
+      : copyOutStep(chunk + done, left, at, hole, 0);
   if (status < 0) return good(status);
   // A part is one step: what is left has operations of its own.
   const now = done + (flags & l.OP_PART ? 1 : status);
@@ -139,7 +157,7 @@ function applyMap(kind: u32, flags: u32, count: u32, view: u32, chunk: u64, plac
 function isTarget(kind: u32, view: u32, flags: u32): bool {
   const attached = load<u32>(m.SUPER + l.SUPER_MODE) == 2;
   if (kind == l.OP_COPY_OUT) {
-    const known = l.FLAG_HOLE | l.OP_PART | l.OP_AGAIN;
+    const known = isMasked() ? l.FLAG_HOLE : l.FLAG_HOLE | l.OP_PART | l.OP_AGAIN;
     const needed = load<u32>(m.VIEW_LIVE) > 1;
     return attached && view == ORIGIN && (flags & ~known) == 0 && needed;
   }

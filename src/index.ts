@@ -1,5 +1,9 @@
 /** The library under Node, Deno and Bun: what `import ... from "multisnap"` gives. */
+import "./stores/preloaded.ts";
+
 export type { NamedDevice } from "./connect/options.ts";
 export { connectVolume, type ThreadOptions } from "./connect-threads.ts";
+export { exportCow } from "./convert/export-cow.ts";
+export { importCows } from "./convert/import-cow.ts";
 export { type FileDeviceOptions, fileDevice } from "./devices/file.ts";
 export * from "./library.ts";

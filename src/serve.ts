@@ -2,6 +2,8 @@
  * What `import ... from "multisnap/serve"` gives, under Node: a volume that this process has open
  * served to others. To NBD clients, to the command-line program, and with rolling snapshots.
  */
+import "./stores/preloaded.ts";
+
 export {
   type ControlOptions,
   type ControlServer,

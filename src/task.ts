@@ -108,6 +108,44 @@ export function endIfAborted(signal: AbortSignal | undefined): void {
   });
 }
 
+/**
+ * A part of the library that a page loads when it first needs it. Where it is there already (see
+ * stores/preloaded.ts), nobody waits for it: what is seeded has the same order of events (I11).
+ */
+export class Part<T> {
+  readonly #load: () => Promise<T>;
+  #loaded: T | null = null;
+
+  constructor(load: () => Promise<T>) {
+    this.#load = load;
+  }
+
+  /** Null: nobody has needed it yet. */
+  get loaded(): T | null {
+    return this.#loaded;
+  }
+
+  give(part: T): void {
+    this.#loaded = part;
+  }
+
+  *get(): Task<T> {
+    if (this.#loaded === null) yield this.load();
+    return this.#loaded as T;
+  }
+
+  /** A failure is not kept: the next call tries again. Errors: `Io`. */
+  async load(): Promise<T> {
+    try {
+      this.#loaded ??= await this.#load();
+    } catch (cause) {
+      const message = "a part of the library could not be loaded; is its code still where it was?";
+      throw new MultisnapError("Io", message, { cause });
+    }
+    return this.#loaded;
+  }
+}
+
 /** One at a time; those who wait get it in the order of their coming. */
 export class Lock {
   #held = false;

@@ -45,7 +45,7 @@ interface Source {
 }
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), "..");
-const sources = ["assembly", "src", "test", "bench", "bin"].flatMap(read);
+const sources = ["assembly", "src", "test", "bench", "bin", "examples"].flatMap(read);
 const library = sources.filter(({ file }) => file.startsWith("src/"));
 
 function read(folder: string): Source[] {

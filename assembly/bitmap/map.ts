@@ -20,7 +20,7 @@ import { lowestBit } from "../btree/order";
 import { LEAVE_ALL, prepare } from "../prepare";
 import { epoch, journalAppend } from "../journal";
 import { spaceHold } from "../space";
-import { putJoined } from "../range";
+import { isDefault, putJoined } from "../range";
 import { entryMask, liveMask, maskOf } from "./mask";
 import * as c from "../columns";
 
@@ -38,7 +38,7 @@ function underFlags(): u32 {
 
 /** No view has an entry for these chunks. */
 export function mapGap(cell: u32, chunk: u64, part: u32, place: u64, hole: bool): void {
-  if (hole && load<u32>(ZERO_DEFAULT)) return;
+  if (hole && isDefault(place)) return;
   const own = maskOf(cell);
   let n: u32 = 0;
   if (own == 0 && liveMask() != 0) {
@@ -114,7 +114,7 @@ function mapSnapshot(own: u64, old: u32, chunk: u64, part: u32, place: u64, hole
   c.copyPart(old, MIDDLE, chunk, part);
   const index = find(old, own);
   const origins = find(old, 0);
-  const drop = hole && origins == NONE && load<u32>(ZERO_DEFAULT) != 0;
+  const drop = hole && origins == NONE && isDefault(place);
   if (drop && index == NONE) return;
   let n = old;
   store<u64>(FOUND, 0);
@@ -127,7 +127,7 @@ function mapSnapshot(own: u64, old: u32, chunk: u64, part: u32, place: u64, hole
 function mapOrigin(old: u32, chunk: u64, part: u32, place: u64, hole: bool): void {
   c.copyPart(old, MIDDLE, chunk, part);
   const index = find(old, 0);
-  const drop = hole && load<u32>(ZERO_DEFAULT) != 0;
+  const drop = hole && isDefault(place);
   if (drop && index == NONE) return;
   let n = leaveOrigin(old, index, chunk, part);
   if (!drop) putMask(c.listAt(MIDDLE, n++), chunk, part, 0, place, hole ? FLAG_HOLE : 0);
@@ -219,7 +219,6 @@ export function copyOutStep(chunk: u64, count: u32, place: u64, hole: bool): i32
   if (ready < 0) return ready;
   assertThat(liveMask() != 0, 8);
   const kind: u32 = hole ? FLAG_HOLE : 0;
-  if (hole) place = 0;
   const status = descend(chunk, 0);
   if (status == FAULT) return FAULT;
   const start = status == 1 ? c.firstChunk(c.here()) : <u64>-1;
@@ -236,7 +235,7 @@ export function copyOutStep(chunk: u64, count: u32, place: u64, hole: bool): i32
     const open = unnamed(old);
     if (open == 0) {
       // While the copy was made, the snapshots that needed it were written.
-      if (place != 0) spaceHold(place, part);
+      if (!hole) spaceHold(place, part);
     } else {
       putMask(c.listAt(MIDDLE, old), chunk, part, open, place, kind);
       putColumn(old, old + 1, chunk, part, 0);

@@ -25,6 +25,11 @@ export interface Course {
   count: number;
   /** Operations after which it is another one's turn. */
   slice: number;
+  /**
+   * The typical slice counts, not the sum: where each is durable, a disk that others use as well
+   * makes single ones a hundred times as long.
+   */
+  typical?: boolean;
 }
 
 /** Operations a second, turn by turn, without the first, which only warms up. */
@@ -50,18 +55,28 @@ export async function takeTurns(
 async function takeTurn(contestants: readonly Contestant[], course: Course): Promise<number[]> {
   const opened: Opened[] = [];
   for (const contestant of contestants) opened.push(await contestant.open());
-  const spent: number[] = opened.map(() => 0);
+  const spent = opened.map((): number[] => []);
   const timed = async (index: number, work: () => void | Promise<void>) => {
     const start = performance.now();
     const later = work();
     if (later) await later;
-    spent[index]! += performance.now() - start;
+    spent[index]!.push(performance.now() - start);
   };
-  for (let from = 0; from < course.count; from += course.slice) {
+  for (let from = 0, first = 0; from < course.count; from += course.slice, first++) {
     const to = Math.min(course.count, from + course.slice);
-    for (const [index, one] of opened.entries()) await timed(index, () => one.work(from, to));
+    for (let i = 0; i < opened.length; i++) {
+      // Another one first each time: what a flush costs depends on whose was before it.
+      const index = (first + i) % opened.length;
+      await timed(index, () => opened[index]!.work(from, to));
+    }
   }
-  for (const [index, one] of opened.entries()) await timed(index, () => one.finish?.());
+  for (const [index, { finish }] of opened.entries()) if (finish) await timed(index, finish);
   for (const one of opened) await one.close();
-  return spent.map((milliseconds) => course.count / (milliseconds / 1000));
+  return spent.map((times) => (1000 * course.count) / milliseconds(times, course));
+}
+
+/** Of all slices; or so many as the typical one. */
+function milliseconds(times: number[], { typical }: Course): number {
+  if (!typical) return times.reduce((sum, time) => sum + time, 0);
+  return times.sort((a, b) => a - b)[times.length >> 1]! * times.length;
 }

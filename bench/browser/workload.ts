@@ -15,8 +15,8 @@ function courses(bytes: number, flushes: number, blobs: number): Courses {
     firstWrites: { count: bytes / UNIT, slice: 256 },
     sequential: { count: bytes / SEQUENTIAL, slice: 16 },
     reads: { count: bytes / UNIT, slice: 256 },
-    flushes: { count: flushes, slice: 1 },
-    blobs: { count: blobs, slice: BATCH },
+    flushes: { count: flushes, slice: 1, typical: true },
+    blobs: { count: blobs, slice: BATCH, typical: true },
   };
 }
 

@@ -16,7 +16,7 @@ export function addCommand(program: Command, name: string, description: string):
 export function addStoreCommand(program: Command, name: string, description: string): Command {
   return addCommand(program, name, description)
     .option("--origin <file>", "attached origin, instead of the remembered path", parsePath)
-    .option("--base <file>", "base image, instead of the remembered path", parsePath)
+    .option("--base <file>", "base image or its URL, instead of the remembered one", parsePath)
     .option("--with <cow>", "another persistent store on the same origin; repeatable", collect);
 }
 

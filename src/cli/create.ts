@@ -7,6 +7,7 @@ import { fileDevice } from "../devices/file.ts";
 import { MultisnapError } from "../errors.ts";
 import { openVolume } from "../volume/open.ts";
 import type { Status, StoreKind } from "../volume/types.ts";
+import { openBase, remembered } from "./base.ts";
 import { addCommand, addWhenFullOptions } from "./command.ts";
 import { notice, type OutputOptions } from "./output.ts";
 import { formatBytes, parseBytes } from "./sizes.ts";
@@ -37,7 +38,7 @@ export function addCreate(program: Command): void {
         .argParser(parsePath)
         .conflicts("base"),
     )
-    .option("--base <file>", "read-only image under the origin", parsePath)
+    .option("--base <file>", "read-only image under the origin, or its http(s) URL", parsePath)
     .option("--checksums", "verify what snapshots keep whenever it is read")
     .option("--max-size <bytes>", "limit of the store; without one it grows", parseBytes)
     .action(async (store: string, options: Options, command: Command) => {
@@ -86,8 +87,8 @@ async function create(store: string, options: Options): Promise<Status> {
   try {
     const under = options.origin ?? options.base;
     if (under !== undefined) {
-      const readOnly = options.base !== undefined;
-      devices.push(await fileDevice(under, { create: false, readOnly }));
+      const isBase = options.base !== undefined;
+      devices.push(await (isBase ? openBase(under) : fileDevice(under, { create: false })));
     }
     const status = await make(options, devices);
     done = true;
@@ -111,7 +112,7 @@ async function make(options: Options, [store, under]: Device[]): Promise<Status>
       maxSize: options.maxSize,
       checksums: options.checksums,
       originPath: options.origin && path.resolve(options.origin),
-      basePath: options.base && path.resolve(options.base),
+      basePath: options.base && remembered(options.base, under as Device),
       victims: options.victims,
       preserveOnError: options.preserveOnError,
     },

@@ -3,6 +3,7 @@
  */
 import fs from "node:fs";
 import { Command, CommanderError } from "commander";
+import "../stores/preloaded.ts";
 import { addCheck } from "./check.ts";
 import { addCreate } from "./create.ts";
 import { addDelete } from "./delete.ts";

@@ -7,15 +7,17 @@ import type { RemoteVolume } from "../connect/remote-volume.ts";
 import { connectControl } from "../control/client.ts";
 import type { Device } from "../devices/device.ts";
 import { fileDevice } from "../devices/file.ts";
+import { isHttpUrl } from "../devices/http.ts";
 import { MultisnapError } from "../errors.ts";
 import { openVolume, peekStore } from "../volume/open.ts";
 import type { Volume, OpenOptions as VolumeOptions } from "../volume/types.ts";
+import { isSameUrl, openBase } from "./base.ts";
 import type { OutputOptions } from "./output.ts";
 
 export interface StoreOptions extends OutputOptions {
   /** Instead of the path of the attached origin that the store remembers. */
   origin?: string;
-  /** Instead of the path of the base image that the store remembers. */
+  /** Instead of the path or URL of the base image that the store remembers. */
   base?: string;
   /** Other persistent stores on the same origin. */
   with?: string[];
@@ -123,7 +125,7 @@ async function openFiles(store: string, options: OpenOptions): Promise<Files> {
       ? options
       : await rememberedPaths(files.store, options);
     if (origin !== null) files.origin = await fileDevice(origin, { create: false, readOnly });
-    if (base !== null) files.base = await fileDevice(base, { create: false, readOnly: true });
+    if (base !== null) files.base = await openBase(base);
     for (const other of options.with ?? []) {
       const device = await fileDevice(other, { create: false, readOnly });
       files.others = [...(files.others ?? []), device];
@@ -154,7 +156,7 @@ async function rememberedPaths(
     throw new MultisnapError("Invalid", `${device.name}: ${why}; give --origin FILE`);
   }
   if (peek.originMode === "base" && base === null) {
-    throw new MultisnapError("Invalid", `${device.name}: stands on a base image; give --base FILE`);
+    throw new MultisnapError("Invalid", `${device.name}: stands on a base image; give --base`);
   }
   return { origin, base };
 }
@@ -190,8 +192,9 @@ function decided(store: string): MultisnapError {
   );
 }
 
-/** Which of `files` is the file at `path`. */
+/** Which of `files` is the file at `path`, or the image at that URL. */
 export function sameFile(path: string, files: string[]): string | null {
+  if (isHttpUrl(path)) return files.find((file) => isSameUrl(path, file)) ?? null;
   const found = fs.statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return null;
   const same = files.find((file) => {

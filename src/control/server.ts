@@ -9,6 +9,7 @@ import net from "node:net";
 import path from "node:path";
 import { Budget } from "../connect/budget.ts";
 import type { Served } from "../connect/operations.ts";
+import { isHttpUrl } from "../devices/http.ts";
 import { MultisnapError } from "../errors.ts";
 import { listenUnix } from "../sockets/unix.ts";
 import type { Volume } from "../volume/types.ts";
@@ -44,7 +45,7 @@ export async function serveControl(
   const files = options.files ?? remembered;
   const served: Served = {
     volume,
-    files: files.map((file) => path.resolve(file)),
+    files: files.map((file) => (isHttpUrl(file) ? file : path.resolve(file))),
     live: () => options.live?.() ?? {},
   };
   const place = controlPlace(store);

@@ -11,6 +11,8 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   TypeMismatchError: "Invalid",
   TypeError: "Invalid",
   SecurityError: "Unsupported",
+  // A file that the user has picked: it has no synchronous calls.
+  InvalidStateError: "Unsupported",
 };
 
 const MEANINGS: Readonly<Record<string, string>> = {
@@ -23,9 +25,9 @@ const MEANINGS: Readonly<Record<string, string>> = {
   SecurityError: "the browser gives this page no storage",
 };
 
-/** The name of an exception, `""` for anything else. */
+/** The name of an exception, `""` without one. Firefox throws some that are no `Error`s. */
 export function exceptionName(cause: unknown): string {
-  const name = cause instanceof Error || cause instanceof DOMException ? cause.name : "";
+  const name = (cause as { name?: unknown } | null)?.name;
   return typeof name === "string" ? name : "";
 }
 
@@ -46,5 +48,6 @@ function meaning(cause: unknown): string {
   const name = exceptionName(cause);
   const words = MEANINGS[name];
   if (words !== undefined) return `${words} (${name})`;
-  return cause instanceof Error ? cause.message || name : String(cause);
+  const message = (cause as { message?: unknown } | null)?.message;
+  return (typeof message === "string" && message) || name || String(cause);
 }

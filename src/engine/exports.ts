@@ -69,6 +69,8 @@ export interface EngineExports {
   journalAccept(): number;
   journalRewind(): void;
   replayStep(): number;
+  replayOnly(length: number): void;
+  replayNamed(chunk: number, count: number, place: number): number;
   replayDone(): void;
 
   restoreBegin(limit: number, generation: number): void;

@@ -56,6 +56,17 @@ export class MaskRules implements EntryRules {
     return false;
   }
 
+  seers(entries: readonly Entry[], index: number): number[] {
+    const entry = entries[index]!;
+    const isOrigins = lowestBit(entry) === ORIGINS;
+    const seen = this.#timeline.filter(({ isLive, bit }) => {
+      if (!isLive) return false;
+      const owners = bit === null ? [] : entries.filter((one) => hasBit(one, bit));
+      return isOrigins ? owners.length === 0 : owners[0] === entry;
+    });
+    return seen.map(({ id }) => id);
+  }
+
   /** Who has a bit in an entry that can be read sees that; others may have one in a lost one. */
   losers(entries: readonly Entry[], { after, to }: Lost): number[] {
     const lost = this.#timeline.filter(({ id, isLive, bit }) => {

@@ -7,9 +7,9 @@ import { MultisnapError } from "../errors.ts";
 import type { Task } from "../task.ts";
 import { BITMAP, BitmapStore } from "./bitmap.ts";
 import { PERSISTENT, TRANSIENT } from "./cow/capabilities.ts";
-import { type CowSetup, CowStore } from "./cow/cow-store.ts";
-import { findCow, PersistentStore } from "./cow/persistent.ts";
-import { TransientStore } from "./cow/transient.ts";
+import type { CowSetup } from "./cow/cow-store.ts";
+import { findCow } from "./cow/find.ts";
+import { cowStores } from "./cow/part.ts";
 import { RANGE, RangeStore } from "./range.ts";
 import type {
   Capabilities,
@@ -23,10 +23,9 @@ import type {
 } from "./store.ts";
 import { abandonTree } from "./tree/abandon.ts";
 import { Blocks } from "./tree/check/blocks.ts";
-import { checkDevice } from "./tree/check/checker.ts";
 import { readSupers } from "./tree/check/supers.ts";
-import { Dumper } from "./tree/dump/dumper.ts";
-import { type DumpSource, type LoadOptions, loadTree } from "./tree/dump/load.ts";
+import type { Dumper } from "./tree/dump/dumper.ts";
+import type { DumpSource, LoadOptions } from "./tree/dump/load.ts";
 import { KIND_BITMAP, KIND_RANGE } from "./tree/layout.ts";
 import {
   createTree,
@@ -36,7 +35,8 @@ import {
   type Setup,
   type TreeKind,
 } from "./tree/open.ts";
-import { type RepairOptions, repairTree } from "./tree/repair/repair.ts";
+import { treeTools } from "./tree/part.ts";
+import type { RepairOptions } from "./tree/repair/repair.ts";
 import { TreeStore } from "./tree/tree-store.ts";
 
 export type { Dumper } from "./tree/dump/dumper.ts";
@@ -83,6 +83,7 @@ export function* createStore(
   }
   const { size: originBytes, maxSize } = format;
   const attached = { ...setup, originBytes, index: 0, maxSize };
+  const { PersistentStore, TransientStore } = yield* cowStores.get();
   if (kind === "transient") return new TransientStore(device, format.chunk, attached);
   return yield* PersistentStore.create(device, format.chunk, attached);
 }
@@ -133,6 +134,7 @@ export function* openStore(
   if (kind === "range" || kind === "bitmap") {
     return yield* openTree(TREES[kind], device, chunk, setup, writable);
   }
+  const { PersistentStore } = yield* cowStores.get();
   return yield* PersistentStore.open(device, chunk, { ...setup, ...attached }, writable);
 }
 
@@ -145,7 +147,10 @@ export function* checkStoreOn(
   module: WebAssembly.Module,
   options: ProgressOptions,
 ): Task<CheckReport> {
-  if ((yield* findCow(device)) === null) return yield* checkDevice(device, module, options);
+  if ((yield* findCow(device)) === null) {
+    const { checkDevice } = yield* treeTools.get();
+    return yield* checkDevice(device, module, options);
+  }
   throw new MultisnapError(
     "Unsupported",
     `${device.name} is a COW device: it is checked together with its origin`,
@@ -156,7 +161,8 @@ export function* checkStoreOn(
  * A store's metadata as text. Errors: `Unsupported` for a kind that keeps no tree: its metadata is
  * a table of fixed form that needs no dump.
  */
-export function dumpOf(store: ExceptionStore, module: WebAssembly.Module): Dumper {
+export function* dumpOf(store: ExceptionStore, module: WebAssembly.Module): Task<Dumper> {
+  const { Dumper } = yield* treeTools.get();
   if (store instanceof TreeStore) return new Dumper(store, module);
   throw new MultisnapError("Unsupported", `a store of kind ${store.kind} has nothing to dump`);
 }
@@ -168,6 +174,7 @@ export function* repairOf(
   options: RepairOptions,
 ): Task<RepairReport> {
   if ((yield* findCow(device)) !== null) throw hasNothing(device);
+  const { repairTree } = yield* treeTools.get();
   return yield* repairTree(device, TREES, setup, options);
 }
 
@@ -186,6 +193,7 @@ export function* loadStore(
   if ((yield* findCow(device)) !== null) {
     throw new MultisnapError("Unsupported", `${device.name} is of kind persistent: it has no dump`);
   }
+  const { loadTree } = yield* treeTools.get();
   return yield* loadTree(device, source, TREES, setup, options);
 }
 
@@ -195,7 +203,8 @@ export function* loadStore(
  */
 export function* abandonStore(failed: ExceptionStore, setup: Setup): Task<void> {
   const { kind } = failed;
-  if (failed instanceof CowStore) yield* failed.abandon();
+  const stores = cowStores.loaded;
+  if (stores && failed instanceof stores.CowStore) yield* failed.abandon();
   else if (failed instanceof TreeStore && (kind === "range" || kind === "bitmap")) {
     yield* abandonTree(failed, TREES[kind], setup);
   }

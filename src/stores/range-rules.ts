@@ -55,6 +55,21 @@ export class RangeRules implements EntryRules {
     return (a.flags & b.flags & SHARED) !== 0;
   }
 
+  seers(entries: readonly Entry[], index: number): number[] {
+    const inside = entries.slice(0, index);
+    const { after, to } = entries[index]!;
+    const from = Math.max(0, this.rank(after));
+    const seen = (this.#timeline ?? []).slice(from, this.rank(to)).filter(({ isLive }, at) => {
+      return isLive && !this.#has(inside, from + at + 1);
+    });
+    return seen.map(({ id }) => id);
+  }
+
+  /** Whether the view of this rank is in one of some entries. */
+  #has(entries: readonly Entry[], view: number): boolean {
+    return entries.some(({ after, to }) => this.rank(after) < view && view <= this.rank(to));
+  }
+
   /**
    * Who has an entry before the lost ones sees that. One of those may lie around what is below it,
    * so whoever has none may be without his.
@@ -62,10 +77,8 @@ export class RangeRules implements EntryRules {
   losers(entries: readonly Entry[], { after, to }: Lost): number[] {
     const from = this.rank(after);
     const before = entries.filter((entry) => this.rank(entry.to) <= from);
-    const has = (view: number) =>
-      before.some((entry) => this.rank(entry.after) < view && view <= this.rank(entry.to));
     const below = (this.#timeline ?? []).slice(0, this.rank(to));
-    const lost = below.filter(({ isLive }, index) => isLive && !has(index + 1));
+    const lost = below.filter(({ isLive }, index) => isLive && !this.#has(before, index + 1));
     return lost.map(({ id }) => id);
   }
 }

@@ -30,7 +30,7 @@ export async function* dumpStore(options: DumpOptions): AsyncGenerator<string> {
     throw new MultisnapError("Unsupported", `a store of kind persistent is not dumped: ${why}`);
   }
   const store = await run(openStore(device, facts, setup, false, attached));
-  const dumper = dumpOf(store, setup.module);
+  const dumper = await run(dumpOf(store, setup.module));
   const total = store.usage().exceptions;
   for (;;) {
     endIfAborted(options.signal);

@@ -2,6 +2,9 @@
 import { opfsDevice, removeOpfs } from "../../src/browser.ts";
 import type { Medium } from "../model/media.ts";
 
+/** What a browser counts against the quota is how long a file is, sparse or not. */
+export const fileBytesMax = 2 ** 28;
+
 let media = 0;
 
 export const fileMedium: (() => Medium) | null = () => {

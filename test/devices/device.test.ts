@@ -95,7 +95,7 @@ test("a full file system is NoSpace", async () => {
     try {
       for (let i = 0; i < 64; i++) await device.write(new Uint8Array(65536), 0, 65536, i * 65536);
     } catch (error) {
-      console.log(error.code, device.size());
+      console.log(error.code + " " + device.size());
     }`;
   const command = 'ulimit -f 1000; trap "" XFSZ; exec "$@"';
   const args = ["-c", command, "bash", process.execPath, ...scriptArguments(script)];

@@ -88,7 +88,8 @@ export function gfill(to: usize, value: u8, bytes: usize): void {
 
 /** Nobody may touch [from, to) from now on, or may again. */
 export function gmark(from: usize, to: usize, denied: u8): void {
-  if (to > COVERED) return;
+  if (from >= COVERED) return;
+  if (to > COVERED) to = COVERED;
   const first = (from + 7) >>> 3;
   memory.fill(SHADOW + first, denied, (to >>> 3) - first);
 }
@@ -226,7 +227,8 @@ function guardedSum(text: string): string {
 function guardedSlots(text: string): string {
   return replaced(text, [
     ["SLOT_BYTES: u32 = 4160", `SLOT_BYTES: u32 = ${4160 + GAP}`],
-    [/(while \(at \+ SLOT_BYTES <= end\) \{[^\n]*)/, `$1 gmark(at + 4160, at + ${4160 + GAP}, 1);`],
+    [/(const more = \(end - at\) [^\n]*)/, "$1 gmark(at, at + more * SLOT_BYTES, 1);"],
+    [/(store<u32>\(m\.SLOTS_UNUSED, slot \+ SLOT_BYTES\);)/, "$1 gmark(slot, slot + 64, 0);"],
     [/(function release\(slot: u32\): void \{[^\n]*)/, "$1 gmark(slot + 64, slot + 4160, 1);"],
     [/(\n {2}return slot;)/, "\n  gmark(slot + 64, slot + 4160, 0);$1"],
   ]);

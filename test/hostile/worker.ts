@@ -32,7 +32,11 @@ export type Said =
       };
     };
 
-const CASES_PER_COLLECTION = 50;
+/**
+ * Memories of engines are small to a collector that does not know what is behind them: they would
+ * pile up and look like a case that takes too much.
+ */
+const BYTES_PER_COLLECTION = 2 ** 29;
 
 process.once("message", (order: Order) => {
   work(order).catch((error) => {
@@ -46,9 +50,12 @@ async function work({ engine, cases, seed = 1, count = 0, only, corpus = [] }: O
   const all = await Cases.make(JSON.parse(fs.readFileSync(`${engine}.json`, "utf8")), only);
   all.corpus.push(...corpus);
   const random = new Random(seed);
+  let collected = process.memoryUsage.rss();
   for (let i = 0; i < (cases?.length ?? count); i++) {
-    // Memories of engines are small to a collector that does not know what is behind them.
-    if (i % CASES_PER_COLLECTION === 0) globalThis.gc?.();
+    if (process.memoryUsage.rss() > collected + BYTES_PER_COLLECTION) {
+      globalThis.gc?.();
+      collected = process.memoryUsage.rss();
+    }
     const one = cases?.[i] ?? (i < all.bases.length ? plain(all, i) : all.next(random));
     say({ case: one });
     const { finding, detail, outcomes, edges } = await all.run(one, (what) => say({ what }));

@@ -16,6 +16,9 @@ process.on("exit", () => {
   for (const folder of made) rmSync(folder, { recursive: true, force: true });
 });
 
+/** Files are sparse: as large as a test wants. */
+export const fileBytesMax = Number.POSITIVE_INFINITY;
+
 /** Null on a platform without files. */
 export const fileMedium: (() => Medium) | null = () => {
   const folder = mkdtempSync(join(folders, "multisnap-test-"));

@@ -4,7 +4,7 @@
  */
 import type { Device } from "../../src/devices/device.ts";
 import { memoryDevice } from "../../src/devices/memory.ts";
-import { fileMedium } from "./file-medium.ts";
+import { fileBytesMax, fileMedium } from "./file-medium.ts";
 import { lateDevice } from "./late.ts";
 import type { Random } from "./prng.ts";
 
@@ -62,7 +62,8 @@ function lateMedium(options: MediumOptions): Medium {
 export function medium(kind: MediumKind, options: MediumOptions = {}): Medium {
   if (kind === "file") {
     if (!fileMedium) throw new Error("there are no files here");
-    return fileMedium();
+    // A sparse file counts in full where there is a quota.
+    return (options.size ?? 0) <= fileBytesMax ? fileMedium() : memoryMedium(options);
   }
   return kind === "late" ? lateMedium(options) : memoryMedium(options);
 }

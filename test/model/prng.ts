@@ -1,4 +1,5 @@
-/** Seeded randomness for tests: same seed, same history. */
+/** Seeded randomness for tests: same seed, same history; so nothing is loaded on the way. */
+import "../../src/stores/preloaded.ts";
 
 /**
  * Random bytes to cut test data from: making fresh ones for each write would cost more than the

@@ -7,22 +7,13 @@
  */
 import type { Device } from "../../devices/device.ts";
 import { MultisnapError } from "../../errors.ts";
-import { settle, type Task } from "../../task.ts";
+import type { Task } from "../../task.ts";
 import type { CheckReport, Mergeable, MergeRun, ProgressOptions, StoreUsage } from "../store.ts";
 import { Areas } from "./areas.ts";
 import { PERSISTENT } from "./capabilities.ts";
 import { checkCow } from "./check.ts";
 import { type CowSetup, CowStore } from "./cow-store.ts";
-import {
-  areaPlace,
-  areasWithin,
-  DATA_FIRST,
-  damaged,
-  HEADER_BYTES,
-  isAreaPlace,
-  readHeader,
-  SECTOR,
-} from "./format.ts";
+import { areaPlace, areasWithin, DATA_FIRST, damaged, isAreaPlace, SECTOR } from "./format.ts";
 import { Places } from "./places.ts";
 
 export class PersistentStore extends CowStore implements Mergeable {
@@ -222,11 +213,4 @@ export class PersistentStore extends CowStore implements Mergeable {
     const facts = { device, chunk, table, committed, limit, valid: this.invalid === null };
     return yield* checkCow(facts, options);
   }
-}
-
-/** Bytes of a chunk of the COW device; null where there is none. Errors: see `readHeader`. */
-export function* findCow(device: Device): Task<number | null> {
-  const head = new Uint8Array(HEADER_BYTES);
-  yield* settle(device.read(head, 0, head.length, 0));
-  return readHeader(head, device.name, device.size());
 }

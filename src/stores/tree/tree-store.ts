@@ -36,11 +36,10 @@ import type {
   Visit,
 } from "../store.ts";
 import { costsOf, type Tally } from "./accounting.ts";
-import { checkDevice } from "./check/checker.ts";
-import { withData } from "./check/data.ts";
 import { TreeFacts } from "./facts.ts";
 import { FEATURE_SUMS, MODES, Superblock } from "./layout.ts";
 import { Log } from "./log.ts";
+import { treeTools } from "./part.ts";
 import { Room } from "./room.ts";
 import { statusLine } from "./status-line.ts";
 import { TreeSums } from "./sums.ts";
@@ -275,6 +274,7 @@ export abstract class TreeStore implements ExceptionStore {
 
   /** Of the device: what is only in memory is written to it before, where that can be. */
   *check(options: CheckOptions): Task<CheckReport> {
+    const { checkDevice, withData } = yield* treeTools.get();
     const isWritable = this.engine.state("READ_ONLY") === 0 && !this.failure;
     if (isWritable && this.changed) yield* this.log.checkpoint(null, false);
     const check = checkDevice(this.device, this.engine.module, options);

@@ -33,6 +33,8 @@ export interface Node {
 
 export const SHARED = 1;
 export const HOLE = 2;
+/** Range store: of the highest entry of a column, that nobody below it is without one. */
+export const FILLED = 4;
 /** Range store: only for those views of (after, to] that no entry before it in the column has. */
 export const AROUND = 8;
 /** Place of an entry with HOLE whose chunks damage took. */

@@ -15,7 +15,7 @@ import { testsIn } from "../tests.ts";
 import { Oracle, type Views } from "./oracle.ts";
 
 const SEED = Number(process.env.SEED ?? 1);
-const KILLS = Number(process.env.KILLS ?? 12);
+const KILLS = Number(process.env.KILLS ?? 8);
 const LIFE_MS_MIN = 20;
 const LIFE_MS_MAX = 400;
 /** A file that is still held by who was killed must be free by then; half of it is waited for. */

@@ -71,4 +71,4 @@ async function live(): Promise<void> {
   }
 }
 
-await live().catch((error) => say({ error: String(error?.stack ?? error) }));
+await live().catch((error) => say({ error: `${error}\n${error?.stack}` }));

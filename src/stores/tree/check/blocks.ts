@@ -24,17 +24,15 @@ export interface SealedBlock {
 
 export class Blocks {
   readonly device: Device;
+  /** Blocks of the device when this was made, the last of them perhaps short. */
+  readonly size: number;
   readonly #engine: Engine;
   #looked: Uint8Array | null = null;
 
   constructor(device: Device, module: WebAssembly.Module) {
     this.device = device;
+    this.size = Math.ceil(device.size() / BLOCK);
     this.#engine = calculator(module);
-  }
-
-  /** Blocks of the device, the last of them perhaps short. */
-  get size(): number {
-    return Math.ceil(this.device.size() / BLOCK);
   }
 
   /** Value of a constant of the format. */

@@ -109,7 +109,7 @@ class Checker {
       if (found) this.#problem(found.where, entry, block, found.message);
       before = entry;
     }
-    this.#takePlaces(entries, block);
+    this.#takePlaces(column, block);
   }
 
   #problem(where: string, entry: Entry, block: number, message: string): void {
@@ -117,9 +117,10 @@ class Checker {
   }
 
   /** Each place of a column once, and as often again as entries may share it. */
-  #takePlaces(entries: readonly Entry[], block: number): void {
+  #takePlaces(column: Column, block: number): void {
+    const { entries } = column;
     const places = new Map<number, Entry>();
-    for (const entry of entries) {
+    for (const [index, entry] of entries.entries()) {
       if (entry.flags & HOLE) {
         if (isLost(entry)) this.#lostBefore += entry.count;
         continue;
@@ -128,13 +129,26 @@ class Checker {
       if (other === undefined) {
         this.#chunks += entry.count;
         this.#findings.chunks += entry.count;
-        const taken = this.#salvage.space.named.setRun(entry.place, entry.count);
+        const taken = this.#salvage.space.name(entry.place, entry.count);
         if (taken >= 0) this.#problem("I2", entry, block, `names place ${taken}, in use already`);
       } else if (!this.#salvage.rules.mayShare(other, entry)) {
         this.#problem("I1", entry, block, "shares its place with another and may not");
       }
       places.set(entry.place, entry);
+      this.#checkEnd(column, index, block);
     }
+  }
+
+  /** Data is written before it is named: what is past the device's end was cut off. */
+  #checkEnd(column: Column, index: number, block: number): void {
+    const { end } = this.#salvage.meta;
+    const entry = column.entries[index]!;
+    const left = Math.max(0, end - entry.place);
+    if (left >= entry.count) return;
+    const cut = { ...entry, first: entry.first + left, count: entry.count - left };
+    const past = `names place ${entry.place + left}, where the device has ended`;
+    this.#problem("space", cut, block, past);
+    this.#losses.entry({ ...column, first: cut.first, count: cut.count }, index);
   }
 
   #checkCounts(): void {

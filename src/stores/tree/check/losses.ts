@@ -49,6 +49,13 @@ export class Losses {
     if (ids.size > 0) this.views(ids, first, count);
   }
 
+  /** Reports what those lose who see entry `index` of a column. */
+  entry({ entries, first, count }: Column, index: number): void {
+    const ids = this.#salvage.rules.seers(entries, index);
+    const own = ids.filter((id) => id !== ORIGIN || this.#hasOrigin);
+    if (own.length > 0) this.views(new Set(own), first, count);
+  }
+
   /** Some chunks, or all, of every snapshot. */
   allSnapshots(first = 0, count = this.#salvage.chunks): void {
     this.#add("snapshots", first, count);

@@ -22,6 +22,8 @@ export class MetaBlocks {
   readonly image: SuperImage;
   readonly findings: Findings;
   readonly slabs: Slabs;
+  /** Chunks of the device: no place at or behind it has data. */
+  readonly end: number;
   /** Numbers of the blocks that something led to. */
   readonly met = new Bits();
   /** Of those, the ones that cannot be read. */
@@ -34,6 +36,7 @@ export class MetaBlocks {
     this.image = image;
     this.findings = findings;
     this.slabs = slabs;
+    this.end = Math.ceil(blocks.device.size() / image.chunk);
     this.#store = blocks.constant("BLOCK_STORE");
   }
 

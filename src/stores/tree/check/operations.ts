@@ -6,8 +6,10 @@ export const OP_COPY_OUT = 2;
 export const OP_CREATE = 3;
 export const OP_DELETE = 4;
 const OP_RENAME = 5;
-const OP_SLAB = 6;
+export const OP_SLAB = 6;
 const OP_SUMS = 10;
+/** Flag: an operation before it has named the place. */
+export const OP_AGAIN = 8;
 const RECORD_HEADER = 64;
 const OP_BYTES = 24;
 const NAME_MAX = 255;
@@ -25,12 +27,12 @@ export interface Operation {
 }
 
 /**
- * Calls `visit` with the operations in order, and where in the record each is; ends at the first
- * that is not well formed. Answers whether all are.
+ * Calls `visit` with the operations in order, and with the bytes of each; ends at the first that is
+ * not well formed. Answers whether all are.
  */
 export function eachOperation(
   record: Uint8Array,
-  visit: (operation: Operation, at: number) => void,
+  visit: (operation: Operation, bytes: Uint8Array) => void,
 ): boolean {
   let at = RECORD_HEADER;
   while (at + OP_BYTES <= record.length) {
@@ -43,8 +45,9 @@ export function eachOperation(
       place: u64At(record, at + 16),
     };
     if (!isOperation(operation)) return false;
-    visit(operation, at);
-    at += OP_BYTES + tailBytes(operation);
+    const end = at + OP_BYTES + tailBytes(operation);
+    visit(operation, record.subarray(at, end));
+    at = end;
   }
   return at === record.length;
 }

@@ -37,6 +37,8 @@ export interface EntryRules {
   problem(entry: Entry, before: Entry | undefined): CheckProblem | null;
   /** Whether two entries of a column may name the same place. */
   mayShare(a: Entry, b: Entry): boolean;
+  /** Live views that see the chunks of entry `index` of a column. */
+  seers(entries: readonly Entry[], index: number): number[];
   /** Live views that see something else, or nothing, without the lost entries of a column. */
   losers(entries: readonly Entry[], lost: Lost): number[];
 }

@@ -15,7 +15,7 @@ type Group = Uint32Array | "used" | "free" | "lost";
 
 export class SpaceMap {
   /** Places that something names. */
-  readonly named: Bits;
+  readonly #named: Bits;
   readonly #meta: MetaBlocks;
   readonly #groupChunks: number;
   /** Null: none of them is known. */
@@ -24,7 +24,7 @@ export class SpaceMap {
   constructor(meta: MetaBlocks, groups: Group[] | null) {
     this.#meta = meta;
     this.#groupChunks = meta.blocks.constant("GROUP_CHUNKS");
-    this.named = new Bits(this.#groupChunks);
+    this.#named = new Bits(this.#groupChunks);
     this.#groups = groups;
     this.#nameOwn();
   }
@@ -32,12 +32,20 @@ export class SpaceMap {
   /** Superblocks, journal areas and slabs. */
   #nameOwn(): void {
     const { image, slabs, findings } = this.#meta;
-    this.named.setRun(0, image.fixedChunks);
+    this.#named.setRun(0, image.fixedChunks);
     for (const [index, { base, blocks }] of slabs.all) {
-      const place = base / image.blocksPerChunk;
-      const taken = this.named.setRun(place, blocks / image.blocksPerChunk);
+      const taken = this.name(base / image.blocksPerChunk, blocks / image.blocksPerChunk);
       if (taken >= 0) findings.problem("tables", `slab ${index} lies where another one does`);
     }
+  }
+
+  /**
+   * Something names places, as far as the device has them; answers the first that something has
+   * named before, or -1.
+   */
+  name(place: number, count: number): number {
+    const within = Math.min(count, this.#meta.end - place);
+    return within > 0 ? this.#named.setRun(place, within) : -1;
   }
 
   /** What speaks against a leaf being the one of this checkpoint: it names places that are free. */
@@ -82,7 +90,7 @@ export class SpaceMap {
 
   #compareGroup(group: Group, index: number): { used: number; extra: number } {
     const { findings, image } = this.#meta;
-    const named = this.named.words(index);
+    const named = this.#named.words(index);
     const all = group === "used" ? 0xffffffff : 0;
     let used = 0;
     let extra = 0;

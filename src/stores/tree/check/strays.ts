@@ -22,8 +22,13 @@ export function* strayLosses(blocks: Blocks, end: JournalEnd, losses: Losses): T
   for (const { at } of [{ at: end.at }, ...end.strays]) {
     const bytes = yield* blocks.read(at, READ_BLOCKS);
     const length = Math.min(u32At(bytes, LENGTH), READ_BLOCKS * BLOCK);
-    eachOperation(bytes.subarray(0, length), (operation) => lose(operation, losses));
+    recordLosses(bytes.subarray(0, length), losses);
   }
+}
+
+/** What is lost with one record. */
+export function recordLosses(record: Uint8Array, losses: Losses): void {
+  eachOperation(record, (operation) => lose(operation, losses));
 }
 
 function lose({ kind, view, chunk, count }: Operation, losses: Losses): void {

@@ -12,6 +12,11 @@ import { flippedBit } from "./flip.ts";
 /** "MULTISNP" */
 const MAGIC = [0x544c554d, 0x504e5349];
 const SIZE_MAX = 2 ** 52;
+/** Generations, sequences and bytes are exact in a double. */
+const EXACT = 2 ** 53;
+const PLACES_MAX = 2 ** 47;
+/** Milliseconds that a date has on either side of 1970. */
+const TIME_MAX = 8.64e15;
 const LEVELS_MAX = 12;
 
 /** The 4,096 bytes of a superblock. */
@@ -34,6 +39,11 @@ export class SuperImage {
     return this.u32(field) & 0xffff;
   }
 
+  /** Milliseconds since 1970. */
+  get created(): number {
+    const at = this.bytes.byteOffset + this.#blocks.constant("SUPER_CREATED");
+    return new DataView(this.bytes.buffer).getFloat64(at, true);
+  }
   get slot(): number {
     return this.u32("SUPER_SLOT");
   }
@@ -187,19 +197,38 @@ function mend(blocks: Blocks, bytes: Uint8Array): boolean {
   return isSealed(blocks, bytes);
 }
 
-/** Bounds without which nothing else can be looked at. */
+/**
+ * Bounds without which nothing else can be looked at: those of opening, but for counts, which a
+ * repair makes anew.
+ */
 function isSane(image: SuperImage): boolean {
   const shift = image.u32("SUPER_CHUNK_SHIFT");
+  const size = image.u64("SUPER_SIZE");
   return (
     shift >= 12 &&
     shift <= 20 &&
+    isNumber(image.generation) &&
+    isNumber(image.u64("SUPER_SEQUENCE")) &&
+    image.u64("SUPER_LIMIT") <= EXACT &&
+    image.u32("SUPER_NEXT_ID") > 1 &&
+    Math.abs(image.created) <= TIME_MAX &&
     image.areaBlocks >= 64 &&
     image.areaBlocks <= 2 ** 20 &&
     image.u32("SUPER_AREA") < 2 &&
     image.u32("SUPER_HEIGHT") <= LEVELS_MAX &&
     image.u32("SUPER_MODE") < MODES.length &&
-    image.u64("SUPER_SIZE") <= SIZE_MAX &&
+    size > 0 &&
+    size <= SIZE_MAX &&
+    size % 512 === 0 &&
+    image.fixedChunks <= image.top &&
+    image.top <= PLACES_MAX &&
     image.u16("SUPER_ORIGIN_PATH") < 1023 &&
-    image.u16("SUPER_BASE_PATH") < 1023
+    image.u16("SUPER_BASE_PATH") < 1023 &&
+    image.u16("SUPER_VICTIMS") < 511
   );
+}
+
+/** Whether it can be a generation, or a record's sequence. */
+function isNumber(number: number): boolean {
+  return number >= 1 && number <= EXACT;
 }

@@ -5,10 +5,9 @@
 import type { Column } from "../check/columns.ts";
 import type { EntryRules, Lost } from "../check/rules.ts";
 import type { SavedView } from "../check/saved-views.ts";
-import { AROUND, type Entry, HOLE, LOST_PLACE } from "../walk.ts";
+import { AROUND, type Entry, FILLED, HOLE, LOST_PLACE } from "../walk.ts";
 
 const ORIGIN = 1;
-const FILLED = 4;
 const BITS = 64;
 /** A column of more entries than this has none that lies around others. */
 const AROUND_MAX = 128;

@@ -16,7 +16,7 @@ import { JournalReader } from "../check/journal.ts";
 import { Losses } from "../check/losses.ts";
 import { bestImage } from "../check/lost-super.ts";
 import type { Salvage } from "../check/salvage.ts";
-import { strayLosses } from "../check/strays.ts";
+import { recordLosses, strayLosses } from "../check/strays.ts";
 import { eachSums } from "../check/sums.ts";
 import { readSupers, type SuperImage, type Supers } from "../check/supers.ts";
 import { limitOf, type Setup, type TreeKind } from "../open.ts";
@@ -25,7 +25,7 @@ import { Room } from "../restore/room.ts";
 import { lostNow } from "./lost-now.ts";
 import { Replay, Stopped } from "./replay.ts";
 import { feed, loadSalvage } from "./source.ts";
-import { type Survey, survey } from "./survey.ts";
+import { isGone, type Survey, survey, surveyJournal } from "./survey.ts";
 
 export interface RepairOptions extends ProgressOptions {
   /** Also where check finds nothing. */
@@ -52,6 +52,8 @@ export function* repairTree(
 }
 
 const LOSSES_MAX = 1000;
+/** So often fewer records are tried, then none. */
+const STOPS_MAX = 8;
 
 type Outcome = Pick<RepairReport, "losses" | "lossCount" | "repaired">;
 
@@ -106,12 +108,15 @@ class Repair {
   *run(): Task<Outcome> {
     let records = Infinity;
     let below = false;
+    let stops = 0;
     for (;;) {
       try {
         return yield* this.#attempt({ records, below });
       } catch (error) {
-        if (error instanceof Stopped && error.records < records) records = error.records;
-        else if (isFull(error) && !below) below = true;
+        if (error instanceof Stopped && error.records < records) {
+          records = ++stops < STOPS_MAX ? error.records : 0;
+          yield* surveyJournal(this.#blocks, this.#image, this.#options, this.#survey, records);
+        } else if (isFull(error) && !below) below = true;
         else throw error;
       }
     }
@@ -125,12 +130,18 @@ class Repair {
     const fed = yield* feed(salvage, this.#survey, restorer);
     yield* eachSums(salvage.meta, (place, sums) => restorer.sums(place, sums));
     const journal = new JournalReader(blocks, this.#image, findings);
-    const replay = new Replay(restorer, records, salvage.timeline === null);
-    const end = yield* journal.run(true, (record) => replay.take(record.bytes));
+    const replay = new Replay(restorer, {
+      originOnly: salvage.timeline === null,
+      isGone: (place) => isGone(this.#survey, place),
+    });
+    const losses = new Losses(salvage, findings);
+    const end = yield* journal.run(true, ({ bytes }) => {
+      if (replay.done < records) return replay.take(bytes);
+      recordLosses(bytes, losses);
+    });
     const store = yield* restorer.end();
     yield* settle(blocks.device.flush());
     // What records say that cannot be replayed, and names that are lost, are lost without a trace.
-    const losses = new Losses(salvage, findings);
     if (salvage.timeline === null) losses.allSnapshots();
     yield* strayLosses(blocks, end, losses);
     const now = yield* lostNow(store);
@@ -161,7 +172,7 @@ class Repair {
       superblock,
       generation: next % 2 === slot ? next + 1 : next,
       room: new Room({
-        floor: this.#survey.top,
+        floor: Math.max(this.#image.fixedChunks, Math.min(this.#survey.top, this.#survey.end)),
         limit: limitOf(device, most, chunk),
         slab: this.#image.slabBlocks / this.#image.blocksPerChunk,
         used: this.#survey.isWhole ? this.#survey.used : null,

@@ -2,16 +2,20 @@
 import { CHECKPOINT, NO_SPACE } from "../../../engine/status.ts";
 import { MultisnapError } from "../../../errors.ts";
 import type { Task } from "../../../task.ts";
-import { eachOperation, OP_MAP } from "../check/operations.ts";
+import {
+  eachOperation,
+  OP_AGAIN,
+  OP_COPY_OUT,
+  OP_MAP,
+  OP_SLAB,
+  type Operation,
+} from "../check/operations.ts";
 import type { Restorer } from "../restore/restorer.ts";
+import { HOLE, LOST_PLACE } from "../walk.ts";
 
 const WAITS = -5;
 const ORIGIN = 1;
-const OP_SLAB = 6;
-const OP_AGAIN = 8;
-const OP_BYTES = 24;
 const RECORD_HEADER = 64;
-const LENGTH = 8;
 
 /** A record does not apply: the engine is spoilt, and only so many records can be replayed. */
 export class Stopped extends Error {
@@ -23,31 +27,33 @@ export class Stopped extends Error {
   }
 }
 
+export interface ReplayOptions {
+  /** Only what changes the origin. */
+  originOnly: boolean;
+  /** Whether a place does not have the data of the state after the last record. */
+  isGone: (place: number) => boolean;
+}
+
 export class Replay {
   done = 0;
   readonly #restorer: Restorer;
-  readonly #most: number;
+  readonly #options: ReplayOptions;
   readonly #buffer: number;
-  readonly #originOnly: boolean;
 
-  /** `most`: records that are replayed; `originOnly`: of them what changes the origin. */
-  constructor(restorer: Restorer, most: number, originOnly: boolean) {
+  constructor(restorer: Restorer, options: ReplayOptions) {
     this.#restorer = restorer;
-    this.#most = most;
-    this.#originOnly = originOnly;
+    this.#options = options;
     const { engine } = restorer;
     this.#buffer = engine.state("JOURNAL_BUFFERS");
   }
 
   /** The next record: header and operations. */
   *take(record: Uint8Array): Task<void> {
-    if (this.done === this.#most) return;
     const { engine } = this.#restorer;
     engine.u8.set(record, this.#buffer);
     try {
       if (engine.x.journalAccept() === 0) throw new Stopped(this.done, "its checksum");
-      if (this.#originOnly) this.#keepOrigins(record.slice());
-      while ((yield* this.#restorer.until(() => this.#step())) !== 0);
+      yield* this.#operations(record);
     } catch (error) {
       if (error instanceof MultisnapError && error.code !== "Internal") throw error;
       throw error instanceof Stopped ? error : new Stopped(this.done, error);
@@ -55,19 +61,61 @@ export class Replay {
     this.done++;
   }
 
-  /** The list of views is lost: the record in the buffer becomes what it does to the origin. */
-  #keepOrigins(record: Uint8Array): void {
+  *#operations(record: Uint8Array): Task<void> {
+    const found: [Operation, Uint8Array][] = [];
+    const areAll = eachOperation(record, (...one) => found.push(one));
+    if (!areAll) throw new Stopped(this.done, "an operation");
+    for (const [operation, bytes] of found) {
+      const { kind, view, flags } = operation;
+      // Old metadata is not kept, so what lies in a slab is free.
+      if (kind === OP_SLAB || (this.#options.originOnly && !isOfOrigin(kind, view))) continue;
+      const isMap = kind === OP_MAP || kind === OP_COPY_OUT;
+      if (isMap && (flags & HOLE) === 0) yield* this.#map(operation, bytes);
+      else yield* this.#run(bytes);
+    }
+  }
+
+  /** What is gone is lost to those who see it. */
+  *#map({ chunk, place, flags, count }: Operation, bytes: Uint8Array): Task<void> {
+    const { isGone } = this.#options;
+    for (let done = 0; done < count; ) {
+      const isLost = isGone(place + done);
+      let end = done + 1;
+      while (end < count && isGone(place + end) === isLost) end++;
+      const part = { chunk: chunk + done, count: end - done };
+      if (isLost) {
+        const how = { flags: (flags & ~OP_AGAIN) | HOLE, place: LOST_PLACE };
+        yield* this.#run(changed(bytes, { ...part, ...how }));
+      } else if (flags & OP_AGAIN) {
+        yield* this.#again({ ...part, flags, place: place + done }, bytes);
+      } else {
+        yield* this.#run(changed(bytes, { ...part, flags, place: place + done }));
+      }
+      done = end;
+    }
+  }
+
+  /**
+   * What names a place that others name already, column by column. Where those others are lost, it
+   * names the place alone, and takes it.
+   */
+  *#again({ chunk, place, flags, count }: Part, bytes: Uint8Array): Task<void> {
     const { engine } = this.#restorer;
-    let length = RECORD_HEADER;
-    eachOperation(record, ({ kind, view, flags }, at) => {
-      const isOwn = (kind === OP_MAP && view === ORIGIN) || kind === OP_SLAB;
-      if (!isOwn) return;
-      engine.u8.set(record.subarray(at, at + OP_BYTES), this.#buffer + length);
-      // Who named the place before is gone.
-      engine.u8[this.#buffer + length + 1] = flags & ~OP_AGAIN;
-      length += OP_BYTES;
-    });
-    engine.u32[(this.#buffer + LENGTH) >>> 2] = length;
+    for (let done = 0; done < count; ) {
+      const [from, at] = [chunk + done, place + done];
+      const run = yield* this.#restorer.until(() => engine.x.replayNamed(from, count - done, at));
+      const isNamed = run % 2 === 1;
+      const how = { flags: isNamed ? flags : flags & ~OP_AGAIN, count: run >>> 1 };
+      yield* this.#run(changed(bytes, { chunk: from, place: at, ...how }));
+      done += run >>> 1;
+    }
+  }
+
+  *#run(operation: Uint8Array): Task<void> {
+    const { engine } = this.#restorer;
+    engine.u8.set(operation, this.#buffer + RECORD_HEADER);
+    engine.x.replayOnly(RECORD_HEADER + operation.length);
+    while ((yield* this.#restorer.until(() => this.#step())) !== 0);
   }
 
   #step(): number {
@@ -77,4 +125,21 @@ export class Replay {
     if (status >= WAITS || status === NO_SPACE) return status;
     throw new Stopped(this.done, status);
   }
+}
+
+type Part = Pick<Operation, "chunk" | "place" | "flags" | "count">;
+
+/** An operation with other chunks, place and flags. */
+function changed(operation: Uint8Array, { chunk, place, flags, count }: Part): Uint8Array {
+  const own = operation.slice();
+  const fields = new DataView(own.buffer);
+  fields.setUint8(1, flags);
+  fields.setUint16(2, count, true);
+  fields.setBigUint64(8, BigInt(chunk), true);
+  fields.setBigUint64(16, BigInt(place), true);
+  return own;
+}
+
+function isOfOrigin(kind: number, view: number): boolean {
+  return kind === OP_MAP && view === ORIGIN;
 }

@@ -9,10 +9,10 @@ import { Salvage } from "../check/salvage.ts";
 import type { SavedView } from "../check/saved-views.ts";
 import type { SuperImage } from "../check/supers.ts";
 import type { Restorer } from "../restore/restorer.ts";
-import { type Entry, HOLE } from "../walk.ts";
+import { AROUND, type Entry, FILLED, HOLE, LOST_PLACE } from "../walk.ts";
 import { drained } from "./drained.ts";
 import { Mender } from "./mended.ts";
-import type { Survey } from "./survey.ts";
+import { isGone, type Survey } from "./survey.ts";
 
 const ORIGIN = 1;
 const LIVE = 1;
@@ -47,8 +47,8 @@ export function* feed(
   yield* restorer.views(timeline ?? [originOf(image)]);
   let entries = 0;
   yield* eachColumn(salvage, function* (column) {
-    for (const { part, isOver } of parts(column, survey.overwritten)) {
-      const isSpoilt = isOver || !isSound(part, salvage) || !places.take(part.entries);
+    for (const part of parts(column, survey, image.kind)) {
+      const isSpoilt = !isSound(part, salvage) || !places.take(part.entries);
       for (const mended of mender.columns(part, isSpoilt)) {
         entries += mended.length;
         yield* restorer.entries(mended);
@@ -60,30 +60,39 @@ export function* feed(
 
 /** The origin of a volume whose list of views is lost. */
 function originOf(image: SuperImage): SavedView {
-  const created = new DataView(image.bytes.buffer, image.bytes.byteOffset).getFloat64(184, true);
+  const { created } = image;
   const size = image.u64("SUPER_SIZE");
   const none = { parent: 0, name: new Uint8Array(0), bit: null };
   return { id: ORIGIN, flags: LIVE, isLive: true, created, size, ...none };
 }
 
-/** A column, cut where its entries begin or cease to name what was overwritten. */
-function* parts(column: Column, overwritten: Bits): Iterable<{ part: Column; isOver: boolean }> {
+/** A column, cut where the places of an entry begin or cease to have its data; there it is lost. */
+function* parts(column: Column, survey: Survey, kind: SuperImage["kind"]): Iterable<Column> {
   const { first, count, entries } = column;
-  if (overwritten.count === 0 || entries.length === 0) {
-    yield { part: column, isOver: false };
+  const isNear = entries.every(({ place, flags }) => flags & HOLE || place + count <= survey.end);
+  if (isNear && survey.overwritten.count === 0) {
+    yield column;
     return;
   }
-  const isNamed = (chunk: number) =>
-    entries.some(
-      ({ place, flags }) => (flags & HOLE) === 0 && overwritten.get(place + chunk - first),
-    );
+  const goneAt = (chunk: number) =>
+    entries.map(({ place, flags }) => !(flags & HOLE) && isGone(survey, place + chunk - first));
   for (let at = first; at < first + count; ) {
-    const isOver = isNamed(at);
+    const gone = goneAt(at);
     let end = at + 1;
-    while (end < first + count && isNamed(end) === isOver) end++;
-    yield { part: cut(column, at, end), isOver };
+    while (end < first + count && goneAt(end).every((is, index) => is === gone[index])) end++;
+    const part = cut(column, at, end);
+    yield gone.includes(true) ? without(part, gone, kind) : part;
     at = end;
   }
+}
+
+/** A column whose entries are lost where `gone` says so. */
+function without(column: Column, gone: readonly boolean[], kind: SuperImage["kind"]): Column {
+  const kept = kind === "range" ? AROUND | FILLED : 0;
+  const entries = column.entries.map((entry, index) =>
+    gone[index] ? { ...entry, place: LOST_PLACE, flags: (entry.flags & kept) | HOLE } : entry,
+  );
+  return { ...column, entries };
 }
 
 function cut(column: Column, first: number, end: number): Column {

@@ -1,0 +1,6 @@
+/** What is loaded when a store is checked, repaired, dumped or restored. */
+export { checkDevice } from "./check/checker.ts";
+export { withData } from "./check/data.ts";
+export { Dumper } from "./dump/dumper.ts";
+export { loadTree } from "./dump/load.ts";
+export { repairTree } from "./repair/repair.ts";

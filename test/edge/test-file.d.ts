@@ -1,0 +1,2 @@
+/** Stands for the test file that a worker is bundled with. */
+declare module "test-file" {}
