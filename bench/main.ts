@@ -4,6 +4,7 @@
  * standard error.
  */
 import { parseArgs } from "node:util";
+import { worker } from "./connect/worker.ts";
 import { afterSnapshot } from "./io/after-snapshot.ts";
 import { checksums } from "./io/checksums.ts";
 import { manySnapshots } from "./io/many-snapshots.ts";
@@ -40,6 +41,7 @@ const SECTIONS: readonly Section[] = [
   memory,
   published,
   kinds,
+  worker,
 ];
 
 /** The most that a section has on the scratch folder at a time. */

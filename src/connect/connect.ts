@@ -29,12 +29,11 @@ export async function connectWorker(
     const opening = greeted(spawned.port, { open, shared, session }, options.queueDepth);
     opening.catch(() => {});
     const volume = await Promise.race([opening, aborted.promise]);
-    volume.leaving = async () => {
-      try {
-        await volume.request("close");
-      } finally {
+    volume.owned = {
+      close: () => volume.request("close"),
+      end: async () => {
         await spawned.end();
-      }
+      },
     };
     return volume;
   } catch (error) {
@@ -64,6 +63,7 @@ async function greeted(
   const { rings } = await link.greet(hello, memory);
   const volume = new RemoteVolume(link.session, []);
   if (memory && rings === true) volume.rings = link.share(memory);
+  link.onChanged = () => volume.changed();
   await volume.refresh();
   return volume;
 }

@@ -46,6 +46,8 @@ export interface Operation {
   cost?: (served: Served, head: Head) => number;
   /** Done twice it is something else than done once. */
   changes?: boolean;
+  /** Afterwards there are other snapshots than before, or other names. */
+  views?: boolean;
   run: (served: Served, call: Call) => Promise<Result>;
 }
 
@@ -69,11 +71,11 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   ["flush", { run: flush }],
   ["hold", { run: hold }],
   ["release", { run: release }],
-  ["snapshot", { changes: true, run: snapshot }],
-  ["delete", { changes: true, cost: perSnapshot, run: deleteSnapshots }],
-  ["rename", { changes: true, run: rename }],
-  ["message", { changes: true, run: message }],
-  ["merge", { changes: true, run: merge }],
+  ["snapshot", { changes: true, views: true, run: snapshot }],
+  ["delete", { changes: true, views: true, cost: perSnapshot, run: deleteSnapshots }],
+  ["rename", { changes: true, views: true, run: rename }],
+  ["message", { changes: true, views: true, run: message }],
+  ["merge", { changes: true, views: true, run: merge }],
   ["reclaimed", { run: reclaimed }],
   ["usage", { cost: perSnapshot, run: usage }],
   ["check", { cost: () => CHECK_BYTES, run: check }],

@@ -6,8 +6,8 @@ import type { OpenOptions } from "../volume/types.ts";
 
 /**
  * A device by its kind and what that needs: `{ file: "disk.msnap" }` under Node, Deno and Bun,
- * `{ opfs: "disk" }` in pages, `{ memory: bytes }` and `{ http: url }` everywhere. All other keys are
- * options of that device.
+ * `{ opfs: "disk" }` in pages, `{ memory: bytes }` and `{ http: url }` everywhere. All other keys
+ * are options of that device.
  */
 export interface NamedDevice {
   /** A path. */

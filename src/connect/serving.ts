@@ -31,8 +31,8 @@ export class Serving {
   readonly #ended = new Signal();
 
   /**
-   * `statePeriod`: 1 where every answer to a change brings the state; else they bring the usage, once
-   * for so many of them that are under way together.
+   * `statePeriod`: 1 where every answer to a change brings the state; else they bring the usage,
+   * once for so many of them that are under way together.
    */
   constructor(served: Served, budget: Budget, send: Send, statePeriod = 1) {
     this.#served = served;

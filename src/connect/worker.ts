@@ -18,11 +18,10 @@ export interface Around {
 }
 
 /**
- * Serves whoever made the worker over `port`, and others over ports that he hands on. `ended` is
- * called when the volume has been closed or could not be opened.
+ * Serves whoever made the worker over `port`, and others over ports that he hands on (`Handing`).
  */
-export function serveWorker(port: Port, around: Around, ended: () => void = () => {}): void {
-  const worker = new WorkerHost(port, around, ended);
+export function serveWorker(port: Port, around: Around): void {
+  const worker = new WorkerHost(port, around);
   port.listen(
     (data) => worker.take(data),
     () => worker.gone(),
@@ -42,7 +41,6 @@ export interface Standing {
 class WorkerHost {
   readonly #port: Port;
   readonly #around: Around;
-  readonly #ended: () => void;
   #opening: Promise<Host> | null = null;
   #line: Line | null = null;
   /** What came before the volume was open. */
@@ -50,10 +48,9 @@ class WorkerHost {
 
   #member: Member | null = null;
 
-  constructor(port: Port, around: Around, ended: () => void) {
+  constructor(port: Port, around: Around) {
     this.#port = port;
     this.#around = around;
-    this.#ended = ended;
   }
 
   take(data: unknown): void {
@@ -63,7 +60,7 @@ class WorkerHost {
     else if (this.#opening) this.#early.push(data);
     else {
       this.#opening = this.#open(data);
-      this.#opening.catch((error) => this.#refuse(error));
+      this.#opening.catch((error) => say(this.#port, error));
     }
   }
 
@@ -79,7 +76,7 @@ class WorkerHost {
     }
     const host = opening.options.tabs
       ? await this.#join(opening, hello.head.session)
-      : hostOf(await openNamed(opening, this.#around.openers), opening, this.#ended);
+      : hostOf(await openNamed(opening, this.#around.openers), opening);
     this.#line = host.welcome(this.#port, { ...hello, head: { ...hello.head, open: null } });
     for (const early of this.#early.splice(0)) this.#line.take(early);
     return host;
@@ -88,16 +85,7 @@ class WorkerHost {
   async #join(opening: Opening & HostOptions, session: unknown): Promise<Host> {
     const member = await Member.join(opening, String(session), this.#around);
     this.#member = member;
-    const host: Host = new Host({ ...member.served, close }, opening);
-    const ended = this.#ended;
-    async function close(): Promise<void> {
-      try {
-        await member.close();
-      } finally {
-        void host.close().then(ended);
-      }
-    }
-    return host;
+    return new Host({ ...member.served, close: () => member.close() }, opening);
   }
 
   #hand(client: MessagePortLike): void {
@@ -107,11 +95,6 @@ class WorkerHost {
       (host) => host.accept(port),
       (error) => say(port, error),
     );
-  }
-
-  #refuse(error: unknown): void {
-    say(this.#port, error);
-    this.#ended();
   }
 }
 
@@ -132,15 +115,6 @@ function isStanding(data: unknown): data is Standing {
 }
 
 /** Whoever made the worker may close its volume; the others only leave. */
-function hostOf(volume: Volume, options: HostOptions, ended: () => void): Host {
-  const served = { volume, files: [], live: () => ({}), close };
-  const host = new Host(served, options);
-  async function close(): Promise<void> {
-    try {
-      await volume.close();
-    } finally {
-      void host.close().then(ended);
-    }
-  }
-  return host;
+function hostOf(volume: Volume, options: HostOptions): Host {
+  return new Host({ volume, files: [], live: () => ({}), close: () => volume.close() }, options);
 }

@@ -18,7 +18,12 @@ export function originNeighbours(): Neighbours | null {
 }
 
 async function openMark(path: string): Promise<Mark> {
-  const { handle } = await openOpfs(path, { create: true, exclusive: false, readOnly: false });
+  const { handle } = await openOpfs(path, {
+    create: true,
+    exclusive: false,
+    readOnly: false,
+    waitMs: 0,
+  });
   const doing = <T>(what: string, call: () => T): T => {
     try {
       return call();

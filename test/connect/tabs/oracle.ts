@@ -232,7 +232,8 @@ export class Oracle {
     for (const [name, { state, blocks }] of this.#snapshots) {
       const found = snapshots.get(name);
       if (state === "there" && !found) this.#problem(`the snapshot ${name} is lost`);
-      if (state === "gone" && found) this.#problem(`the snapshot ${name} was deleted, and is there`);
+      if (state === "gone" && found)
+        this.#problem(`the snapshot ${name} was deleted, and is there`);
       for (const [block, candidates] of found ? blocks : []) {
         const value = found![block]!;
         if (candidates.includes(value)) continue;
