@@ -9,6 +9,7 @@ import { Random } from "../../model/prng.ts";
 
 const parameters = JSON.parse(new URL(import.meta.url).searchParams.get("load")!);
 const { channel, store, tab, blocks, seed, lanes, flushes, names, verifies } = parameters;
+const own = `test ${channel} tab ${tab}`;
 
 async function say(message: object): Promise<{ ok: boolean; dead?: boolean; stop?: boolean }> {
   const body = JSON.stringify({ tab, ...message });
@@ -21,21 +22,35 @@ const random = () => prng.below(2 ** 30) / 2 ** 30;
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 let stopped = false;
 
-/** A read at a time; the longest since the last report, in milliseconds. */
+/** A read at a time; now and then it is told how long they take, and whether the files are here. */
 async function ping(read: () => Promise<void>): Promise<void> {
+  let [longest, told] = [0, performance.now()];
   while (!stopped) {
     const start = performance.now();
     await read();
-    const ms = performance.now() - start;
-    if (ms > 100) await say({ what: "stall", ms });
+    const now = performance.now();
+    longest = Math.max(longest, now - start);
+    if (now - told > 250) {
+      void say({ what: "pinged", longest, owns: await owns() });
+      [longest, told] = [0, now];
+    }
     await pause(10);
   }
 }
 
+/** Its worker holds the lock of the owner: as the session does that the page waits for. */
+async function owns(): Promise<boolean> {
+  const { held = [], pending = [] } = await navigator.locks.query();
+  const page = held.find(({ name }) => name === own)?.clientId;
+  const session = pending.find((one) => one.clientId === page && one.name!.includes(" session "));
+  const worker = held.find(({ name }) => name === session?.name)?.clientId;
+  const owner = held.find(({ name }) => name!.endsWith(" owner"))?.clientId;
+  return worker !== undefined && worker === owner;
+}
+
 try {
-  // As long as it is held, this tab lives: the others can tell the server.
   await new Promise((held) =>
-    navigator.locks.request(`test ${channel} tab ${tab}`, () => {
+    navigator.locks.request(own, () => {
       held(null);
       return new Promise(() => {});
     }),
