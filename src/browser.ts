@@ -1,7 +1,6 @@
 /** The library in pages and their workers: what `import ... from "multisnap"` gives there. */
-
-export type { NamedDevice } from "./connect/options.ts";
-export { connectVolume, type PageOptions } from "./connect-pages.ts";
+export type { NamedDevice, TabsOptions } from "./connect/options.ts";
+export { type ConnectedVolume, connectVolume, type PageOptions } from "./connect-pages.ts";
 export { exportCow, importCows } from "./convert/later.ts";
 export { type OpfsDeviceOptions, opfsDevice } from "./devices/opfs.ts";
 export { removeOpfs } from "./devices/opfs-file.ts";

@@ -18,6 +18,8 @@ export interface Served {
   live: () => object;
   /** Where a client may close the volume. */
   close?: () => Promise<void>;
+  /** Does requests instead of what the table of operations says. */
+  perform?: (op: string, call: Call) => Promise<Result>;
 }
 
 export interface Call {
@@ -99,7 +101,7 @@ async function state(served: Served, { row }: Call): Promise<Result> {
 }
 
 /** Comes with an answer to a change, so that the client knows what is after it. */
-function statusOf({ volume, live }: Served): Head {
+export function statusOf({ volume, live }: Served): Head {
   return { status: volume.status(), usage: volume.usage(), server: live() };
 }
 
@@ -109,7 +111,7 @@ function stateAfter(served: Served, { tells }: Call): Head {
   return what === "usage" ? { usage: served.volume.usage() } : {};
 }
 
-function viewRow({ id, name, parent, created, size, readOnly }: View): Head {
+export function viewRow({ id, name, parent, created, size, readOnly }: View): Head {
   return { id, name, parent, created, size, readOnly };
 }
 

@@ -113,7 +113,10 @@ export class Serving {
     const row = (row: unknown) => rows.add(row);
     const tells = () => this.#tells();
     const call = { head, payload, signal, progress, held: this.held, row, tells };
-    const result = await operation.run(this.#served, call);
+    const { perform } = this.#served;
+    const result = await (perform
+      ? perform(String(head.op), call)
+      : operation.run(this.#served, call));
     await rows.flush();
     return result;
   }
