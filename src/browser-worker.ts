@@ -2,11 +2,14 @@
 import type { NamedDevice, Openers } from "./connect/options.ts";
 import { type MessagePortLike, portOf } from "./connect/port.ts";
 import { serveWorker } from "./connect/worker.ts";
+import { type HttpDeviceOptions, httpDevice } from "./devices/http.ts";
 import { filledDevice, type MemoryDeviceOptions } from "./devices/memory.ts";
 import { type OpfsDeviceOptions, opfsDevice } from "./devices/opfs.ts";
 import { originNeighbours } from "./devices/opfs-mark.ts";
 
 const openers: Openers = {
+  http: ({ http, ...options }: NamedDevice) =>
+    httpDevice(String(http), options as HttpDeviceOptions),
   memory: async ({ memory, ...options }: NamedDevice) =>
     filledDevice(memory ?? null, options as MemoryDeviceOptions),
   opfs: ({ opfs, ...options }: NamedDevice) =>

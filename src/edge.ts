@@ -8,6 +8,7 @@ import { openVolume as open } from "./volume/open.ts";
 import type { OpenOptions, Volume } from "./volume/types.ts";
 
 export { exportCow, importCows } from "./convert/later.ts";
+export { httpDevice } from "./devices/http.ts";
 export {
   type SqlCursor,
   type SqlDeviceOptions,

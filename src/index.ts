@@ -6,4 +6,5 @@ export { connectVolume, type ThreadOptions } from "./connect-threads.ts";
 export { exportCow } from "./convert/export-cow.ts";
 export { importCows } from "./convert/import-cow.ts";
 export { type FileDeviceOptions, fileDevice } from "./devices/file.ts";
+export { httpDevice } from "./devices/http.ts";
 export * from "./library.ts";

@@ -2,13 +2,7 @@
 export type { Exported, ExportOptions } from "./convert/export-cow.ts";
 export type { CowSource } from "./convert/import-cow.ts";
 export type { Device, Later, Quota } from "./devices/device.ts";
-export {
-  type HttpDevice,
-  type HttpDeviceOptions,
-  type HttpPin,
-  type HttpTraffic,
-  httpDevice,
-} from "./devices/http.ts";
+export type { HttpDevice, HttpDeviceOptions, HttpPin, HttpTraffic } from "./devices/http.ts";
 export { type MemoryDeviceOptions, memoryDevice } from "./devices/memory.ts";
 export { type EngineSource, useEngine } from "./engine/source.ts";
 export { type Env, seededEnv, systemEnv } from "./env.ts";

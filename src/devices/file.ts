@@ -105,11 +105,22 @@ class FileDevice implements Device {
         done = fs.writeSync(this.#file, source, start, wanted, offset);
       } catch (cause) {
         if (errorCode(cause) === "EINTR") continue;
+        this.#measure();
         throw deviceError(this.name, `writing ${wanted} bytes at ${offset}`, cause);
       }
       start += done;
       offset += done;
       if (offset > this.#size) this.#size = offset;
+    }
+  }
+
+  /** After a failed write: Deno tells of no part of it that was written. */
+  #measure(): void {
+    if (!this.growable) return;
+    try {
+      this.#size = Math.max(this.#size, fs.fstatSync(this.#file).size);
+    } catch {
+      // What failed is told already.
     }
   }
 

@@ -6,7 +6,7 @@ import type { Device } from "../devices/device.ts";
 import { MultisnapError } from "../errors.ts";
 import { dumpOf, loadStore, openStore } from "../stores/kinds.ts";
 import { endIfAborted, run } from "../task.ts";
-import { readable } from "./open-damaged.ts";
+import { readable } from "./readable.ts";
 import { smallSetup } from "./small-setup.ts";
 import type { Loaded, ProgressOptions } from "./types.ts";
 

@@ -14,8 +14,8 @@ import {
 import type { ExceptionStore, OriginMode, StoreKind } from "../stores/store.ts";
 import { run } from "../task.ts";
 import { Core, QUEUE_MAX } from "./core.ts";
-import { readable } from "./open-damaged.ts";
-import { planSync } from "./sync.ts";
+import { seldom } from "./part.ts";
+import { readable } from "./readable.ts";
 import { Traffic } from "./traffic.ts";
 import type { CreateOptions, Damage, OpenOptions, Volume } from "./types.ts";
 import { parseVictims } from "./victims.ts";
@@ -91,7 +91,9 @@ export async function openVolume(options: OpenOptions): Promise<Volume> {
     const copySlots = slotsOf(bounds.copySlots, chunk);
     return new Core({ ...shared, store, copySlots, slotBytes: slotBytes(chunk) });
   });
-  const volume = new DiskVolume(cores, whenFull(options, cores[0]!.store, setup));
+  const full = whenFull(options, cores[0]!.store, setup);
+  if (full.setup && !seldom.loaded) await seldom.load();
+  const volume = new DiskVolume(cores, full);
   volume.damage = damage;
   return synchronized(volume, options);
 }
@@ -149,6 +151,7 @@ async function openStores(options: OpenOptions, setup: Setup): Promise<Opened> {
 async function synchronized(volume: DiskVolume, options: OpenOptions): Promise<Volume> {
   if (options.syncSnapshots === undefined) return volume;
   try {
+    const { planSync } = seldom.loaded ?? (await seldom.load());
     await volume.sync(planSync(volume.core.store, options.syncSnapshots));
     return volume;
   } catch (error) {

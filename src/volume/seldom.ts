@@ -1,4 +1,11 @@
-/** What is loaded when views are compared, cloned or merged. */
+/**
+ * What few volumes ever need: comparing, cloning, merging, giving up, damage, dm's messages and
+ * lists.
+ */
 export { cloneRange } from "./clone.ts";
+export { readDamaged } from "./damaged.ts";
 export { diffViews } from "./diff.ts";
+export { GiveUp } from "./give-up.ts";
 export { Merger } from "./merge.ts";
+export { parseMessage } from "./message.ts";
+export { planSync } from "./sync.ts";

@@ -12,10 +12,9 @@ import { checkInside } from "./bounds.ts";
 import { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import { Flusher } from "./flush.ts";
-import { GiveUp } from "./give-up.ts";
+import type { GiveUp } from "./give-up.ts";
 import { Holds } from "./holds.ts";
 import type { Merger } from "./merge.ts";
-import { parseMessage } from "./message.ts";
 import { diffOf, seldom } from "./part.ts";
 import { Reclaimer } from "./reclaim.ts";
 import { checkStores, countersOf, usageOf, usageOfSnapshots } from "./reports.ts";
@@ -42,7 +41,7 @@ import { giveUp, mapAll } from "./write.ts";
 
 /** What happens when the store is full (I8). */
 export interface WhenFull {
-  /** Given where all snapshots may be given up for the origin. */
+  /** Given where all snapshots may be given up for the origin: then `seldom` is loaded. */
   setup: Setup | null;
   /** As a user writes them; null: none. */
   victims: string | null;
@@ -98,7 +97,7 @@ export class DiskVolume implements Volume {
   }
 
   #mayGiveUp(cores: readonly Core[], setup: Setup): GiveUp {
-    return new GiveUp(cores, setup, {
+    return new seldom.loaded!.GiveUp(cores, setup, {
       makeRoom: () => this.#reclaimer.forRoom(),
       delete: (ids) => this.#timeline.deleteNow(ids),
     });
@@ -175,6 +174,7 @@ export class DiskVolume implements Volume {
 
   async message(text: string): Promise<number> {
     this.core.assertOpen();
+    const { parseMessage } = seldom.loaded ?? (await seldom.load());
     const message = parseMessage(text);
     const view = message.verb === "create" ? this.origin : this.#numbered(message.id);
     if (message.verb !== "delete") return (await this.#take(view, null, false)).id;

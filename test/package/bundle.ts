@@ -26,6 +26,7 @@ export async function bundle(entry: string): Promise<Bundled> {
     format: "esm",
     platform: "browser",
     target: "es2022",
+    external: ["*.wasm"],
     write: false,
     metafile: true,
   });
@@ -40,7 +41,7 @@ function closure({ outputs }: Metafile, entry: string): string[] {
   const found = new Set([first as string]);
   for (const name of found) {
     for (const { path: imported, kind } of outputs[name]?.imports ?? []) {
-      if (kind === "import-statement") found.add(imported);
+      if (kind === "import-statement" && outputs[imported]) found.add(imported);
     }
   }
   return [...found];
