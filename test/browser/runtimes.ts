@@ -3,7 +3,10 @@ import type { Run, Runtime, Suite } from "../runtimes/runtime.ts";
 import { type Browser, type BrowserName, browserNames, launchBrowser, missing } from "./browser.ts";
 import { type Served, servePages } from "./serve.ts";
 
-const OWN: readonly Suite[] = [{ name: "devices", files: ["test/browser/opfs.page-test.ts"] }];
+const OWN: readonly Suite[] = [
+  { name: "devices", files: ["test/browser/opfs.page-test.ts"] },
+  { name: "in a worker", files: ["test/browser/connect.page-test.ts"] },
+];
 
 /** The suites that every runtime has, and those of pages. */
 export function browserRuntimes(common: readonly Suite[]): Runtime[] {
