@@ -22,6 +22,7 @@ import {
   OP_READ,
   OP_WRITE,
   PAGE_BYTES,
+  Payloads,
   pagesOf,
   partsOf,
   REQUEST_LENGTH,
@@ -64,6 +65,7 @@ interface Pending {
 
 export class RingClient {
   readonly #shared: Shared;
+  readonly #payloads: Payloads;
   readonly #depth: number;
   /** Wakes the host. */
   readonly #knock: () => void;
@@ -92,6 +94,7 @@ export class RingClient {
     busy: (isBusy: boolean) => void,
   ) {
     this.#shared = partsOf(memory);
+    this.#payloads = new Payloads(this.#shared);
     this.#depth = Math.min(depth, REQUESTS);
     this.#knock = knock;
     this.#busy = busy;
@@ -232,18 +235,16 @@ export class RingClient {
   }
 
   #end(tag: number, failure: number): void {
-    const { pages } = this.#shared;
     const pending = this.#pending[tag];
     if (!pending) return;
-    const start = pending.page * PAGE_BYTES;
     const { target } = pending;
     if (failure > 0) {
-      const text = this.#decoder.decode(pages.slice(start, start + failure));
+      const text = this.#decoder.decode(this.#payloads.at(pending.page, failure).slice());
       this.#release(tag, pending);
       pending.reject(failureOf(JSON.parse(text)));
       return;
     }
-    if (target) target.set(pages.subarray(start, start + target.length));
+    if (target) target.set(this.#payloads.at(pending.page, target.length));
     this.#release(tag, pending);
     pending.resolve();
   }
@@ -264,8 +265,10 @@ export class RingClient {
   readonly #look = (): void => {
     const { words } = this.#shared;
     const now = monotonic();
-    if (this.#take() > 0) this.#found = now;
-    if (this.#open === 0) {
+    const ended = this.#take();
+    if (ended > 0) this.#found = now;
+    // Those who got what they asked for may ask again before the next turn.
+    if (this.#open === 0 && ended === 0) {
       this.#rest();
       return;
     }

@@ -26,6 +26,7 @@ import {
   OP_ZERO,
   PAGE_BYTES,
   PAGES,
+  Payloads,
   pagesOf,
   partsOf,
   REQUEST_LENGTH,
@@ -55,6 +56,7 @@ const VIEWS_MAX = 1024;
 
 export class RingHost {
   readonly #shared: Shared;
+  readonly #payloads: Payloads;
   readonly #volume: Volume;
   /** Wakes the client. */
   readonly #knock: () => void;
@@ -79,6 +81,7 @@ export class RingHost {
     refuse: (error: MultisnapError) => void,
   ) {
     this.#shared = partsOf(memory);
+    this.#payloads = new Payloads(this.#shared);
     this.#volume = volume;
     this.#knock = knock;
     this.#refuse = refuse;
@@ -140,7 +143,7 @@ export class RingHost {
 
   /** `last`: of those that are there. */
   #begin(last: boolean): void {
-    const { requests, pages } = this.#shared;
+    const { requests } = this.#shared;
     const at = (this.#begun & (REQUESTS - 1)) * REQUEST_NUMBERS;
     this.#begun = (this.#begun + 1) | 0;
     this.#open++;
@@ -154,16 +157,15 @@ export class RingHost {
       this.#refuse(wrong(`request ${tag} with ${length} bytes in page ${page}`));
       return;
     }
-    const start = page * PAGE_BYTES;
     try {
       const view = op === OP_FLUSH ? null : this.#view(requests[at + REQUEST_VIEW]!);
       const offset = requests[at + REQUEST_OFFSET]!;
       let later: undefined | void | Promise<void>;
-      if (op === OP_READ) later = view!.startRead(offset, pages.subarray(start, start + length));
+      if (op === OP_READ) later = view!.startRead(offset, this.#payloads.at(page, length));
       else {
         this.#changed = true;
         if (op === OP_WRITE) {
-          later = view!.startWrite(offset, pages.subarray(start, start + length));
+          later = view!.startWrite(offset, this.#payloads.at(page, length));
         } else if (op === OP_TRIM) later = view!.trim(offset, length);
         else if (op === OP_ZERO) later = view!.writeZeroes(offset, length);
         else if (op === OP_FLUSH) later = this.#volume.flush();
