@@ -199,7 +199,7 @@ for (const shared of [true, false]) {
     await volume.close();
   });
 
-  test("this thread never sleeps, and its event loop turns while requests are under way", async () => {
+  test("this thread never sleeps, and its event loop turns under load", async () => {
     const volume = await connect({ store: { memory: null }, create: { size: SIZE }, shared });
     const { wait } = Atomics;
     let slept = 0;

@@ -40,13 +40,14 @@ import {
 } from "./layout.ts";
 import { nextTurn } from "./macrotask.ts";
 import { Pages } from "./pages.ts";
+import { Patience } from "./patience.ts";
 import { readUsage } from "./usage.ts";
 
 /** How long ends are looked for turn by turn since the last one: about what a message takes. */
 const LINGER_US = 100;
 /** How long a synchronous call looks before it sleeps. */
 const SPIN_US = 50;
-/** A synchronous call waits that long for anything to end: nobody can tell it that its host died. */
+/** A synchronous call waits that long: nobody can tell it that its host died. */
 const WAIT_MS = 60_000;
 
 /** Memory for the rings; null where none can be shared. */
@@ -77,6 +78,7 @@ export class RingClient {
   readonly #waiting: (() => boolean)[] = [];
   readonly #decoder = new TextDecoder();
   readonly #drained: (() => void)[] = [];
+  readonly #patience = new Patience(LINGER_US);
   #submitted = 0;
   #ended = 0;
   #open = 0;
@@ -267,16 +269,18 @@ export class RingClient {
     const now = monotonic();
     const ended = this.#take();
     if (ended > 0) this.#found = now;
+    this.#patience.look(ended > 0);
     // Those who got what they asked for may ask again before the next turn.
     if (this.#open === 0 && ended === 0) {
       this.#rest();
       return;
     }
-    if ((now - this.#found) * 1000 < LINGER_US) {
+    if (ended > 0 || (now - this.#found) * 1000 < this.#patience.us) {
       this.#looks = true;
       nextTurn(this.#look);
       return;
     }
+    this.#patience.sleep();
     Atomics.store(words, CLIENT_SLEEPS, WANTS_MESSAGE);
     this.#looks = false;
     // What came before the host could see that is found here.

@@ -43,6 +43,7 @@ import {
   WANTS_MESSAGE,
 } from "./layout.ts";
 import { nextTurn } from "./macrotask.ts";
+import { Patience } from "./patience.ts";
 import { writeUsage } from "./usage.ts";
 
 /** How long it looks for a request without letting anything else happen. */
@@ -64,6 +65,7 @@ export class RingHost {
   readonly #refuse: (error: MultisnapError) => void;
   readonly #views = new Map<number, View>();
   readonly #encoder = new TextEncoder();
+  readonly #patience = new Patience(LINGER_US);
   #begun = 0;
   #ended = 0;
   /** Requests that have not ended yet. */
@@ -120,17 +122,20 @@ export class RingHost {
     const began = monotonic();
     let now = began;
     while (!this.#closed) {
-      if (this.drain() > 0) this.#found = now = monotonic();
-      else now = monotonic();
+      const isFound = this.drain() > 0;
+      now = monotonic();
+      if (isFound) this.#found = now;
+      this.#patience.look(isFound);
       if ((now - began) * 1000 > TURN_US || (now - this.#found) * 1000 > SPIN_US) break;
     }
-    if (!this.#closed && (now - this.#found) * 1000 < LINGER_US) nextTurn(this.#turn);
+    if (!this.#closed && (now - this.#found) * 1000 < this.#patience.us) nextTurn(this.#turn);
     else this.#sleep();
   };
 
   #sleep(): void {
     const { words } = this.#shared;
     this.#runs = false;
+    this.#patience.sleep();
     if (this.#closed) return;
     Atomics.store(words, HOST_SLEEPS, WANTS_MESSAGE);
     // What came before the client could see that is found here.
