@@ -90,6 +90,9 @@ for (const shared of [true, false]) {
     await Promise.all(writes);
     await closing;
     await expectCode("Closed", volume.origin.read(0, new Uint8Array(1)));
+    for (const ask of [() => volume.usage(), () => volume.has("s"), () => volume.snapshots]) {
+      assert.throws(ask, (error: MultisnapError) => error.code === "Closed");
+    }
 
     const again = await openVolume({ store: await fileDevice(file) });
     const found = new Uint8Array(CHUNK);
