@@ -25,8 +25,10 @@ export function keyValueDevice(keys: KeyValues, size: number, block = 16384): De
       all.push(work(`${(offset + done - from) / block}`, from, bytes, done));
       done += bytes;
     }
-    const failed = (await Promise.allSettled(all)).find(({ status }) => status === "rejected");
-    if (failed) throw new MultisnapError("Io", "keys and values", { cause: failed });
+    for (const end of await Promise.allSettled(all)) {
+      if (end.status === "fulfilled") continue;
+      throw new MultisnapError("Io", `keys and values: ${end.reason}`, { cause: end.reason });
+    }
   }
   return {
     ...{ name: "keys and values", readOnly: false, synchronous: false, growable: false },

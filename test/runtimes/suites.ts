@@ -18,7 +18,7 @@ export const commonSuites: readonly Suite[] = [
 /** Suites of runtimes that are programs with a file system. */
 export const programSuites: readonly Suite[] = [
   ...commonSuites,
-  { name: "devices", files: ["test/devices/device.test.ts"] },
+  { name: "devices", files: ["test/devices/device.test.ts", "test/devices/http.test.ts"] },
   {
     name: "limits",
     files: [
