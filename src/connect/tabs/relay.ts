@@ -3,8 +3,8 @@
  * tab that is, and keeps what would be lost with it.
  *
  * Invariants: a write that was answered and is not durable is kept here, or was done by a volume in
- * this very thread. A request is answered once; the owner after the one that went gets those without
- * an answer, and those that were begun only where they were not done.
+ * this very thread. A request is answered once; the next owner gets those without an answer, and
+ * those that were begun only where they were not done.
  */
 import type { Channel } from "../../devices/neighbours.ts";
 import { MultisnapError } from "../../errors.ts";
