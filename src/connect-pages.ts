@@ -39,14 +39,14 @@ export interface PageOptions extends Omit<ConnectOptions, "tabs"> {
  *   request of the tab fails with `Io` from then on, and the volume is to be connected again.
  * - A request without an answer is finished by the new owner, and done once as far as any answer
  *   tells; a merge, a clone, a message that had begun fails with `Io`: it may have been done.
- * - `create` counts where the store is empty, so all tabs can give it. Names of snapshots that other
- *   tabs made are known after `refresh`.
+ * - `create` counts where the store is empty, so all tabs can give it. Names of snapshots that
+ *   other tabs made are known after `refresh`.
  * - Beside the store lies a file `NAME.tabs`: remove it together with the store.
  * - Requests go as messages (`shared` has no effect).
  *
  * Errors: those of `openVolume` and of the devices; `Io` (the worker's code cannot be loaded, or
- * failed), `Closed` (the signal), `Unsupported` (no workers here), `Busy` (the tab that has the files
- * says nothing: it may be frozen; what was asked may have been done or not).
+ * failed), `Closed` (the signal), `Unsupported` (no workers here), `Busy` (the tab that has the
+ * files says nothing: it may be frozen; what was asked may have been done or not).
  */
 export async function connectVolume(options: PageOptions): Promise<ConnectedVolume> {
   const { worker, tabs, ...rest } = options;

@@ -42,13 +42,13 @@ export interface ConnectOptions
 
 export interface TabsOptions {
   /**
-   * Bytes of writes that another tab's end could lose, at most, for which this tab keeps a copy; then
-   * it flushes on its own. From 1 MiB on; the default is 8 MiB.
+   * Bytes of writes that another tab's end could lose, at most, for which this tab keeps a copy;
+   * then it flushes on its own. From 1 MiB on; the default is 8 MiB.
    */
   unflushedBytes?: number;
   /**
-   * Milliseconds after which requests fail with `Busy` where the tab that has the volume says nothing
-   * at all: a browser can freeze a tab with the files in its hands. The default is 20,000.
+   * Milliseconds after which requests fail with `Busy` where the tab that has the volume says
+   * nothing at all: a browser can freeze a tab with the files in its hands. The default is 20,000.
    */
   patienceMs?: number;
 }

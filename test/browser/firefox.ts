@@ -24,6 +24,9 @@ const PREFERENCES: Record<string, boolean | number | string> = {
   "browser.shell.checkDefaultBrowser": false,
   "browser.tabs.warnOnClose": false,
   "browser.tabs.unloadOnLowMemory": false,
+  // So that one tab can be killed without the others of its site.
+  "dom.ipc.processCount.webIsolated": 8,
+  "dom.ipc.processCount.webCOOP+COEP": 8,
   "datareporting.policy.dataSubmissionEnabled": false,
   "toolkit.telemetry.enabled": false,
   // Nothing is fetched that no page asks for.

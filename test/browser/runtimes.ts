@@ -2,10 +2,15 @@
 import type { Run, Runtime, Suite } from "../runtimes/runtime.ts";
 import { type Browser, type BrowserName, browserNames, launchBrowser, missing } from "./browser.ts";
 import { type Served, servePages } from "./serve.ts";
+import { shortRun } from "./tabs/short.ts";
+
+/** Not a file for a page, but tabs that this process opens and kills. */
+const TABS = "test/browser/tabs/run.ts";
 
 const OWN: readonly Suite[] = [
   { name: "devices", files: ["test/browser/opfs.page-test.ts"] },
   { name: "in a worker", files: ["test/browser/connect.page-test.ts"] },
+  { name: "tabs", files: [TABS] },
 ];
 
 /** The suites that every runtime has, and those of pages. */
@@ -39,6 +44,7 @@ function browserRuntime(name: BrowserName, isolated: boolean, suites: readonly S
     async run(file, env, seconds) {
       try {
         running ??= start();
+        if (file === TABS) return await shortRun({ ...(await running), isolated });
         const page = { file, isolated, env, channel: `run-${++runs}` };
         return await runFile(await running, page, seconds);
       } catch (error) {

@@ -274,7 +274,7 @@ const NOBODY = {
 
 function isLate(kept: number, why: string): string {
   return (
-    `the tab that had the volume open has gone, and another has it now: of this tab's writes that ` +
-    `were not flushed ${kept} may be lost, because ${why}. Close the volume and connect again`
+    "the tab that had the volume open has gone, and another has it now: of this tab's writes " +
+    `that were not flushed ${kept} may be lost, because ${why}. Close the volume and connect again`
   );
 }

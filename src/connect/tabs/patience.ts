@@ -63,8 +63,8 @@ function isSilent(ms: number): MultisnapError {
   const seconds = Math.round(ms / 1000);
   return new MultisnapError(
     "Busy",
-    `the tab that has the volume open has said nothing for ${seconds} s, and nobody else can open ` +
-      "it meanwhile: what was asked for may have been done or not; try again later",
+    `the tab that has the volume open has said nothing for ${seconds} s, and nobody else can ` +
+      "open it meanwhile: what was asked for may have been done or not; try again later",
     { retryable: true },
   );
 }

@@ -3,11 +3,12 @@
  * tab that is, and keeps what would be lost with it.
  *
  * Invariants: a write that was answered and is not durable is kept here, or was done by a volume in
- * this very thread. A request is answered once; the owner after the one that went gets those without
- * an answer, and those that were begun only where they were not done.
+ * this very thread. A request is answered once; the next owner gets those without an answer, and
+ * those that were begun only where they were not done.
  */
 import type { Channel } from "../../devices/neighbours.ts";
 import { MultisnapError } from "../../errors.ts";
+import { turn } from "../../task.ts";
 import { Budget } from "../budget.ts";
 import { PORT_BUDGET_BYTES, PORT_REQUESTS_MAX, TYPE_REQUEST } from "../limits.ts";
 import { type Head, NOTHING } from "../message.ts";
@@ -166,7 +167,7 @@ export class Relay {
   /** What an owner says, on the channel that answers go to. */
   take(note: OwnerNote, channel: Channel, local: boolean): void {
     if (this.#failure) return;
-    if (note.kind === "here") this.#meet(note.owner, channel, local);
+    if (note.kind === "here") void this.#meet(note.owner, channel, local);
     if (note.owner !== this.#owner) return;
     this.#patience.heard();
     if (note.kind === "pull") this.#push();
@@ -175,13 +176,16 @@ export class Relay {
     else if (note.kind === "post") this.#deliver(note.data);
   }
 
-  #meet(owner: string, channel: Channel, local: boolean): void {
+  /** Reports once every answer of the owner before has come to its end here. */
+  async #meet(owner: string, channel: Channel, local: boolean): Promise<void> {
     if (owner === this.#owner && this.#link !== null) return;
     void this.#link?.close();
     this.#link = null;
     if (owner !== this.#owner) this.#pulled = 0;
     this.#owner = owner;
     this.#channel = channel;
+    await turn();
+    if (owner !== this.#owner || this.#link !== null) return;
     this.#local = local;
     this.#reported = [...this.#asked.values()].filter(({ begun, over }) => begun && !over);
     const begun = this.#reported.map(({ op, head, payload }) => ({ op, head, payload }));

@@ -1,8 +1,8 @@
 /**
  * An origin with tabs in one process, as browsers have them: locks, channels and files that outlive
  * tabs, and tabs that can be killed at any moment. What a thread says goes out one after another,
- * is passed on, and comes in one after another; a killed one's last words may be lost, and its files
- * stay in its hands for a while. Everything else is drawn from a seed.
+ * is passed on, and comes in one after another; a killed one's last words may be lost, and its
+ * files stay in its hands for a while. Everything else is drawn from a seed.
  */
 import type { Device } from "../../../src/devices/device.ts";
 import type { Channel, Locks, Mark, Neighbours } from "../../../src/devices/neighbours.ts";
@@ -203,10 +203,11 @@ export class Thread {
   }
 
   #file(name: string): { file: File; check: () => void; close: () => void } {
-    const file = this.#origin.open(name, this);
     const check = () => {
       if (!this.alive) throw new MultisnapError("Io", "the tab is dead");
     };
+    check();
+    const file = this.#origin.open(name, this);
     const close = () => {
       if (file.holder === this && this.alive) file.holder = null;
     };
