@@ -20,6 +20,8 @@ import { apply, type Step } from "./mutation.ts";
 const WORK_MAX = 40_000_000;
 const MEMORY_BYTES_MAX = 96 * 2 ** 20;
 const CORPUS_MAX = 4000;
+/** Of a case in the corpus. */
+const STEPS_MAX = 8;
 
 export interface Case {
   base: string;
@@ -34,6 +36,8 @@ export interface Result {
   /** More about it. */
   detail: string;
   edges: number;
+  /** The case is in the corpus now. */
+  isKept: boolean;
 }
 
 const memories: WebAssembly.Memory[] = [];
@@ -76,6 +80,19 @@ export class Cases {
     if (finding !== null) throw new Error(`while the bases were made: ${finding}`);
     workMax = WORK_MAX;
     return made;
+  }
+
+  /** Pairs of blocks that ran, a bit each, in base64. */
+  get covered(): string {
+    const bits = new Uint8Array(COVERAGE_BYTES / 8);
+    for (let i = 0; i < COVERAGE_BYTES; i++) bits[i >>> 3]! |= this.#edges[i]! << (i & 7);
+    return Buffer.from(bits).toString("base64");
+  }
+
+  set covered(text: string) {
+    const bits = Buffer.from(text, "base64");
+    for (let i = 0; i < COVERAGE_BYTES; i++) this.#edges[i]! |= (bits[i >>> 3]! >>> (i & 7)) & 1;
+    this.edges = this.#edges.reduce((sum, bit) => sum + bit, 0);
   }
 
   get bases(): string[] {
@@ -132,13 +149,13 @@ export class Cases {
     const signature = outcomes.join("\n");
     const isNew = !this.#signatures.has(signature);
     if (this.#signatures.size < 200_000) this.#signatures.add(signature);
-    if ((newEdges > 0 || (isNew && Math.abs(one.seed) % 4 === 0)) && finding === null)
-      this.#keep(one);
-    return { outcomes, finding, detail, edges: this.edges };
+    const isNews = newEdges > 0 || (isNew && Math.abs(one.seed) % 4 === 0);
+    const isKept = isNews && finding === null && one.steps.length <= STEPS_MAX;
+    if (isKept) this.#keep(one);
+    return { outcomes, finding, detail, edges: this.edges, isKept };
   }
 
   #keep(one: Case): void {
-    if (one.steps.length > 8) return;
     if (this.corpus.length >= CORPUS_MAX) this.corpus.splice(one.seed % CORPUS_MAX, 1);
     this.corpus.push(one);
   }

@@ -1,9 +1,10 @@
 /**
  * Fuzzes the library with hostile stores for as long as you like:
- * `npx tsx test/hostile/fuzz.ts --seed 1 --cases 100000`. `--case JSON` (or `--case @FILE`) replays
- * one.
+ * `npm run fuzz:stores -- --seed 1 --cases 100000`. `--jobs` says how many run at a time (the cases
+ * are the same), `--case JSON` (or `--case @FILE`) replays one.
  */
 import fs from "node:fs";
+import os from "node:os";
 import { parseArgs } from "node:util";
 import { type Found, type FuzzReport, fuzz, replay } from "./run.ts";
 
@@ -18,11 +19,17 @@ const { values } = parseArgs({
     case: { type: "string" },
     engine: { type: "string" },
     first: { type: "boolean", default: false },
+    jobs: { type: "string", default: String(Math.min(4, os.availableParallelism())) },
   },
 });
 
 function show({ cases, edges, corpus, found }: FuzzReport): string {
-  return `${cases} cases, ${edges} pairs of blocks, corpus of ${corpus}, ${found.size} findings`;
+  const seconds = (performance.now() - began) / 1000;
+  const rate = `${Math.round(seconds)} s, ${(cases / seconds).toFixed(1)} a second`;
+  return (
+    `${cases} of ${values.cases} cases, ${edges} pairs of blocks, corpus of ${corpus}, ` +
+    `${found.size} findings, ${rate}`
+  );
 }
 
 function tell({ finding, detail, one, times }: Found): void {
@@ -41,6 +48,8 @@ function outcomes({ outcomes: counts }: FuzzReport): void {
   if (rest > 0) console.log(`${String(rest).padStart(8)}  others`);
 }
 
+const began = performance.now();
+
 async function main(): Promise<void> {
   if (values.case !== undefined) {
     const text = values.case.startsWith("@")
@@ -52,7 +61,6 @@ async function main(): Promise<void> {
     process.exitCode = found ? 1 : 0;
     return;
   }
-  const began = performance.now();
   let shown = began;
   const report = await fuzz({
     seed: Number(values.seed),
@@ -60,6 +68,7 @@ async function main(): Promise<void> {
     only: values.only,
     engine: values.engine,
     first: values.first,
+    jobs: Number(values.jobs),
     tell,
     progress: (report) => {
       if (performance.now() - shown < SHOW_MS) return;
@@ -69,7 +78,7 @@ async function main(): Promise<void> {
   });
   outcomes(report);
   for (const found of report.found.values()) tell(found);
-  console.log(`done: ${show(report)}, ${Math.round((performance.now() - began) / 1000)} s`);
+  console.log(`done: ${show(report)}`);
   process.exitCode = report.found.size > 0 ? 1 : 0;
 }
 

@@ -17,18 +17,25 @@ export interface Order {
   only?: string;
   /** What earlier processes found worth keeping. */
   corpus?: Case[];
+  /** Pairs of blocks that ran in those, as `Cases.covered` has them. */
+  covered?: string;
+  /** The bases as they are come first. */
+  plain?: boolean;
 }
 
 export type Said =
   | { case: Case }
   | { what: string }
+  /** At the end: pairs of blocks that have run by now. */
+  | { covered: string }
   | {
       done: {
         finding: string | null;
         detail: string;
         outcome: string;
         edges: number;
-        kept: number;
+        /** It is in the corpus now. */
+        isKept: boolean;
       };
     };
 
@@ -45,10 +52,12 @@ process.once("message", (order: Order) => {
   });
 });
 
-async function work({ engine, cases, seed = 1, count = 0, only, corpus = [] }: Order) {
+async function work(order: Order) {
+  const { engine, cases, seed = 1, count = 0, only, corpus = [], covered, plain: first } = order;
   await useGuarded(new Uint8Array(fs.readFileSync(engine)));
   const all = await Cases.make(JSON.parse(fs.readFileSync(`${engine}.json`, "utf8")), only);
   all.corpus.push(...corpus);
+  if (covered !== undefined) all.covered = covered;
   const random = new Random(seed);
   let collected = process.memoryUsage.rss();
   for (let i = 0; i < (cases?.length ?? count); i++) {
@@ -56,12 +65,15 @@ async function work({ engine, cases, seed = 1, count = 0, only, corpus = [] }: O
       globalThis.gc?.();
       collected = process.memoryUsage.rss();
     }
-    const one = cases?.[i] ?? (i < all.bases.length ? plain(all, i) : all.next(random));
+    const one = cases?.[i] ?? (first && i < all.bases.length ? plain(all, i) : all.next(random));
     say({ case: one });
-    const { finding, detail, outcomes, edges } = await all.run(one, (what) => say({ what }));
+    const { finding, detail, outcomes, edges, isKept } = await all.run(one, (what) =>
+      say({ what }),
+    );
     const outcome = outcomes.find((line) => !line.endsWith(": ok")) ?? "all is well";
-    say({ done: { finding, detail, outcome, edges, kept: all.corpus.length } });
+    say({ done: { finding, detail, outcome, edges, isKept } });
   }
+  say({ covered: all.covered });
   process.disconnect();
 }
 

@@ -98,9 +98,12 @@ export class Columns implements TreeVisitor {
     this.#blank(first, to ? to.last + 1 : this.#chunks, this.#chunks);
   }
 
-  /** Nothing of the chunks `first` to `end` - 1 can be read; those from `bound` on do not count. */
+  /**
+   * Nothing of the chunks `first` to `end` - 1 can be read; those from `bound` on do not
+   * count, and none that no view has: else a far key would make columns without end.
+   */
   #blank(first: number, end: number, bound: number): void {
-    const count = Math.min(end, bound) - first;
+    const count = Math.min(end, bound, this.#chunks) - first;
     const { bottom, top } = this.#rules;
     if (count <= 0) return;
     this.#visit({ first, count, entries: [], lost: [{ after: bottom, to: top }] }, 0);

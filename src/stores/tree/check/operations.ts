@@ -7,6 +7,7 @@ export const OP_CREATE = 3;
 export const OP_DELETE = 4;
 const OP_RENAME = 5;
 export const OP_SLAB = 6;
+export const OP_RECLAIM_END = 9;
 const OP_SUMS = 10;
 /** Flag: an operation before it has named the place. */
 export const OP_AGAIN = 8;

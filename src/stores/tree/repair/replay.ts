@@ -7,6 +7,7 @@ import {
   OP_AGAIN,
   OP_COPY_OUT,
   OP_MAP,
+  OP_RECLAIM_END,
   OP_SLAB,
   type Operation,
 } from "../check/operations.ts";
@@ -68,7 +69,13 @@ export class Replay {
     for (const [operation, bytes] of found) {
       const { kind, view, flags } = operation;
       // Old metadata is not kept, so what lies in a slab is free.
-      if (kind === OP_SLAB || (this.#options.originOnly && !isOfOrigin(kind, view))) continue;
+      if (kind === OP_SLAB) continue;
+      // The walk was over another tree: deleted views that this one still names are not let go.
+      if (kind === OP_RECLAIM_END) {
+        this.#restorer.engine.x.replayDone();
+        continue;
+      }
+      if (this.#options.originOnly && !isOfOrigin(kind, view)) continue;
       const isMap = kind === OP_MAP || kind === OP_COPY_OUT;
       if (isMap && (flags & HOLE) === 0) yield* this.#map(operation, bytes);
       else yield* this.#run(bytes);
