@@ -11,6 +11,7 @@ import { parseArgs } from "node:util";
 import { browserNames } from "../test/browser/browser.ts";
 import { programNames } from "../test/runtimes/programs.ts";
 import { benchBrowser } from "./browser/main.ts";
+import { worker } from "./connect/worker.ts";
 import { afterSnapshot } from "./io/after-snapshot.ts";
 import { checksums } from "./io/checksums.ts";
 import { manySnapshots } from "./io/many-snapshots.ts";
@@ -49,6 +50,7 @@ const SECTIONS: readonly Section[] = [
   memory,
   published,
   kinds,
+  worker,
 ];
 
 /** The most that a section has on the scratch folder at a time. */

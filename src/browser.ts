@@ -5,8 +5,8 @@
 import type * as pages from "./connect-pages.ts";
 import type * as http from "./devices/http.ts";
 
-export type { NamedDevice } from "./connect/options.ts";
-export type { PageOptions } from "./connect-pages.ts";
+export type { NamedDevice, TabsOptions } from "./connect/options.ts";
+export type { ConnectedVolume, PageOptions } from "./connect-pages.ts";
 export { exportCow, importCows } from "./convert/later.ts";
 export { type OpfsDeviceOptions, opfsDevice } from "./devices/opfs.ts";
 export { removeOpfs } from "./devices/opfs-file.ts";

@@ -23,4 +23,4 @@ const port: Port = {
   listen: (take) => thread.on("message", take),
   close: () => thread.close(),
 };
-serveWorker(port, openers);
+serveWorker(port, { openers });

@@ -15,6 +15,7 @@ import {
   ENTRY_BYTES,
   INNER_CHILD,
   INNER_MAX,
+  INNER_TO,
   LEAF_MAX,
   SUPER_ENTRIES,
   SUPER_HEIGHT,
@@ -33,8 +34,12 @@ import {
   innerAt,
   level,
   newNode,
+  nodeIs,
   setCount,
 } from "./node";
+import { assertThat, DAMAGED } from "../assert";
+import { inOrder } from "../verify";
+import { keyRank } from "./order";
 import { fence } from "./fence";
 import { height, pathIndex, pathPage, setPath } from "./path";
 
@@ -250,11 +255,24 @@ export function mergeSparse(): i32 {
     const left = index + 1 < count(parent) ? index : index - 1;
     const other = need(child(parent, left == index ? index + 1 : left));
     if (other == 0) return FAULT;
+    assertThat(nodeIs(other, l), DAMAGED);
+    const isApart = left == index ? follow(l, page, other) : follow(l, other, page);
+    assertThat(isApart, DAMAGED + 1);
     if (count(page) + count(other) > room - (room >>> 2)) return 0;
     if (left == index) merge(l, page, other);
     else mergeIntoLeft(l, other, page);
   }
   return 0;
+}
+
+/** Whether the keys of two neighbours of level `l` are in order, which no parent tells for sure. */
+function follow(l: u32, left: u32, right: u32): bool {
+  const last = count(left) - 1;
+  if (l == 0) return inOrder(entryAt(left, last), entryAt(right, 0));
+  const before = innerAt(left, last);
+  const behind = innerAt(right, 0);
+  if (load<u64>(before) != load<u64>(behind)) return load<u64>(before) < load<u64>(behind);
+  return keyRank(load<u32>(before, INNER_TO)) < keyRank(load<u32>(behind, INNER_TO));
 }
 
 function mergeIntoLeft(l: u32, left: u32, page: u32): void {

@@ -20,20 +20,20 @@ export interface Spawned {
 export async function connectWorker(
   spawned: Spawned,
   { signal, shared = true, ...options }: ConnectOptions,
+  session = newName(systemEnv),
 ): Promise<RemoteVolume> {
   const open: Opening = { options, engine: givenEngine() };
   const aborted = aborting(signal);
   try {
     endIfAborted(signal);
-    const opening = greeted(spawned.port, { open, shared }, options.queueDepth);
+    const opening = greeted(spawned.port, { open, shared, session }, options.queueDepth);
     opening.catch(() => {});
     const volume = await Promise.race([opening, aborted.promise]);
-    volume.leaving = async () => {
-      try {
-        await volume.request("close");
-      } finally {
+    volume.owned = {
+      close: () => volume.request("close"),
+      end: async () => {
         await spawned.end();
-      }
+      },
     };
     return volume;
   } catch (error) {
@@ -49,20 +49,21 @@ export async function connectWorker(
  * (`Handing`). Closing it leaves the volume open.
  */
 export function connectPort(port: MessagePortLike, shared = true): Promise<RemoteVolume> {
-  return greeted(portOf(port), { shared });
+  return greeted(portOf(port), { shared, session: newName(systemEnv) });
 }
 
 async function greeted(
   port: Port,
-  { open, shared }: { open?: Opening; shared: boolean },
+  { open, shared, session }: { open?: Opening; shared: boolean; session: string },
   queueDepth = PORT_REQUESTS_MAX,
 ): Promise<RemoteVolume> {
   const link = new PortLink(port, Math.max(1, Math.min(queueDepth, PORT_REQUESTS_MAX)));
-  const hello: Head = { ...(open && { open }), session: newName(systemEnv) };
+  const hello: Head = { ...(open && { open }), session };
   const memory = shared ? sharedMemory() : null;
   const { rings } = await link.greet(hello, memory);
   const volume = new RemoteVolume(link.session, []);
   if (memory && rings === true) volume.rings = link.share(memory);
+  link.onChanged = () => volume.changed();
   await volume.refresh();
   return volume;
 }

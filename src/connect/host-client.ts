@@ -13,6 +13,7 @@ import {
   REQUEST_NONE,
   TYPE_ANSWER,
   TYPE_CANCEL,
+  TYPE_CHANGED,
   TYPE_FAILURE,
   TYPE_PART,
   TYPE_REQUEST,
@@ -29,11 +30,26 @@ import { Serving } from "./serving.ts";
 /** Answers to changes from one that brings the state to the next, where many are under way. */
 const STATE_PERIOD = 64;
 
+export interface ClientOptions {
+  mayClose: boolean;
+  /** It may, over another port. */
+  comesBack: boolean;
+  /** Called where it has changed which snapshots there are. */
+  viewsChanged: (by: Client) => void;
+  /** Called where it has closed the volume. */
+  closed: () => void;
+}
+
 export class Client {
   port: Port | null = null;
   readonly #serving: Serving;
   readonly #served: Served;
+  readonly #mayClose: boolean;
   readonly #comesBack: boolean;
+  readonly #viewsChanged: (by: Client) => void;
+  readonly #closed: () => void;
+  /** It closes the volume: it hears that as an answer, not as the end of its session. */
+  #closes = false;
   /** Answers to changes that the client has not said to have got. */
   readonly #done = new Map<number, Message>();
   /** Who waits until the client has taken some parts. */
@@ -42,11 +58,22 @@ export class Client {
   #replaced = (): void => {};
   #ring: RingHost | null = null;
 
-  /** `comesBack`: it may, over another port. */
-  constructor(served: Served, budget: Budget, comesBack: boolean) {
+  constructor(
+    served: Served,
+    budget: Budget,
+    { mayClose, comesBack, viewsChanged, closed }: ClientOptions,
+  ) {
     this.#served = served;
+    this.#mayClose = mayClose;
     this.#comesBack = comesBack;
+    this.#viewsChanged = viewsChanged;
+    this.#closed = closed;
     this.#serving = new Serving(served, budget, (message) => this.#send(message), STATE_PERIOD);
+  }
+
+  /** Another client has made, deleted or renamed a snapshot. */
+  viewsChanged(): void {
+    this.#post({ type: TYPE_CHANGED, request: REQUEST_NONE, head: {}, payload: NOTHING });
   }
 
   /** From now on it is reached there; `replaced`: until it comes over yet another port. */
@@ -104,14 +131,16 @@ export class Client {
     if (this.#serving.size >= PORT_REQUESTS_MAX) {
       throw invalid(`more than ${PORT_REQUESTS_MAX} requests under way`);
     }
-    if (head.op === "close" && this.#served.close) void this.#close(request, this.#served.close);
+    const { close } = this.#served;
+    if (head.op === "close" && close && this.#mayClose) void this.#close(request, close);
     else void this.#serve(posted);
   }
 
   async #serve(posted: Posted): Promise<void> {
     const answer = await this.#serving.serve(posted, NO_GRANT);
+    const { changes = false, views = false } = OPERATIONS.get(String(posted.head.op)) ?? {};
+    if (views && answer.type === TYPE_ANSWER) this.#viewsChanged(this);
     if (!this.#comesBack) return;
-    const changes = OPERATIONS.get(String(posted.head.op))?.changes ?? false;
     if (!changes || posted.request < posted.first) return;
     this.#done.set(posted.request, answer);
     if (this.#done.size > PORT_REQUESTS_MAX) this.#done.delete(this.#done.keys().next().value!);
@@ -119,6 +148,7 @@ export class Client {
 
   /** Its answer is the last thing that it says. */
   async #close(request: number, close: () => Promise<void>): Promise<void> {
+    this.#closes = true;
     try {
       this.#ring?.drain();
       await close();
@@ -126,6 +156,7 @@ export class Client {
     } catch (error) {
       this.#post({ type: TYPE_FAILURE, request, head: failureHead(error), payload: NOTHING });
     }
+    this.#closed();
   }
 
   #forget(first: number): void {
@@ -141,6 +172,13 @@ export class Client {
     this.#takenAll();
     await this.#serving.end();
     this.#done.clear();
+    const { port } = this;
+    if (!port || this.#closes) return;
+    const head = failureHead(why);
+    this.#post({ type: TYPE_FAILURE, request: REQUEST_NONE, head, payload: NOTHING });
+    this.port = null;
+    this.#replaced();
+    void port.close();
   }
 
   #send(message: Message): Later {

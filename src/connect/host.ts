@@ -52,22 +52,29 @@ export class Host {
     );
   }
 
-  /** The same for a port that is listened to already, and its hello. */
+  /** The same for a port that is listened to already, and its hello: it may close the volume. */
   welcome(port: Port, hello: Posted): Line {
-    const line = new Line(this, port);
+    const line = new Line(this, port, true);
     line.greet(hello);
     return line;
   }
 
   /** A client by its name: one that is parked, or a new one. `Busy`: too many. */
-  enter(name: string): { client: Client; known: boolean } {
+  enter(name: string, mayClose: boolean): { client: Client; known: boolean } {
     if (this.#closed) throw this.#closed;
     const found = this.#clients.get(name);
     if (found) return { client: found, known: true };
     if (this.#clients.size >= CLIENTS_MAX && !this.#dropParked()) {
       throw new MultisnapError("Busy", `the volume has ${CLIENTS_MAX} clients: close one`);
     }
-    const client = new Client(this.served, this.budget, this.#parkedMax > 0);
+    const client = new Client(this.served, this.budget, {
+      mayClose,
+      comesBack: this.#parkedMax > 0,
+      viewsChanged: (by) => {
+        for (const other of this.#clients.values()) if (other !== by) other.viewsChanged();
+      },
+      closed: () => void this.close(),
+    });
     this.#clients.set(name, client);
     return { client, known: false };
   }
@@ -111,12 +118,14 @@ export class Host {
 export class Line {
   readonly #host: Host;
   readonly #port: Port;
+  readonly #mayClose: boolean;
   #name = "";
   #client: Client | null = null;
   #over = false;
 
-  constructor(host: Host, port: Port) {
+  constructor(host: Host, port: Port, mayClose = false) {
     this.#host = host;
+    this.#mayClose = mayClose;
     this.#port = port;
   }
 
@@ -141,7 +150,7 @@ export class Line {
       if (typeof session !== "string" || session.length > SESSION_LENGTH_MAX || session === "") {
         throw invalid(`a session has a name of 1 to ${SESSION_LENGTH_MAX} characters`);
       }
-      const { client, known } = this.#host.enter(session);
+      const { client, known } = this.#host.enter(session, this.#mayClose);
       this.#name = session;
       this.#client = client;
       client.attach(this.#port, () => {

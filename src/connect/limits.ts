@@ -31,6 +31,8 @@ export const HOLDS_MAX = 256;
 export const TYPE_TAKEN = 9;
 /** Of ports only, both ways: there is something in the rings that both share. */
 export const TYPE_RING = 10;
+/** Of ports only: another client has made, deleted or renamed a snapshot. */
+export const TYPE_CHANGED = 11;
 /** Parts that may be on their way to a client that has not said so yet. */
 export const PARTS_MAX = 4;
 /** Versions of what goes over ports, best first. */

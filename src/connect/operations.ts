@@ -18,6 +18,8 @@ export interface Served {
   live: () => object;
   /** Where a client may close the volume. */
   close?: () => Promise<void>;
+  /** Does requests instead of what the table of operations says. */
+  perform?: (op: string, call: Call) => Promise<Result>;
 }
 
 export interface Call {
@@ -44,6 +46,8 @@ export interface Operation {
   cost?: (served: Served, head: Head) => number;
   /** Done twice it is something else than done once. */
   changes?: boolean;
+  /** Afterwards there are other snapshots than before, or other names. */
+  views?: boolean;
   run: (served: Served, call: Call) => Promise<Result>;
 }
 
@@ -67,11 +71,11 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   ["flush", { run: flush }],
   ["hold", { run: hold }],
   ["release", { run: release }],
-  ["snapshot", { changes: true, run: snapshot }],
-  ["delete", { changes: true, cost: perSnapshot, run: deleteSnapshots }],
-  ["rename", { changes: true, run: rename }],
-  ["message", { changes: true, run: message }],
-  ["merge", { changes: true, run: merge }],
+  ["snapshot", { changes: true, views: true, run: snapshot }],
+  ["delete", { changes: true, views: true, cost: perSnapshot, run: deleteSnapshots }],
+  ["rename", { changes: true, views: true, run: rename }],
+  ["message", { changes: true, views: true, run: message }],
+  ["merge", { changes: true, views: true, run: merge }],
   ["reclaimed", { run: reclaimed }],
   ["usage", { cost: perSnapshot, run: usage }],
   ["check", { cost: () => CHECK_BYTES, run: check }],
@@ -97,7 +101,7 @@ async function state(served: Served, { row }: Call): Promise<Result> {
 }
 
 /** Comes with an answer to a change, so that the client knows what is after it. */
-function statusOf({ volume, live }: Served): Head {
+export function statusOf({ volume, live }: Served): Head {
   return { status: volume.status(), usage: volume.usage(), server: live() };
 }
 
@@ -107,7 +111,7 @@ function stateAfter(served: Served, { tells }: Call): Head {
   return what === "usage" ? { usage: served.volume.usage() } : {};
 }
 
-function viewRow({ id, name, parent, created, size, readOnly }: View): Head {
+export function viewRow({ id, name, parent, created, size, readOnly }: View): Head {
   return { id, name, parent, created, size, readOnly };
 }
 

@@ -6,8 +6,8 @@ import type { OpenOptions } from "../volume/types.ts";
 
 /**
  * A device by its kind and what that needs: `{ file: "disk.msnap" }` under Node, Deno and Bun,
- * `{ opfs: "disk" }` in pages, `{ memory: bytes }` and `{ http: url }` everywhere. All other keys are
- * options of that device.
+ * `{ opfs: "disk" }` in pages, `{ memory: bytes }` and `{ http: url }` everywhere. All other keys
+ * are options of that device.
  */
 export interface NamedDevice {
   /** A path. */
@@ -36,6 +36,21 @@ export interface ConnectOptions
    * where that can be done.
    */
   shared?: boolean;
+  /** Many tabs have the volume together; null or missing: this one alone. */
+  tabs?: TabsOptions | null;
+}
+
+export interface TabsOptions {
+  /**
+   * Bytes of writes that another tab's end could lose, at most, for which this tab keeps a copy; then
+   * it flushes on its own. From 1 MiB on; the default is 8 MiB.
+   */
+  unflushedBytes?: number;
+  /**
+   * Milliseconds after which requests fail with `Busy` where the tab that has the volume says nothing
+   * at all: a browser can freeze a tab with the files in its hands. The default is 20,000.
+   */
+  patienceMs?: number;
 }
 
 /** What goes to the worker. */

@@ -6,6 +6,7 @@ import {
   PORT_REQUESTS_MAX,
   PORT_VERSIONS,
   REQUEST_NONE,
+  TYPE_CHANGED,
   TYPE_FAILURE,
   TYPE_HELLO,
   TYPE_PART,
@@ -31,6 +32,8 @@ export class PortLink implements Link {
   #rings: RingClient | null = null;
   #ringsBusy = false;
   readonly #queueDepth: number;
+  /** Another client has made, deleted or renamed a snapshot. */
+  onChanged = (): void => {};
 
   /** `session`: one that goes on over this port; by default a new one. */
   constructor(port: Port, queueDepth = PORT_REQUESTS_MAX, session?: Session) {
@@ -55,14 +58,14 @@ export class PortLink implements Link {
     this.#rings = new RingClient(memory, this.#queueDepth, knock, (isBusy) => {
       this.#ringsBusy = isBusy;
       if (isBusy) this.#wake();
-      else this.#rest();
+      else this.idle();
     });
     return this.#rings;
   }
 
   /**
-   * Says hello; answers the head of the welcome. Where `memory` cannot be sent the hello goes without
-   * it. Errors: whatever the other side says; `Io`, `Invalid` (what cannot be cloned).
+   * Says hello; answers the head of the welcome. Where `memory` cannot be sent the hello goes
+   * without it. Errors: whatever the other side says; `Io`, `Invalid` (what cannot be cloned).
    */
   greet(hello: Head, memory: SharedArrayBuffer | null = null): Promise<Head> {
     return new Promise((resolve, reject) => {
@@ -71,7 +74,7 @@ export class PortLink implements Link {
       const post = (head: Head) =>
         this.#port.post({ type: TYPE_HELLO, request: REQUEST_NONE, first: 0, head }, []);
       try {
-        this.#port.awake?.(true);
+        this.#wake();
         if (!memory || !sent(() => post({ ...head, memory }))) post(head);
       } catch (cause) {
         const what = "options for another thread have to be plain data, and devices named";
@@ -105,6 +108,7 @@ export class PortLink implements Link {
     try {
       const message = postedOf(data);
       if (message.type === TYPE_RING) this.#rings?.look();
+      else if (message.type === TYPE_CHANGED) this.onChanged();
       else if (this.#welcome) this.#greeted(message);
       else this.#session.take(message);
       if (message.type === TYPE_PART) {
@@ -113,7 +117,6 @@ export class PortLink implements Link {
     } catch (error) {
       this.#lose(error instanceof MultisnapError ? error : lost("sent what nobody understands"));
     }
-    this.#rest();
   }
 
   #greeted({ type, head }: Message): void {
@@ -140,12 +143,10 @@ export class PortLink implements Link {
     this.#port.awake?.(true);
   }
 
-  #rest(): void {
-    queueMicrotask(() => {
-      if (this.#session.busy || this.#ringsBusy || this.#welcome) return;
-      this.#isAwake = false;
-      this.#port.awake?.(false);
-    });
+  idle(): void {
+    if (!this.#isAwake || this.#session.busy || this.#ringsBusy) return;
+    this.#isAwake = false;
+    this.#port.awake?.(false);
   }
 }
 

@@ -3,7 +3,7 @@
  * here before anybody looks at it (I10).
  */
 import { MultisnapError } from "../errors.ts";
-import { PAYLOAD_BYTES_MAX, TYPE_HELLO, TYPE_RING } from "./limits.ts";
+import { PAYLOAD_BYTES_MAX, TYPE_CHANGED, TYPE_HELLO } from "./limits.ts";
 import { type Head, type Message, NOTHING } from "./message.ts";
 
 export interface Port {
@@ -22,6 +22,8 @@ export interface MessagePortLike {
   addEventListener(type: string, listener: (event: { data?: unknown }) => void): void;
   start?(): void;
   close(): void;
+  ref?(): void;
+  unref?(): void;
 }
 
 export function portOf(port: MessagePortLike): Port {
@@ -34,6 +36,7 @@ export function portOf(port: MessagePortLike): Port {
       port.start?.();
     },
     close: () => port.close(),
+    awake: (needed) => (needed ? port.ref?.() : port.unref?.()),
   };
 }
 
@@ -53,7 +56,7 @@ export interface Posted extends Message {
 export function postedOf(data: unknown): Posted {
   if (typeof data !== "object" || data === null) throw broken(`it is ${typeof data}`);
   const { type, request, first = 0, head, payload = NOTHING } = data as Partial<Posted>;
-  if (!isNumber(type) || type < TYPE_HELLO || type > TYPE_RING) throw broken("its type");
+  if (!isNumber(type) || type < TYPE_HELLO || type > TYPE_CHANGED) throw broken("its type");
   if (!isNumber(request)) throw broken("its number");
   if (!isNumber(first)) throw broken("the first number that it waits for");
   if (!isHead(head)) throw broken("its head");

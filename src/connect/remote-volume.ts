@@ -46,30 +46,55 @@ export class RemoteVolume implements Volume {
   #state: Head = {};
   #origin: RemoteView | null = null;
   #closing: Promise<void> | null = null;
-  /** Closes the volume itself. */
-  leaving: (() => Promise<void>) | null = null;
+  /** How the volume itself is closed, and then what had it open is ended. */
+  owned: { close(): Promise<unknown>; end(): Promise<void> } | null = null;
   /** Where memory is shared with the host. */
   #rings: RingClient | null = null;
   /** This thread may sleep for an answer. */
   readonly sleeps = maySleep();
   /** Messages on their way that requests through rings must not overtake. */
   #fences = 0;
+  /** Of the snapshots that are known here. */
+  #changes = 0;
+  #refreshing = false;
 
   constructor(session: Session, files: string[]) {
     this.#session = session;
     this.files = files;
   }
 
-  /** Asks for everything that answers at once. */
+  /** Asks for everything that answers at once; again where it changed here meanwhile. */
   async refresh(): Promise<void> {
-    const found: ViewRow[] = [];
-    const { head } = await this.request("state", {}, { rows: (rows) => collect(found, rows) });
+    for (let changes = -1; changes !== this.#changes; ) {
+      changes = this.#changes;
+      const found: ViewRow[] = [];
+      const rows = (rows: unknown[]) => collect(found, rows);
+      const again = () => found.splice(0);
+      const { head } = await this.request("state", {}, { rows, again });
+      if (changes === this.#changes) this.#replace(head, found);
+    }
+  }
+
+  #replace(head: Head, found: readonly ViewRow[]): void {
     const known = new Map(this.#views);
     this.#views.clear();
     this.#names.clear();
+    const changes = this.#changes;
     for (const row of found) this.#enter(row, known.get(row.id));
+    this.#changes = changes;
     this.#state = head;
-    this.#origin = new RemoteView(this, head.origin as ViewRow);
+    this.#origin ??= new RemoteView(this, head.origin as ViewRow);
+  }
+
+  /** Another client changed the snapshots: soon they are known here, too. */
+  changed(): void {
+    this.#changes++;
+    if (this.#refreshing) return;
+    const done = () => {
+      this.#refreshing = false;
+    };
+    this.#refreshing = true;
+    this.refresh().then(done, done);
   }
 
   request(op: string, head?: Head, ask?: Ask): Promise<Answer> {
@@ -200,6 +225,7 @@ export class RemoteVolume implements Volume {
     const view = this.#snapshot(snapshot);
     await this.change("rename", { view: view.reference, name });
     if (!this.knows(view)) return;
+    this.#changes++;
     this.#names.delete(view.known!);
     view.known = name;
     this.#names.set(name, view);
@@ -229,7 +255,7 @@ export class RemoteVolume implements Volume {
 
   /**
    * Answers what is under way, then ends this connection; the volume is closed, too, where it is
-   * this one's own (`leaving`), and stays open elsewhere.
+   * this one's own (`owned`), and stays open elsewhere.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -237,15 +263,14 @@ export class RemoteVolume implements Volume {
   }
 
   async #close(): Promise<void> {
-    if (this.leaving) {
-      await Promise.all([this.#session.drain(), this.#rings?.drain()]);
-      try {
-        await this.leaving();
-      } finally {
-        await this.#session.close();
-      }
-    } else {
+    const { owned } = this;
+    if (!owned) return await this.#session.close();
+    await Promise.all([this.#session.drain(), this.#rings?.drain()]);
+    try {
+      await owned.close();
+    } finally {
       await this.#session.close();
+      await owned.end();
     }
   }
 
@@ -277,14 +302,16 @@ export class RemoteVolume implements Volume {
   async snapshotUsage({ signal, progress }: ProgressOptions = {}): Promise<SnapshotUsage[]> {
     const usages: SnapshotUsage[] = [];
     const rows = (rows: unknown[]) => collect(usages, rows);
-    await this.request("usage", {}, { signal, progress, rows });
+    const again = () => usages.splice(0);
+    await this.request("usage", {}, { signal, progress, rows, again });
     return usages;
   }
 
   async check({ data = false, signal, progress }: CheckOptions = {}): Promise<CheckReport> {
     const found: Finding[] = [];
     const rows = (rows: unknown[]) => collect(found, rows);
-    const { report } = await this.change("check", { data }, { signal, progress, rows });
+    const again = () => found.splice(0);
+    const { report } = await this.change("check", { data }, { signal, progress, rows, again });
     const { clean, lossCount, blocks, exceptions, chunks } = report as CheckReport;
     const problems = found.flatMap(({ problem }) => problem ?? []);
     const notes = found.flatMap(({ note }) => note ?? []);
@@ -335,6 +362,7 @@ export class RemoteVolume implements Volume {
 
   /** `view`: what callers have for it already. */
   #enter(row: ViewRow, view = new RemoteView(this, row)): RemoteView {
+    this.#changes++;
     view.known = row.name;
     this.#views.set(row.id, view);
     this.#names.set(row.name!, view);
@@ -342,6 +370,7 @@ export class RemoteVolume implements Volume {
   }
 
   #forget(view: RemoteView): void {
+    this.#changes++;
     this.#views.delete(view.id);
     this.#names.delete(view.known!);
   }

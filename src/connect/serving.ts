@@ -31,8 +31,8 @@ export class Serving {
   readonly #ended = new Signal();
 
   /**
-   * `statePeriod`: 1 where every answer to a change brings the state; else they bring the usage, once
-   * for so many of them that are under way together.
+   * `statePeriod`: 1 where every answer to a change brings the state; else they bring the usage,
+   * once for so many of them that are under way together.
    */
   constructor(served: Served, budget: Budget, send: Send, statePeriod = 1) {
     this.#served = served;
@@ -113,7 +113,10 @@ export class Serving {
     const row = (row: unknown) => rows.add(row);
     const tells = () => this.#tells();
     const call = { head, payload, signal, progress, held: this.held, row, tells };
-    const result = await operation.run(this.#served, call);
+    const { perform } = this.#served;
+    const result = await (perform
+      ? perform(String(head.op), call)
+      : operation.run(this.#served, call));
     await rows.flush();
     return result;
   }

@@ -20,6 +20,8 @@ import { failureOf, type Head, type Message, NOTHING } from "./message.ts";
 /** Where messages go. Never throws: who goes away is heard of through `Session.fail`. */
 export interface Link {
   send(message: Message): void;
+  /** Nothing is under way, and nobody waits to ask. */
+  idle?(): void;
   /** Hangs up; ends when that is done. */
   close(): Promise<void>;
 }
@@ -113,6 +115,7 @@ export class Session {
       const next = this.#waiting.shift();
       if (next) next();
       else this.#taken--;
+      if (this.#taken === 0) this.#link.idle?.();
       this.#ended.wake();
     }
   }

@@ -1,23 +1,27 @@
 /** What a worker does: opens the volume that its first message names, and serves it. */
-
-import type { Device } from "../devices/device.ts";
-import type { EngineSource } from "../engine/source.ts";
-import { useEngine } from "../engine/source.ts";
+import type { Neighbours } from "../devices/neighbours.ts";
 import { MultisnapError } from "../errors.ts";
-import { openVolume } from "../volume/open.ts";
 import type { Volume } from "../volume/types.ts";
 import { Host, type HostOptions, type Line } from "./host.ts";
 import { REQUEST_NONE, TYPE_FAILURE, TYPE_HELLO } from "./limits.ts";
 import { failureHead } from "./message.ts";
-import { type Openers, type Opening, openDevice } from "./options.ts";
+import { openNamed } from "./opening.ts";
+import type { Openers, Opening } from "./options.ts";
 import { type MessagePortLike, type Port, type Posted, portOf, postedOf } from "./port.ts";
+import { Member } from "./tabs/member.ts";
+
+/** What a worker can use. */
+export interface Around {
+  openers: Openers;
+  /** Null where tabs cannot find each other. */
+  neighbours?: Neighbours | null;
+}
 
 /**
- * Serves whoever made the worker over `port`, and others over ports that he hands on. `ended` is
- * called when the volume has been closed or could not be opened.
+ * Serves whoever made the worker over `port`, and others over ports that he hands on (`Handing`).
  */
-export function serveWorker(port: Port, openers: Openers, ended: () => void = () => {}): void {
-  const worker = new WorkerHost(port, openers, ended);
+export function serveWorker(port: Port, around: Around): void {
+  const worker = new WorkerHost(port, around);
   port.listen(
     (data) => worker.take(data),
     () => worker.gone(),
@@ -29,28 +33,34 @@ export interface Handing {
   client: MessagePortLike;
 }
 
+/** To a worker that shares a volume with other tabs: whether it may be the one that has it. */
+export interface Standing {
+  stands: boolean;
+}
+
 class WorkerHost {
   readonly #port: Port;
-  readonly #openers: Openers;
-  readonly #ended: () => void;
+  readonly #around: Around;
   #opening: Promise<Host> | null = null;
   #line: Line | null = null;
   /** What came before the volume was open. */
   #early: unknown[] = [];
 
-  constructor(port: Port, openers: Openers, ended: () => void) {
+  #member: Member | null = null;
+
+  constructor(port: Port, around: Around) {
     this.#port = port;
-    this.#openers = openers;
-    this.#ended = ended;
+    this.#around = around;
   }
 
   take(data: unknown): void {
     if (isHanding(data)) this.#hand(data.client);
+    else if (isStanding(data)) this.#member?.stand(data.stands);
     else if (this.#line) this.#line.take(data);
     else if (this.#opening) this.#early.push(data);
     else {
       this.#opening = this.#open(data);
-      this.#opening.catch((error) => this.#refuse(error));
+      this.#opening.catch((error) => say(this.#port, error));
     }
   }
 
@@ -64,11 +74,18 @@ class WorkerHost {
     if (hello.type !== TYPE_HELLO || typeof opening !== "object" || opening === null) {
       throw new MultisnapError("Invalid", "a worker's first message says what it opens");
     }
-    const volume = await openNamed(opening, this.#openers);
-    const host = hostOf(volume, opening, this.#ended);
+    const host = opening.options.tabs
+      ? await this.#join(opening, hello.head.session)
+      : hostOf(await openNamed(opening, this.#around.openers), opening);
     this.#line = host.welcome(this.#port, { ...hello, head: { ...hello.head, open: null } });
     for (const early of this.#early.splice(0)) this.#line.take(early);
     return host;
+  }
+
+  async #join(opening: Opening & HostOptions, session: unknown): Promise<Host> {
+    const member = await Member.join(opening, String(session), this.#around);
+    this.#member = member;
+    return new Host({ ...member.served, close: () => member.close() }, opening);
   }
 
   #hand(client: MessagePortLike): void {
@@ -78,11 +95,6 @@ class WorkerHost {
       (host) => host.accept(port),
       (error) => say(port, error),
     );
-  }
-
-  #refuse(error: unknown): void {
-    say(this.#port, error);
-    this.#ended();
   }
 }
 
@@ -98,41 +110,11 @@ function isHanding(data: unknown): data is Handing {
   return typeof data === "object" && data !== null && "client" in data;
 }
 
-/** Whoever made the worker may close its volume; the others only leave. */
-function hostOf(volume: Volume, options: HostOptions, ended: () => void): Host {
-  const served = { volume, files: [], live: () => ({}), close };
-  const host = new Host(served, options);
-  async function close(): Promise<void> {
-    try {
-      await volume.close();
-    } finally {
-      void host.close().then(ended);
-    }
-  }
-  return host;
+function isStanding(data: unknown): data is Standing {
+  return typeof data === "object" && data !== null && "stands" in data;
 }
 
-/** Devices that were opened are closed again where a later one, or the volume, cannot be. */
-async function openNamed({ options, engine }: Opening, openers: Openers): Promise<Volume> {
-  if (engine !== null) useEngine(engine as EngineSource);
-  const { store, origin, base, others, ...rest } = options;
-  const opened: Device[] = [];
-  const open = async (named: unknown) => {
-    const device = await openDevice(openers, named);
-    opened.push(device);
-    return device;
-  };
-  try {
-    const devices = {
-      store: await open(store),
-      ...(origin && { origin: await open(origin) }),
-      ...(base && { base: await open({ readOnly: true, ...base }) }),
-      others: [] as Device[],
-    };
-    for (const other of others ?? []) devices.others.push(await open(other));
-    return await openVolume({ ...rest, ...devices });
-  } catch (error) {
-    for (const device of opened) await device.close();
-    throw error;
-  }
+/** Whoever made the worker may close its volume; the others only leave. */
+function hostOf(volume: Volume, options: HostOptions): Host {
+  return new Host({ volume, files: [], live: () => ({}), close: () => volume.close() }, options);
 }

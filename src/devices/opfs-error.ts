@@ -11,6 +11,8 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   TypeMismatchError: "Invalid",
   TypeError: "Invalid",
   SecurityError: "Unsupported",
+  // A file that the user has picked: it has no synchronous calls.
+  InvalidStateError: "Unsupported",
 };
 
 const MEANINGS: Readonly<Record<string, string>> = {

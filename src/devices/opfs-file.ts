@@ -2,17 +2,13 @@
 import { MultisnapError } from "../errors.ts";
 import { exceptionName, openError } from "./opfs-error.ts";
 
-/**
- * A worker that has just ended may still have its files for a moment: seen are up to 60 ms in
- * Chromium and Firefox, on a busy machine. So long another opener waits before it is told `Busy`.
- */
-const BUSY_MS_MAX = 400;
 const BUSY_PAUSE_MS = 20;
 
 export interface OpenOpfsOptions {
   create: boolean;
   exclusive: boolean;
   readOnly: boolean;
+  waitMs: number;
 }
 
 export interface OpenedOpfs {
@@ -25,7 +21,7 @@ type Opener = (options?: {
   mode: "readwrite" | "read-only" | "readwrite-unsafe";
 }) => Promise<FileSystemSyncAccessHandle>;
 
-/** Leaves nothing open when it fails, nor a file that it made with `exclusive`. */
+/** Leaves nothing open when it fails. */
 export async function openOpfs(
   given: string | FileSystemFileHandle,
   options: OpenOpfsOptions,
@@ -37,7 +33,7 @@ export async function openOpfs(
     if (typeof file?.createSyncAccessHandle !== "function") {
       throw new MultisnapError("Invalid", `${path}: neither a path nor a handle of a file`);
     }
-    return { path: String(path), handle: await openHandle(file, options.readOnly) };
+    return { path: String(path), handle: await openHandle(file, options) };
   } catch (cause) {
     throw openError(String(path), "opening", cause);
   }
@@ -115,7 +111,7 @@ function namesOf(path: string): string[] {
 
 async function openHandle(
   file: FileSystemFileHandle,
-  readOnly: boolean,
+  { readOnly, waitMs }: OpenOpfsOptions,
 ): Promise<FileSystemSyncAccessHandle> {
   const open: Opener = file.createSyncAccessHandle.bind(file);
   for (let waited = 0; ; waited += BUSY_PAUSE_MS) {
@@ -124,7 +120,7 @@ async function openHandle(
       return await open(readOnly ? { mode: "read-only" } : undefined);
     } catch (cause) {
       const busy = exceptionName(cause) === "NoModificationAllowedError";
-      if (!busy || waited >= BUSY_MS_MAX) throw cause;
+      if (!busy || waited >= waitMs) throw cause;
     }
     await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE_MS));
   }

@@ -8,6 +8,7 @@
  * fdatasync, Firefox fsync, and both wait for it. What was written and not flushed may be gone
  * where a tab or its worker is killed.
  */
+import { MultisnapError } from "../errors.ts";
 import type { Device, Quota } from "./device.ts";
 import { OpfsCalls } from "./opfs-calls.ts";
 import { openOpfs } from "./opfs-file.ts";
@@ -15,6 +16,7 @@ import { OpfsWriter } from "./opfs-writer.ts";
 import { askQuota } from "./quota.ts";
 import { checkSize, checkTransfer, isClosed, isReadOnly } from "./transfer.ts";
 
+const WAIT_MS = 500;
 /** When the file has become this much longer, the browser is asked again what it would give. */
 const QUOTA_STEP_BYTES = 2 ** 20;
 
@@ -25,6 +27,12 @@ export interface OpfsDeviceOptions {
   exclusive?: boolean;
   /** Chromium lets several readers in together, Firefox only one. */
   readOnly?: boolean;
+  /**
+   * Milliseconds to wait for a file that is open elsewhere before it is `Busy`. The default is 500:
+   * a tab that was closed or killed was seen to keep its files up to 370 ms, a worker that was
+   * terminated up to 30; but 2 seconds in Chromium where that was in the midst of synchronous work.
+   */
+  waitMs?: number;
 }
 
 /**
@@ -39,13 +47,19 @@ export async function opfsDevice(
   options: OpfsDeviceOptions = {},
 ): Promise<Device> {
   const readOnly = options.readOnly ?? false;
+  const quota = await askQuota();
   const opened = await openOpfs(path, {
     create: (options.create ?? true) && !readOnly,
     exclusive: options.exclusive ?? false,
     readOnly,
+    waitMs: checkWait(options.waitMs ?? WAIT_MS),
   });
-  const calls = new OpfsCalls(opened.path, opened.handle);
-  return new OpfsDevice(calls, readOnly, await askQuota());
+  return new OpfsDevice(new OpfsCalls(opened.path, opened.handle), readOnly, quota);
+}
+
+function checkWait(milliseconds: number): number {
+  if (milliseconds >= 0 && Number.isFinite(milliseconds)) return milliseconds;
+  throw new MultisnapError("Invalid", `waitMs ${milliseconds}: it must be 0 or more`);
 }
 
 class OpfsDevice implements Device {
@@ -78,8 +92,8 @@ class OpfsDevice implements Device {
     if (!this.#open) throw isClosed(this.name);
     checkTransfer(this.name, target, start, length, offset);
     const here = Math.max(0, Math.min(length, this.#writer.size - offset));
-    const read = this.#calls.read(target, start, here, offset);
-    if (read < length) target.fill(0, start + read, start + length);
+    this.#calls.read(target, start, here, offset);
+    if (here < length) target.fill(0, start + here, start + length);
     this.#writer.patch(target, start, length, offset);
   }
 

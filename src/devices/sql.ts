@@ -33,8 +33,10 @@ export interface SqlDeviceOptions {
   /** Of the device, among others in one object: letters, digits, `_`, `-`. Default: `volume`. */
   name?: string;
   /**
-   * Bytes of a row of a new device, a power of two from 4096 to 1048576; the default is 16384. A
-   * larger one makes large transfers cheaper, and small writes dearer, which rewrite their row.
+   * Bytes of a row of a new device, a power of two from 4096 to 1048576; the default is 8192. With
+   * 16384, sequential writes are a quarter faster and write half the rows, and single chunks of
+   * 4 KiB, which rewrite their row, take half as long again; with 4096, rows take an eighth more
+   * space.
    */
   blockBytes?: number;
   /**
@@ -65,7 +67,7 @@ const open = new WeakMap<SqlStorage, Set<string>>();
  * the device open), `Unsupported` (a newer layout), `Corrupt`, `Io`.
  */
 export function sqlDevice(storage: SqlStorage, options: SqlDeviceOptions = {}): Device {
-  const { name = "volume", blockBytes = 16384, maxBytes = MAX_DEFAULT, flush = "sync" } = options;
+  const { name = "volume", blockBytes = 8192, maxBytes = MAX_DEFAULT, flush = "sync" } = options;
   check(storage, { name, blockBytes, maxBytes, flush });
   const names = open.get(storage) ?? new Set();
   open.set(storage, names);

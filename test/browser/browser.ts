@@ -23,6 +23,8 @@ export interface Tab {
   close(): Promise<void>;
   /** SIGKILL to the process that renders it, and to nothing else of ours. */
   kill(): Promise<void>;
+  /** The id of that process. Firefox has several tabs of a site in one. */
+  process(): Promise<number>;
 }
 
 export interface Browser {

@@ -66,6 +66,7 @@ async function openTab(pipe: Pipe, url: string, storageBytes?: number): Promise<
     async close() {
       await pipe.send("Target.closeTarget", { targetId });
     },
+    process: () => rendererOf(pipe, session),
     async kill() {
       const crashed = pipe.event("Inspector.targetCrashed", session);
       endProcess(await rendererOf(pipe, session));

@@ -100,14 +100,18 @@ async function openTab(marionette: Marionette, url: string): Promise<Tab> {
      gBrowser.addTab(arguments[1], { triggeringPrincipal }).multisnap = arguments[0];`,
     [id, url],
   );
+  const renderer = async () => {
+    const script = `${TAB} return tab.linkedBrowser.browsingContext.currentWindowGlobal?.osPid;`;
+    return Number((await marionette.run(script, [id])) ?? 0);
+  };
   const close = () => marionette.run(`${TAB} if (tab) gBrowser.removeTab(tab);`, [id]);
   return {
     async close() {
       await close();
     },
+    process: renderer,
     async kill() {
-      const script = `${TAB} return tab.linkedBrowser.browsingContext.currentWindowGlobal.osPid;`;
-      endProcess(Number(await marionette.run(script, [id])));
+      endProcess(await renderer());
       await close();
     },
   };

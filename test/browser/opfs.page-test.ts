@@ -1,7 +1,14 @@
 /** The OPFS device under the conformance suite of all devices; then what only it has. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { opfsDevice, removeOpfs } from "../../src/browser.ts";
+import {
+  memoryDevice,
+  openVolume,
+  opfsDevice,
+  removeOpfs,
+  requestPersistence,
+} from "../../src/browser.ts";
+import { turn } from "../../src/task.ts";
 import { deviceConformance, fails, pattern, readOnlyConformance } from "../devices/conformance.ts";
 
 let files = 0;
@@ -75,9 +82,13 @@ test("a second opener is Busy, and an open file is not removed", async () => {
   const file = fresh();
   const first = await opfsDevice(file);
   const before = performance.now();
+  await fails("Busy", () => opfsDevice(file, { waitMs: 0 }));
+  assert.ok(performance.now() - before < 200, "Busy comes at once");
   await fails("Busy", () => opfsDevice(file));
-  assert.ok(performance.now() - before < 1000, "Busy comes soon");
+  assert.ok(performance.now() - before < 2000, "Busy comes soon");
   await fails("Busy", () => opfsDevice(file, { readOnly: true }));
+  await fails("Invalid", () => opfsDevice(file, { waitMs: -1 }));
+  await fails("Invalid", () => opfsDevice(file, { waitMs: Number.NaN }));
   await fails("Busy", () => removeOpfs(file));
   await first.close();
   const next = await opfsDevice(file);
@@ -109,6 +120,37 @@ test("quota: what the browser would still give goes down with what is written", 
   assert.ok((device.quota?.()?.used ?? 0) >= 2 ** 22, "asked again after a flush");
   await device.close();
   await removeOpfs(file);
+});
+
+test("usage tells what the browser would give, of memory nothing", async () => {
+  const file = fresh();
+  const create = { size: 2 ** 24 };
+  const volume = await openVolume({ store: await opfsDevice(file), create });
+  const before = volume.usage().quota;
+  await volume.origin.write(0, pattern(2 ** 23, 1));
+  await volume.flush();
+  const after = volume.usage().quota;
+  assert.ok(before && after && after.used - before.used >= 2 ** 23, JSON.stringify(after));
+  assert.ok(after.available < before.available);
+  await volume.close();
+  await removeOpfs(file);
+  const inMemory = await openVolume({ store: memoryDevice(), create });
+  assert.is(inMemory.usage().quota, null);
+  await inMemory.close();
+});
+
+test("a turn is not clamped as timers are", async () => {
+  const order: number[] = [];
+  await Promise.all([1, 2, 3].map((index) => turn().then(() => order.push(index))));
+  assert.equal(order, [1, 2, 3]);
+  const begun = performance.now();
+  for (let i = 0; i < 200; i++) await turn();
+  const ms = performance.now() - begun;
+  assert.ok(ms < 400, `200 turns in ${ms} ms`);
+});
+
+test("persistence is asked for in a page: a worker gets what is so already", async () => {
+  assert.is(await requestPersistence(), false);
 });
 
 test.run();

@@ -6,16 +6,7 @@ const parameters = new URL(import.meta.url).searchParams;
 const channel = `../say/${parameters.get("channel")}`;
 const env: Record<string, string> = JSON.parse(parameters.get("env") ?? "{}");
 
-/** As Node's: after what is already waiting, without the clamp of timers. */
-const { port1, port2 } = new MessageChannel();
-const tasks: (() => void)[] = [];
-port1.onmessage = () => tasks.shift()?.();
-const setImmediate = (task: () => void) => {
-  tasks.push(task);
-  port2.postMessage(null);
-};
-
-Object.assign(globalThis, { process: { env }, setImmediate });
+Object.assign(globalThis, { process: { env } });
 
 const COLORS = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, "g");
 let output = "";

@@ -41,7 +41,7 @@ test("create, read, write, snapshot, export: the store knows its URL", async () 
   });
 });
 
-test("an image that has changed is refused, and the file that was made for it is gone", async () => {
+test("an image that has changed is refused, and a file that was made for it is gone", async () => {
   await served(async (server, store) => {
     await succeed("create", store, "--base", server.url);
     server.etag = '"v2"';

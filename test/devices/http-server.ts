@@ -50,6 +50,8 @@ export class ImageServer {
   minds = true;
   /** What is wrong with the next request; the default is nothing. */
   fault: (asked: Asked) => Fault | null = () => null;
+  /** Whether pages from elsewhere may read it. */
+  open = false;
   readonly asked: Asked[] = [];
   inFlight = 0;
   inFlightMax = 0;
@@ -87,6 +89,15 @@ export class ImageServer {
     this.inFlightMax = Math.max(this.inFlightMax, this.inFlight);
     response.on("close", () => this.inFlight--);
     if (this.special(request, response)) return;
+    if (this.open) {
+      response.setHeader("access-control-allow-origin", "*");
+      response.setHeader("access-control-expose-headers", "etag, content-range");
+      response.setHeader("cross-origin-resource-policy", "cross-origin");
+      if (request.method === "OPTIONS") {
+        const allowed = { "access-control-allow-headers": "range, if-match" };
+        return void response.writeHead(204, allowed).end();
+      }
+    }
     const { headers } = request;
     const found = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? "");
     const first = Number(found?.[1] ?? 0);

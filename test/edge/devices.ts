@@ -2,6 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type SqlDeviceOptions, sqlDevice } from "../../src/devices/sql.ts";
+import { openVolume } from "../../src/volume/open.ts";
 import { deviceConformance, fails, pattern } from "../devices/conformance.ts";
 import { newName, testStorage } from "./sql-medium.ts";
 
@@ -84,6 +85,28 @@ test("a full database is NoSpace, overwriting and shrinking go on", async () => 
   await device.resize(65536);
   await device.write(bytes, 0, 65536, 65536);
   await device.close();
+});
+
+test("a volume in a full database keeps its snapshots; with room it goes on", async () => {
+  const maxBytes = testStorage().sql.databaseSize + 4 * MIB;
+  const store = sqlDevice(testStorage(), { name: newName(), maxBytes });
+  const volume = await openVolume({ store, create: { size: 16 * MIB }, cacheBytes: MIB });
+  await volume.origin.write(0, pattern(MIB, 1));
+  const snapshot = await volume.snapshot("first");
+  await fails("NoSpace", async () => {
+    for (let at = 0; at < 8 * MIB; at += 65536) await volume.origin.write(at, pattern(65536, 2));
+  });
+  const found = new Uint8Array(MIB);
+  await snapshot.read(0, found);
+  assert.equal(found, pattern(MIB, 1));
+  assert.is(volume.status().error, null);
+  assert.ok((await volume.check({ data: true })).clean);
+  await volume.delete(snapshot);
+  await volume.reclaimed();
+  await volume.flush();
+  await volume.origin.write(0, pattern(MIB, 3));
+  await volume.flush();
+  await volume.close();
 });
 
 test("rows that are not blocks are Corrupt, tables of later layouts Unsupported", async () => {

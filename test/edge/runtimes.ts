@@ -1,25 +1,18 @@
-/** workerd as a runtime of the test suites: each file in a process and a Durable Object of its own. */
+/** workerd as a runtime of the suites: each file in a process and a Durable Object of its own. */
 import http from "node:http";
 import path from "node:path";
-import type { Run, Runtime } from "../runtimes/runtime.ts";
+import type { Run, Runtime, Suite } from "../runtimes/runtime.ts";
 import { type Built, buildWorker, Workerd, workerdVersion } from "./workerd.ts";
 
 const root = path.join(import.meta.dirname, "..", "..");
 
-export const workerd: Runtime = {
-  name: "workerd",
-  version: workerdVersion,
-  suites: [
-    { name: "conformance", files: ["test/conformance/view.test.ts"] },
-    { name: "model", files: ["test/model/random.test.ts"], env: { SHARE: "0.05", STEPS: "100" } },
-    { name: "small worlds", files: ["test/model/small.test.ts"] },
-    { name: "devices", files: ["test/edge/devices.ts"] },
-  ],
-  atATime: 1,
-  run,
-};
+/** In place of files (devices over the storage of an object) and of what only a worker can do. */
+const OWN: readonly Suite[] = [{ name: "devices", files: ["test/edge/devices.ts"] }];
 
-export const runtimes: Runtime[] = [workerd];
+export function edgeRuntimes(common: readonly Suite[]): Runtime[] {
+  const suites = [...common, ...OWN];
+  return [{ name: "workerd", version: workerdVersion, suites, atATime: 1, run }];
+}
 
 /** Not `fetch`, which gives up where nothing is printed for five minutes. */
 function ask(url: string, signal: AbortSignal): Promise<http.IncomingMessage> {

@@ -3,13 +3,15 @@
  * started again on the same disk. `SEED=7 KILLS=100 npx tsx test/edge/volume.test.ts` goes on for
  * longer.
  */
+import fs from "node:fs";
+import path from "node:path";
+import type { Plugin } from "esbuild";
 import { test as plain } from "uvu";
 import * as assert from "uvu/assert";
-import { testsUnless } from "../clients/programs.ts";
 import { ImageServer } from "../devices/http-server.ts";
 import { Random } from "../model/prng.ts";
 import { type Order, send } from "./orders.ts";
-import { buildWorker, noWorkerd, Workerd } from "./workerd.ts";
+import { buildWorker, testsInWorkerd, Workerd } from "./workerd.ts";
 
 const SECTOR = 512;
 const SIZE = 2 ** 20;
@@ -17,7 +19,7 @@ const SECTORS = SIZE / SECTOR;
 const KILLS = Number(process.env.KILLS ?? 8);
 const SEED = Number(process.env.SEED ?? 1);
 
-const test = testsUnless(await noWorkerd());
+const test = await testsInWorkerd();
 
 /** What each sector of each view may be: the last is what it is if nothing was lost. */
 class Book {
@@ -133,6 +135,39 @@ for (const flush of ["sync", "gate"] as const) {
     }
   });
 }
+
+const root = path.join(import.meta.dirname, "..", "..");
+const isBuilt = fs.existsSync(path.join(root, "dist/edge.js"));
+(isBuilt ? test : plain.skip)(
+  isBuilt ? "the package as a worker imports it" : "the package: there is no dist/",
+  async () => {
+    const throughPackage: Plugin = {
+      name: "through the package",
+      setup: ({ onResolve, resolve }) => {
+        onResolve({ filter: /src\/edge\.ts$/ }, ({ kind }) =>
+          resolve("multisnap", { resolveDir: root, kind }),
+        );
+      },
+    };
+    const built = await buildWorker("test/edge/volume-worker.ts", { plugins: [throughPackage] });
+    const server = await Workerd.start(built);
+    try {
+      const order: Order = { flush: "sync", size: SIZE };
+      const write = { view: null, sector: 8, count: 8, stamp: 0x07070707 };
+      await send(server.url, { ...order, writes: [write] });
+      const answer = await send(server.url, {
+        ...order,
+        read: { view: null, offset: 0, length: 8192 },
+      });
+      const found = new Uint8Array(await answer.arrayBuffer());
+      assert.is(found.indexOf(7), 4096);
+      assert.is(found.lastIndexOf(7), 8191);
+    } finally {
+      await server.kill();
+      built.remove();
+    }
+  },
+);
 
 test("a volume in an object stands on an image that a web server has", async () => {
   const image = new Random(3).bytes(2 ** 21);

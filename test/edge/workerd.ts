@@ -8,6 +8,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build } from "esbuild";
+import { test } from "uvu";
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), "..", "..");
 const folders = new Set<string>();
@@ -32,9 +33,10 @@ export async function workerdVersion(): Promise<string | null> {
   return status === 0 ? stdout.trim() : null;
 }
 
-/** Why nothing can be tested here, or null. */
-export async function noWorkerd(): Promise<string | null> {
-  return (await workerdVersion()) === null ? "workerd does not run here" : null;
+/** Defines tests that need workerd: skipped where it does not run, and saying so. */
+export async function testsInWorkerd(): Promise<(name: string, body: () => Promise<void>) => void> {
+  if ((await workerdVersion()) !== null) return test;
+  return (name) => test.skip(`${name}: workerd does not run here`, () => {});
 }
 
 export interface Built {
@@ -85,7 +87,6 @@ const main :Workerd.Worker = (
     (name = "engine.wasm", wasm = embed "engine.wasm"),
   ],
   compatibilityDate = "2026-10-01",
-  compatibilityFlags = ["nodejs_compat"],
   durableObjectNamespaces = [(className = "Box", uniqueKey = "box", enableSql = true)],
   durableObjectStorage = (localDisk = "disk"),
   bindings = [(name = "BOX", durableObjectNamespace = "Box")]

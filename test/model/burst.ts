@@ -95,7 +95,7 @@ function launch(flight: Flight, kind: keyof typeof kinds): void {
   switch (kind) {
     case "write": {
       const bytes = history.data(range.length);
-      const sync = world.medium !== "late" && random.chance(0.2);
+      const sync = history.answersAtOnce && random.chance(0.2);
       const patch: Patch = { view: id, offset: range.offset, bytes };
       if (sync) patch.optional = !wroteNow(history.view(id), patch);
       else promises.push(history.view(id).write(range.offset, bytes));

@@ -84,6 +84,11 @@ export class History {
     }
   }
 
+  /** Synchronous calls work. */
+  get answersAtOnce(): boolean {
+    return this.subject.remote?.synchronous ?? this.world.medium !== "late";
+  }
+
   note(line: string): void {
     this.operations++;
     this.log.push(`${this.operations} ${line}`);

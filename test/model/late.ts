@@ -4,6 +4,7 @@
  * port allows.
  */
 import type { Device, Later } from "../../src/devices/device.ts";
+import { turn } from "../../src/task.ts";
 import type { Random } from "./prng.ts";
 
 const SECTOR = 512;
@@ -16,7 +17,7 @@ export interface LateOptions {
 }
 
 export async function turns(count: number): Promise<void> {
-  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+  for (let i = 0; i < count; i++) await turn();
 }
 
 export function lateDevice(inner: Device, random: Random, options: LateOptions = {}): Device {

@@ -93,7 +93,8 @@ function drawWorld(random: Random, kind: StoreKind, trouble: Trouble): SimWorld 
     size: chunk * random.between(2, most),
     crowd,
     others: joins ? random.pick(OTHERS) : [],
-    disk: crash === "lost" ? null : disk,
+    // A crowd takes more than the disk has.
+    disk: crash === "lost" || crowd > 0 ? null : disk,
     maxSize,
     late: random.chance(0.5),
     checksums: isTree && random.chance(0.3),

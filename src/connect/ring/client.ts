@@ -45,7 +45,7 @@ import { readUsage } from "./usage.ts";
 const LINGER_US = 100;
 /** How long a synchronous call looks before it sleeps. */
 const SPIN_US = 50;
-/** A synchronous call waits that long without anything moving; nobody could tell it the worker died. */
+/** A synchronous call waits that long for anything to end: nobody can tell it that its host died. */
 const WAIT_MS = 60_000;
 
 /** Memory for the rings; null where none can be shared. */
@@ -306,8 +306,8 @@ export class RingClient {
 function silent(): MultisnapError {
   return new MultisnapError(
     "Io",
-    `the worker of the volume has not answered for ${WAIT_MS / 1000} s; what was asked for may have ` +
-      "been done or not",
+    `the worker of the volume has not answered for ${WAIT_MS / 1000} s; what was asked for may ` +
+      "have been done or not",
   );
 }
 

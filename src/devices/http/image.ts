@@ -195,14 +195,14 @@ export class RemoteImage {
     sink: Sink,
   ): Promise<Failed | null> {
     const control = new AbortController();
-    const abort = () => control.abort();
-    this.#underWay.add(abort);
-    const watch = new Watch(this.#limits.timeout, abort);
+    const watch = new Watch(this.#limits.timeout, () => control.abort());
+    const stop = () => watch.stop();
+    this.#underWay.add(stop);
     let pause = 0;
     try {
       this.requests++;
       const last = range.offset + range.length - 1;
-      const response = await this.#send(this.#address.url, {
+      const sent = this.#send(this.#address.url, {
         headers: {
           ...this.#headers,
           ...condition,
@@ -213,7 +213,7 @@ export class RemoteImage {
         // A browser's own cache may have an older version. Not every platform knows the word.
         ...("cache" in Request.prototype && { cache: "no-store" as const }),
       });
-      watch.alive();
+      const response = await watch.first(sent);
       pause = retryAfter(response.headers, this.#limits.env.now());
       judge(response);
       const length = Math.min(range.length, this.#size - range.offset);
@@ -224,7 +224,7 @@ export class RemoteImage {
       return { error: this.#explain(cause, watch), pause };
     } finally {
       watch.end();
-      this.#underWay.delete(abort);
+      this.#underWay.delete(stop);
       // What is left of the body is of no use to anybody.
       control.abort();
     }
@@ -235,9 +235,8 @@ export class RemoteImage {
     const reader = response.body.getReader();
     let come = 0;
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await watch.first(reader.read());
       if (done || this.ended) return come;
-      watch.alive();
       if (come + value.length > length) throw bad(this.name, `more than ${length} bytes came`);
       this.bytes += value.length;
       come += value.length;
@@ -271,32 +270,52 @@ export class RemoteImage {
   }
 }
 
-/** Calls `abort` when nothing was alive for so long. */
+/**
+ * Waits for the steps of a request, each no longer than `timeout`. An abort alone would not do: a
+ * body that is aborted after its last byte may never say so.
+ */
 class Watch {
   isOver = false;
   readonly #timeout: number;
   readonly #abort: () => void;
   #timer: ReturnType<typeof setTimeout>;
+  #stopped = false;
+  #stop = (): void => {};
+  readonly #never: Promise<never>;
 
   constructor(timeout: number, abort: () => void) {
     this.#timeout = timeout;
     this.#abort = abort;
+    this.#never = new Promise((_, reject) => {
+      this.#stop = () => reject(new Error("stopped"));
+    });
+    this.#never.catch(() => {});
     this.#timer = this.#start();
   }
 
   #start() {
     return setTimeout(() => {
       this.isOver = true;
-      this.#abort();
+      this.stop();
     }, this.#timeout);
   }
 
-  alive(): void {
+  /** What `step` answers; fails where the time is over or the request stopped before. */
+  async first<T>(step: Promise<T>): Promise<T> {
+    const result = await Promise.race([step, this.#never]);
     clearTimeout(this.#timer);
-    this.#timer = this.#start();
+    if (!this.#stopped) this.#timer = this.#start();
+    return result;
+  }
+
+  stop(): void {
+    this.end();
+    this.#abort();
+    this.#stop();
   }
 
   end(): void {
+    this.#stopped = true;
     clearTimeout(this.#timer);
   }
 }

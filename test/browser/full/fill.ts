@@ -1,7 +1,11 @@
 /**
- * In a worker of a page whose origin gets little room: fills a volume until there is none, and goes
- * on. `phase=fill` ends where everything was flushed, for the page to be killed there; `phase=again`
- * opens what is left.
+ * In a worker of a page that has little room: fills a volume until it is full. The page is killed
+ * when it has told how far it came.
+ *
+ *     phase=fill     at a quota: goes on, and ends where everything was flushed
+ *     phase=again    opens what is left of that, and goes on
+ *     phase=burst    on a full disk: ends with the first request that fails
+ *     phase=after    opens what is left of that, with room again
  */
 import {
   MultisnapError,
@@ -62,7 +66,10 @@ async function mustHoldAll(volume: Volume, end: number): Promise<void> {
 }
 
 async function fillUp(): Promise<object> {
-  const volume = await openVolume({ store: await opfsDevice(PATH), create: { size: 2 ** 30 } });
+  const volume = await openVolume({
+    store: await opfsDevice(PATH, { waitMs: 5000 }),
+    create: { size: 2 ** 30 },
+  });
   const { origin } = volume;
   const begin = volume.usage().quota;
   for (let at = 0; at < KEPT * PIECE; at += step) await origin.write(at, bytesOf(at, 1));
@@ -80,7 +87,7 @@ async function fillUp(): Promise<object> {
 }
 
 async function goOn(end: number): Promise<object> {
-  const volume = await openVolume({ store: await opfsDevice(PATH) });
+  const volume = await openVolume({ store: await opfsDevice(PATH, { waitMs: 5000 }) });
   await mustHoldAll(volume, end);
   const more = await fill(volume.origin, end, 1);
   await volume.delete("kept");
@@ -91,14 +98,54 @@ async function goOn(end: number): Promise<object> {
   await volume.flush();
   await mustBeClean(volume);
   await volume.close();
-  const again = await openVolume({ store: await opfsDevice(PATH) });
+  const again = await openVolume({ store: await opfsDevice(PATH, { waitMs: 5000 }) });
   await must(again.origin, KEPT * PIECE, freed, 1);
   await mustBeClean(again);
   await again.close();
   return { more, freed };
 }
 
-const phase = parameters.get("phase");
-const work = phase === "fill" ? fillUp() : goOn(Number(parameters.get("end")));
+/** A flush for each MiB; what was flushed counts. */
+async function burst(): Promise<object> {
+  const volume = await openVolume({
+    store: await opfsDevice(PATH, { waitMs: 5000 }),
+    create: { size: 2 ** 30 },
+  });
+  let flushed = 0;
+  try {
+    for (let offset = 0; ; offset += step) {
+      if (offset % 2 ** 20 === 0) {
+        await volume.flush();
+        flushed = offset;
+      }
+      await volume.origin.write(offset, bytesOf(offset, 1));
+    }
+  } catch (error) {
+    if (!(error instanceof MultisnapError)) throw error;
+    return { end: flushed, found: `${error.code}: ${error.message}` };
+  }
+}
+
+async function afterBurst(end: number): Promise<object> {
+  const volume = await openVolume({ store: await opfsDevice(PATH, { waitMs: 5000 }) });
+  await must(volume.origin, 0, end, 1);
+  await mustBeClean(volume);
+  const more = end + 4 * 2 ** 20;
+  for (let at = end; at < more; at += step) await volume.origin.write(at, bytesOf(at, 1));
+  await volume.flush();
+  await must(volume.origin, 0, more, 1);
+  await mustBeClean(volume);
+  await volume.close();
+  return { more };
+}
+
+const end = Number(parameters.get("end"));
+const phases: Record<string, () => Promise<object>> = {
+  fill: fillUp,
+  again: () => goOn(end),
+  burst,
+  after: () => afterBurst(end),
+};
+const work = phases[parameters.get("phase")!]!();
 const said = await work.catch((error) => ({ error: `${error}\n${error?.stack}` }));
 await fetch(`../say/${parameters.get("channel")}`, { method: "POST", body: JSON.stringify(said) });

@@ -1,4 +1,8 @@
-/** A browser that gives no more room: `NoSpace`, and nothing is lost, also where the page is killed. */
+/** A browser that has no more room: `NoSpace`, and nothing is lost, even if the page is killed. */
+import { spawnSync } from "node:child_process";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Browser, browserNames, launchBrowser } from "../browser.ts";
@@ -9,7 +13,14 @@ const MIB = 2 ** 20;
 /** Firefox gives an origin a part of it: at least 10 MiB, and so much it is here. */
 const STORAGE_BYTES = 40 * MIB;
 
-type Facts = Record<string, number> & { quota: { available: number; used: number } };
+/** Room for a profile and some dozen MiB; the quota is far away. */
+const DISK_BYTES = 128 * MIB;
+
+type Facts = Record<string, number> & {
+  quota: { available: number; used: number };
+  /** Why a burst ended. */
+  found: string;
+};
 
 /** What the page tells; then it is killed. */
 async function live(
@@ -49,6 +60,42 @@ for (const name of browserNames) {
       }
     });
   }
+}
+
+/** Why no small file system can be made here, or null. */
+function whyNoMount(): string | null {
+  if (process.getuid?.() !== 0) return "only root may mount";
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "multisnap-probe-"));
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "none", folder]).status === 0;
+  if (mounted) spawnSync("umount", [folder]);
+  fs.rmdirSync(folder);
+  return mounted ? null : "mounts are not allowed";
+}
+
+const why = whyNoMount();
+
+for (const name of browserNames) {
+  testsIn(name, why)("a disk that is full under the browser", async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), "multisnap-disk-"));
+    const mount = (...options: string[]) =>
+      assert.is(spawnSync("mount", ["-t", "tmpfs", ...options, "none", folder]).status, 0);
+    mount("-o", `size=${DISK_BYTES}`);
+    const options = { storageBytes: 8 * 1024 * MIB, folder };
+    const [pages, browser] = await Promise.all([servePages(), launchBrowser(name, options)]);
+    try {
+      const step = "4096";
+      const burst = await live(browser, pages, { phase: "burst", step });
+      assert.match(burst.found, "NoSpace: ");
+      assert.ok(burst.end > 5 * MIB && burst.end < DISK_BYTES, `${burst.end} bytes fit`);
+      mount("-o", `remount,size=${2 * DISK_BYTES}`);
+      await live(browser, pages, { phase: "after", step, end: String(burst.end) });
+    } finally {
+      await browser.close();
+      await pages.close();
+      spawnSync("umount", ["--lazy", folder]);
+      fs.rmdirSync(folder);
+    }
+  });
 }
 
 test.run();
