@@ -1,4 +1,5 @@
 /** The worker of `connectVolume` under Node, Deno and Bun: what it opens comes by message. */
+import "./volume/preloaded.ts";
 import { parentPort } from "node:worker_threads";
 import type { NamedDevice, Openers } from "./connect/options.ts";
 import type { Port } from "./connect/port.ts";
