@@ -19,7 +19,7 @@ const EVENTS = 20;
 const TABS_MAX = 4;
 
 const only = process.env.SEED;
-const count = Number(process.env.SEEDS ?? 12);
+const count = Number(process.env.SEEDS ?? 8);
 const seeds = only ? [Number(only)] : Array.from({ length: count }, (_, index) => index + 1);
 
 interface Running {
