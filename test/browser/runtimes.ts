@@ -9,7 +9,7 @@ const TABS = "test/browser/tabs/run.ts";
 
 const OWN: readonly Suite[] = [
   { name: "devices", files: ["test/browser/opfs.page-test.ts"] },
-  { name: "tabs", files: [TABS] },
+  { name: "tabs", files: ["test/browser/tabs.page-test.ts", TABS] },
 ];
 
 /** The suites that every runtime has, and those of pages. */
