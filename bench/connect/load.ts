@@ -1,4 +1,4 @@
-/** A load of random 4 KiB requests on a volume, so many at a time, and how late a timer is beside. */
+/** Random 4 KiB requests on a volume, so many at a time; how late a timer is meanwhile. */
 import type { View } from "../../src/index.ts";
 
 export const REQUEST_BYTES = 4096;

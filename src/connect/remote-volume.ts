@@ -7,10 +7,8 @@ import { MultisnapError } from "../errors.ts";
 import type {
   ByteRange,
   CheckOptions,
-  CheckProblem,
   CheckReport,
   Hold,
-  Loss,
   ProgressOptions,
   SnapshotOptions,
   SnapshotUsage,
@@ -21,11 +19,12 @@ import type {
 } from "../volume/types.ts";
 import { tooManyHolds } from "./held.ts";
 import { HOLDS_MAX, PAYLOAD_BYTES_MAX } from "./limits.ts";
+import { collect, type Finding, reportOf } from "./long-answers.ts";
 import type { Head } from "./message.ts";
 import { RemoteView, type ViewRow } from "./remote-view.ts";
 import { maySleep, type RingClient } from "./ring/client.ts";
 import { OP_FLUSH } from "./ring/layout.ts";
-import type { Answer, Ask, Session } from "./session.ts";
+import { type Answer, type Ask, closed, type Session } from "./session.ts";
 
 /** Bytes of an id in a request to delete. */
 const ID_BYTES = 4;
@@ -115,6 +114,11 @@ export class RemoteVolume implements Volume {
     return this.#state.synchronous === true;
   }
 
+  /** As the volume itself; what is only left stays as it was known. */
+  #assertOpen(): void {
+    if (this.owned && this.#closing) throw closed();
+  }
+
   knows(view: RemoteView): boolean {
     return this.#views.get(view.id) === view;
   }
@@ -123,6 +127,7 @@ export class RemoteVolume implements Volume {
     return this.#origin!;
   }
   get snapshots(): View[] {
+    this.#assertOpen();
     return [...this.#views.values()].sort((a, b) => a.id - b.id);
   }
   get chunk(): number {
@@ -141,17 +146,24 @@ export class RemoteVolume implements Volume {
   }
 
   get(name: string): RemoteView {
+    this.#assertOpen();
     const view = this.#names.get(name);
     if (view) return view;
     throw new MultisnapError("NotFound", `there is no snapshot ${JSON.stringify(name)}`);
   }
 
   has(name: string): boolean {
+    this.#assertOpen();
     return this.#names.has(name);
   }
 
   /** After every change that has been answered here. */
   usage(): Usage {
+    this.#assertOpen();
+    return this.#usage();
+  }
+
+  #usage(): Usage {
     const usage = this.#rings?.usage();
     if (usage) this.#state.usage = { ...(this.#state.usage as Usage), ...usage };
     return this.#state.usage as Usage;
@@ -160,7 +172,7 @@ export class RemoteVolume implements Volume {
   /** Sizes as `usage`, the rest as of the last answer that brought it. */
   status(): ServedStatus {
     const { status, server } = this.#state as { status: Status; server: ServedStatus["server"] };
-    return { ...status, ...this.usage(), server };
+    return { ...status, ...this.#usage(), server };
   }
 
   /** In force for every request from now on: the server does them in order. */
@@ -312,11 +324,7 @@ export class RemoteVolume implements Volume {
     const rows = (rows: unknown[]) => collect(found, rows);
     const again = () => found.splice(0);
     const { report } = await this.change("check", { data }, { signal, progress, rows, again });
-    const { clean, lossCount, blocks, exceptions, chunks } = report as CheckReport;
-    const problems = found.flatMap(({ problem }) => problem ?? []);
-    const notes = found.flatMap(({ note }) => note ?? []);
-    const losses = found.flatMap(({ loss }) => loss ?? []);
-    return { clean, problems, notes, losses, lossCount, blocks, exceptions, chunks };
+    return reportOf(report as CheckReport, found);
   }
 
   // ---- what is known here
@@ -385,16 +393,4 @@ export class RemoteVolume implements Volume {
     if (view.known !== null) return view;
     throw new MultisnapError("Invalid", "the origin is not a snapshot: it has no name and stays");
   }
-}
-
-/** A row of a check: one of the three. */
-interface Finding {
-  problem?: CheckProblem;
-  note?: string;
-  loss?: Loss;
-}
-
-/** Rows of one kind, as the protocol promises them. */
-function collect<T>(target: T[], rows: unknown[]): void {
-  for (const row of rows) target.push(row as T);
 }

@@ -1,6 +1,6 @@
 /**
- * Several clients of one host behind one `RemoteVolume`: every request goes through another of them,
- * drawn from a seed; half of them have rings.
+ * Several clients of one host behind one `RemoteVolume`: every request goes through another of
+ * them, drawn from a seed; half of them have rings.
  */
 import { newName } from "../../src/connect/connect.ts";
 import type { Host } from "../../src/connect/host.ts";

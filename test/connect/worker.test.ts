@@ -90,6 +90,9 @@ for (const shared of [true, false]) {
     await Promise.all(writes);
     await closing;
     await expectCode("Closed", volume.origin.read(0, new Uint8Array(1)));
+    for (const ask of [() => volume.usage(), () => volume.has("s"), () => volume.snapshots]) {
+      assert.throws(ask, (error: MultisnapError) => error.code === "Closed");
+    }
 
     const again = await openVolume({ store: await fileDevice(file) });
     const found = new Uint8Array(CHUNK);
@@ -199,7 +202,7 @@ for (const shared of [true, false]) {
     await volume.close();
   });
 
-  test("this thread never sleeps, and its event loop turns while requests are under way", async () => {
+  test("this thread never sleeps, and its event loop turns under load", async () => {
     const volume = await connect({ store: { memory: null }, create: { size: SIZE }, shared });
     const { wait } = Atomics;
     let slept = 0;

@@ -22,6 +22,7 @@ import {
   OP_READ,
   OP_WRITE,
   PAGE_BYTES,
+  Payloads,
   pagesOf,
   partsOf,
   REQUEST_LENGTH,
@@ -39,13 +40,14 @@ import {
 } from "./layout.ts";
 import { nextTurn } from "./macrotask.ts";
 import { Pages } from "./pages.ts";
+import { Patience } from "./patience.ts";
 import { readUsage } from "./usage.ts";
 
 /** How long ends are looked for turn by turn since the last one: about what a message takes. */
 const LINGER_US = 100;
 /** How long a synchronous call looks before it sleeps. */
 const SPIN_US = 50;
-/** A synchronous call waits that long for anything to end: nobody can tell it that its host died. */
+/** A synchronous call waits that long: nobody can tell it that its host died. */
 const WAIT_MS = 60_000;
 
 /** Memory for the rings; null where none can be shared. */
@@ -64,6 +66,7 @@ interface Pending {
 
 export class RingClient {
   readonly #shared: Shared;
+  readonly #payloads: Payloads;
   readonly #depth: number;
   /** Wakes the host. */
   readonly #knock: () => void;
@@ -75,6 +78,7 @@ export class RingClient {
   readonly #waiting: (() => boolean)[] = [];
   readonly #decoder = new TextDecoder();
   readonly #drained: (() => void)[] = [];
+  readonly #patience = new Patience(LINGER_US);
   #submitted = 0;
   #ended = 0;
   #open = 0;
@@ -92,6 +96,7 @@ export class RingClient {
     busy: (isBusy: boolean) => void,
   ) {
     this.#shared = partsOf(memory);
+    this.#payloads = new Payloads(this.#shared);
     this.#depth = Math.min(depth, REQUESTS);
     this.#knock = knock;
     this.#busy = busy;
@@ -232,18 +237,16 @@ export class RingClient {
   }
 
   #end(tag: number, failure: number): void {
-    const { pages } = this.#shared;
     const pending = this.#pending[tag];
     if (!pending) return;
-    const start = pending.page * PAGE_BYTES;
     const { target } = pending;
     if (failure > 0) {
-      const text = this.#decoder.decode(pages.slice(start, start + failure));
+      const text = this.#decoder.decode(this.#payloads.at(pending.page, failure).slice());
       this.#release(tag, pending);
       pending.reject(failureOf(JSON.parse(text)));
       return;
     }
-    if (target) target.set(pages.subarray(start, start + target.length));
+    if (target) target.set(this.#payloads.at(pending.page, target.length));
     this.#release(tag, pending);
     pending.resolve();
   }
@@ -264,16 +267,20 @@ export class RingClient {
   readonly #look = (): void => {
     const { words } = this.#shared;
     const now = monotonic();
-    if (this.#take() > 0) this.#found = now;
-    if (this.#open === 0) {
+    const ended = this.#take();
+    if (ended > 0) this.#found = now;
+    this.#patience.look(ended > 0);
+    // Those who got what they asked for may ask again before the next turn.
+    if (this.#open === 0 && ended === 0) {
       this.#rest();
       return;
     }
-    if ((now - this.#found) * 1000 < LINGER_US) {
+    if (ended > 0 || (now - this.#found) * 1000 < this.#patience.us) {
       this.#looks = true;
       nextTurn(this.#look);
       return;
     }
+    this.#patience.sleep();
     Atomics.store(words, CLIENT_SLEEPS, WANTS_MESSAGE);
     this.#looks = false;
     // What came before the host could see that is found here.

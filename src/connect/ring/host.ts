@@ -26,6 +26,7 @@ import {
   OP_ZERO,
   PAGE_BYTES,
   PAGES,
+  Payloads,
   pagesOf,
   partsOf,
   REQUEST_LENGTH,
@@ -42,6 +43,7 @@ import {
   WANTS_MESSAGE,
 } from "./layout.ts";
 import { nextTurn } from "./macrotask.ts";
+import { Patience } from "./patience.ts";
 import { writeUsage } from "./usage.ts";
 
 /** How long it looks for a request without letting anything else happen. */
@@ -55,6 +57,7 @@ const VIEWS_MAX = 1024;
 
 export class RingHost {
   readonly #shared: Shared;
+  readonly #payloads: Payloads;
   readonly #volume: Volume;
   /** Wakes the client. */
   readonly #knock: () => void;
@@ -62,6 +65,7 @@ export class RingHost {
   readonly #refuse: (error: MultisnapError) => void;
   readonly #views = new Map<number, View>();
   readonly #encoder = new TextEncoder();
+  readonly #patience = new Patience(LINGER_US);
   #begun = 0;
   #ended = 0;
   /** Requests that have not ended yet. */
@@ -79,6 +83,7 @@ export class RingHost {
     refuse: (error: MultisnapError) => void,
   ) {
     this.#shared = partsOf(memory);
+    this.#payloads = new Payloads(this.#shared);
     this.#volume = volume;
     this.#knock = knock;
     this.#refuse = refuse;
@@ -117,17 +122,20 @@ export class RingHost {
     const began = monotonic();
     let now = began;
     while (!this.#closed) {
-      if (this.drain() > 0) this.#found = now = monotonic();
-      else now = monotonic();
+      const isFound = this.drain() > 0;
+      now = monotonic();
+      if (isFound) this.#found = now;
+      this.#patience.look(isFound);
       if ((now - began) * 1000 > TURN_US || (now - this.#found) * 1000 > SPIN_US) break;
     }
-    if (!this.#closed && (now - this.#found) * 1000 < LINGER_US) nextTurn(this.#turn);
+    if (!this.#closed && (now - this.#found) * 1000 < this.#patience.us) nextTurn(this.#turn);
     else this.#sleep();
   };
 
   #sleep(): void {
     const { words } = this.#shared;
     this.#runs = false;
+    this.#patience.sleep();
     if (this.#closed) return;
     Atomics.store(words, HOST_SLEEPS, WANTS_MESSAGE);
     // What came before the client could see that is found here.
@@ -140,7 +148,7 @@ export class RingHost {
 
   /** `last`: of those that are there. */
   #begin(last: boolean): void {
-    const { requests, pages } = this.#shared;
+    const { requests } = this.#shared;
     const at = (this.#begun & (REQUESTS - 1)) * REQUEST_NUMBERS;
     this.#begun = (this.#begun + 1) | 0;
     this.#open++;
@@ -154,16 +162,15 @@ export class RingHost {
       this.#refuse(wrong(`request ${tag} with ${length} bytes in page ${page}`));
       return;
     }
-    const start = page * PAGE_BYTES;
     try {
       const view = op === OP_FLUSH ? null : this.#view(requests[at + REQUEST_VIEW]!);
       const offset = requests[at + REQUEST_OFFSET]!;
       let later: undefined | void | Promise<void>;
-      if (op === OP_READ) later = view!.startRead(offset, pages.subarray(start, start + length));
+      if (op === OP_READ) later = view!.startRead(offset, this.#payloads.at(page, length));
       else {
         this.#changed = true;
         if (op === OP_WRITE) {
-          later = view!.startWrite(offset, pages.subarray(start, start + length));
+          later = view!.startWrite(offset, this.#payloads.at(page, length));
         } else if (op === OP_TRIM) later = view!.trim(offset, length);
         else if (op === OP_ZERO) later = view!.writeZeroes(offset, length);
         else if (op === OP_FLUSH) later = this.#volume.flush();

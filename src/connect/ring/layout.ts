@@ -83,6 +83,27 @@ export function partsOf(memory: SharedArrayBuffer): Shared {
   };
 }
 
+/**
+ * Bytes of a payload. Those of one page are kept: a view on shared memory costs as much to make as
+ * all else that is done with it here.
+ */
+export class Payloads {
+  readonly #pages: Uint8Array;
+  readonly #single: Uint8Array[] = [];
+
+  constructor({ pages }: Shared) {
+    this.#pages = pages;
+  }
+
+  at(page: number, length: number): Uint8Array {
+    if (length !== PAGE_BYTES) {
+      return this.#pages.subarray(page * PAGE_BYTES, page * PAGE_BYTES + length);
+    }
+    this.#single[page] ??= this.#pages.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
+    return this.#single[page];
+  }
+}
+
 /** Pages that a request of so many bytes takes: one at least, for what may go wrong. */
 export function pagesOf(bytes: number): number {
   return Math.max(1, Math.ceil(bytes / PAGE_BYTES));

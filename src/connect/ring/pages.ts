@@ -1,4 +1,4 @@
-/** Which pages of the shared memory are taken: by runs, the lowest first, so that few stay in use. */
+/** Which pages of the shared memory are taken: in runs, the lowest first, so that few are used. */
 import { PAGES } from "./layout.ts";
 
 export class Pages {

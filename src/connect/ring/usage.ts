@@ -1,4 +1,4 @@
-/** `Usage` in shared memory: the host writes it before a change ends, the client reads it at once. */
+/** `Usage` in shared memory: written before a change ends, read without asking anybody. */
 import type { Usage } from "../../volume/types.ts";
 import { type Shared, STATE } from "./layout.ts";
 
