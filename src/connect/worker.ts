@@ -8,7 +8,7 @@ import { failureHead } from "./message.ts";
 import { openNamed } from "./opening.ts";
 import type { Openers, Opening } from "./options.ts";
 import { type MessagePortLike, type Port, type Posted, portOf, postedOf } from "./port.ts";
-import { Member } from "./tabs/member.ts";
+import type { Member } from "./tabs/member.ts";
 
 /** What a worker can use. */
 export interface Around {
@@ -83,6 +83,8 @@ class WorkerHost {
   }
 
   async #join(opening: Opening & HostOptions, session: unknown): Promise<Host> {
+    // Loaded where it is asked for.
+    const { Member } = await import("./tabs/member.ts");
     const member = await Member.join(opening, String(session), this.#around);
     this.#member = member;
     return new Host({ ...member.served, close: () => member.close() }, opening);

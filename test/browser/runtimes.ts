@@ -9,7 +9,7 @@ const TABS = "test/browser/tabs/run.ts";
 
 const DEVICES: Suite = { name: "devices", files: ["test/browser/opfs.page-test.ts"] };
 const WORKERS: Suite = { name: "in a worker", files: ["test/browser/connect.page-test.ts"] };
-const SHARED: Suite = { name: "tabs", files: [TABS] };
+const SHARED: Suite = { name: "tabs", files: ["test/browser/tabs.page-test.ts", TABS] };
 /** Firefox takes about a second to start a worker on a busy machine: too long for hundreds. */
 const OWN: Record<BrowserName, readonly Suite[]> = {
   chromium: [DEVICES, WORKERS, SHARED],

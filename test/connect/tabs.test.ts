@@ -19,7 +19,7 @@ const EVENTS = 20;
 const TABS_MAX = 4;
 
 const only = process.env.SEED;
-const count = Number(process.env.SEEDS ?? 12);
+const count = Number(process.env.SEEDS ?? 8);
 const seeds = only ? [Number(only)] : Array.from({ length: count }, (_, index) => index + 1);
 
 interface Running {
@@ -111,6 +111,105 @@ async function within<T>(promise: Promise<T>, what: string): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+interface Three {
+  origin: Origin;
+  /** It has the files. */
+  first: Tab;
+  /** The next in line. */
+  next: Tab;
+  last: Tab;
+}
+
+async function three(): Promise<Three> {
+  const prng = new Random(1);
+  const origin = new Origin(() => prng.below(2 ** 30) / 2 ** 30);
+  const first = openTab(origin, BLOCKS * BLOCK_BYTES);
+  await first.volume;
+  const next = openTab(origin, BLOCKS * BLOCK_BYTES, { patienceMs: 1500 });
+  await next.volume;
+  const last = openTab(origin, BLOCKS * BLOCK_BYTES);
+  await last.volume;
+  return { origin, first, next, last };
+}
+
+const ones = new Uint8Array(BLOCK_BYTES).fill(1);
+const codeOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => "done",
+    (error) => error.code,
+  );
+
+if (!only) {
+  test("a frozen tab that has the files: the others are told, and go on when it does", async () => {
+    const { first, next, last } = await three();
+    const volume = await next.volume;
+    first.thread.frozen = true;
+    const start = performance.now();
+    assert.is(await codeOf(volume.origin.read(0, new Uint8Array(1))), "Busy");
+    assert.ok(performance.now() - start >= 1500);
+    first.thread.frozen = false;
+    await volume.origin.write(0, ones);
+    for (const tab of [next, first, last]) await (await tab.volume).close();
+  });
+
+  test("a tab that misses a take-over is told that its writes may be lost", async () => {
+    const { first, next, last } = await three();
+    const [late, on] = [await last.volume, await next.volume];
+    await late.origin.write(0, ones);
+    last.thread.frozen = true;
+    first.kill();
+    const bytes = new Uint8Array(BLOCK_BYTES);
+    await on.origin.read(0, bytes);
+    assert.is(bytes[0], 0, "not done again");
+    last.thread.frozen = false;
+    await pause(50);
+    assert.is(await codeOf(late.flush()), "Io");
+    assert.is(await codeOf(late.origin.read(0, bytes)), "Io");
+    await late.close().catch(() => {});
+    await on.close();
+  });
+
+  test("a tab that misses a take-over with nothing to lose goes on", async () => {
+    const { first, next, last } = await three();
+    const [late, on] = [await last.volume, await next.volume];
+    await late.origin.write(0, ones);
+    await late.flush();
+    last.thread.frozen = true;
+    first.kill();
+    await on.origin.read(0, new Uint8Array(1));
+    last.thread.frozen = false;
+    const bytes = new Uint8Array(BLOCK_BYTES);
+    await late.origin.read(0, bytes);
+    assert.equal(bytes, ones);
+    await late.close();
+    await on.close();
+  });
+
+  test("what a tab keeps is bounded: then it flushes by itself", async () => {
+    const { first, next, last } = await three();
+    const volume = await next.volume;
+    for (let at = 0; at < 4 * BLOCKS; at++) {
+      await volume.origin.write((at % BLOCKS) * BLOCK_BYTES, ones);
+    }
+    const quiet = volume.status().counters.flushes;
+    const block = new Uint8Array(BLOCKS * BLOCK_BYTES).fill(2);
+    for (let bytes = 0; bytes < 10 * 2 ** 20; bytes += block.length) {
+      await volume.origin.write(0, block);
+    }
+    await volume.refresh();
+    assert.ok(volume.status().counters.flushes > quiet);
+    for (const tab of [next, first, last]) await (await tab.volume).close();
+  });
+
+  test("tabs need a store that they can find, and options that can be", async () => {
+    const { origin } = await three();
+    const other = openTab(origin, BLOCKS * BLOCK_BYTES, { unflushedBytes: 1 });
+    assert.is(await codeOf(other.volume), "Invalid");
+    const hasty = openTab(origin, BLOCKS * BLOCK_BYTES, { patienceMs: 1 });
+    assert.is(await codeOf(hasty.volume), "Invalid");
+  });
 }
 
 for (const seed of seeds) {

@@ -108,7 +108,10 @@ export class Member {
   }
 
   #join(): void {
-    if (!this.#ended) this.#lobby.post({ join: this.#relay.name });
+    if (this.#ended) return;
+    // The lobby does not repeat what is said from here.
+    if (this.#owner) this.#owner.meet(this.#relay.name);
+    else this.#lobby.post({ join: this.#relay.name });
   }
 
   /**
@@ -155,7 +158,8 @@ export class Member {
       await ended;
     } catch (error) {
       // The next in line may have more luck; this tab is told why it has none.
-      this.#relay.fail(asOurs(error));
+      // One that does not stand any more leaves it to the next.
+      if (!signal.aborted) this.#relay.fail(asOurs(error));
     }
     this.#owner = null;
     try {

@@ -232,7 +232,7 @@ export class Owner {
     try {
       await this.#host?.close(new MultisnapError("Closed", "the volume goes to another tab"));
     } finally {
-      await close(opened);
+      await close(opened, this.#stamp);
     }
   }
 }
@@ -244,9 +244,11 @@ function aborted(signal: AbortSignal): Promise<never> {
   });
 }
 
-async function close(opened: Opened | null): Promise<void> {
+/** Closing makes all durable: no tab must have an older write done again over a newer one. */
+async function close(opened: Opened | null, stamp: number): Promise<void> {
   try {
     await opened?.volume.close();
+    opened?.floor.raise(stamp);
   } finally {
     opened?.floor.close();
   }

@@ -52,7 +52,9 @@ export class Origin {
 
   #step(): void {
     this.#pumping = false;
-    const queues = [...this.#threads].flatMap(({ out, incoming }) => [out, incoming]);
+    const queues = [...this.#threads].flatMap(({ out, incoming, frozen }) =>
+      frozen ? [] : [out, incoming],
+    );
     const full = queues.filter(({ length }) => length > 0);
     if (full.length === 0) return;
     this.pump();
@@ -153,9 +155,20 @@ export class Thread {
   readonly out: (() => void)[] = [];
   readonly incoming: (() => void)[] = [];
   alive = true;
+  #frozen = false;
 
   constructor(origin: Origin) {
     this.#origin = origin;
+  }
+
+  get frozen(): boolean {
+    return this.#frozen;
+  }
+
+  /** Nothing comes in and nothing goes out, and everything stays in its hands. */
+  set frozen(frozen: boolean) {
+    this.#frozen = frozen;
+    this.#origin.pump();
   }
 
   say(passOn: () => void): void {
