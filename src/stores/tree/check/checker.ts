@@ -8,7 +8,7 @@
 import type { Device } from "../../../devices/device.ts";
 import type { Task } from "../../../task.ts";
 import type { CheckReport, ProgressOptions } from "../../store.ts";
-import { type Entry, HOLE, isLost } from "../walk.ts";
+import { type Entry, FLAGS, HOLE, isLost } from "../walk.ts";
 import { Blocks } from "./blocks.ts";
 import type { Column } from "./columns.ts";
 import { Findings } from "./findings.ts";
@@ -101,8 +101,11 @@ class Checker {
       this.#isTorn = true;
       this.#losses.column(column);
     }
+    const isAttached = this.#salvage.image.mode === "attached";
     let before: Entry | undefined;
-    for (const entry of entries) {
+    for (const [index, entry] of entries.entries()) {
+      const wrong = entry.flags & ~this.#salvage.rules.flags(entries, index, isAttached) & FLAGS;
+      if (wrong) this.#problem("flags", entry, block, `has flags that do not hold: ${wrong}`);
       this.#findings.exceptions++;
       this.#entries++;
       const found = this.#salvage.rules.problem(entry, before);
