@@ -15,9 +15,10 @@ import { Findings } from "./findings.ts";
 import { JournalReader } from "./journal.ts";
 import { Losses } from "./losses.ts";
 import { FLIPPED, type MetaBlocks } from "./meta.ts";
+import { eachOperation, isNamed } from "./operations.ts";
 import { Salvage } from "./salvage.ts";
 import { chunksOf } from "./shape.ts";
-import { strayLosses } from "./strays.ts";
+import { operationLosses, strayLosses } from "./strays.ts";
 import { checkSums } from "./sums.ts";
 import { readSupers, type Supers } from "./supers.ts";
 
@@ -91,8 +92,21 @@ class Checker {
       this.#findings.note(`${this.#lostBefore} chunks were lost before, as a repair has noted`);
     }
     const journal = new JournalReader(meta.blocks, image, this.#findings);
-    const end = yield* journal.run(true, () => {});
+    const end = yield* journal.run(true, ({ bytes }) => this.#record(bytes));
     yield* strayLosses(meta.blocks, end, this.#losses);
+  }
+
+  /** What opening will replay names data that is there. */
+  #record(record: Uint8Array): void {
+    const { end } = this.#salvage.meta;
+    eachOperation(record, (operation) => {
+      const { chunk, place, count } = operation;
+      if (!isNamed(operation) || place + count <= end) return;
+      const left = Math.max(0, end - place);
+      const past = `names place ${place + left}, where the device has ended`;
+      this.#findings.problem("journal", `an operation on chunk ${chunk + left} ${past}`);
+      operationLosses({ ...operation, chunk: chunk + left, count: count - left }, this.#losses);
+    });
   }
 
   #column(column: Column, block: number): void {
