@@ -1,7 +1,7 @@
 /** What entries of a bitmap store must be: masks of snapshots that are there (I1, I3). */
 import type { CheckProblem } from "./store.ts";
 import type { EntryRules, Lost, Placed } from "./tree/check/rules.ts";
-import type { Entry } from "./tree/walk.ts";
+import { type Entry, HOLE, UNDER } from "./tree/walk.ts";
 
 const ORIGIN = 1;
 /** In the place of a lowest bit: the origin's own entry, which has none. */
@@ -50,6 +50,12 @@ export class MaskRules implements EntryRules {
       return { where: "I1", message: "is out of order in its column" };
     }
     return null;
+  }
+
+  /** The other two are of range stores; UNDER says more of a hole. */
+  flags(entries: readonly Entry[], index: number): number {
+    const { flags } = entries[index]!;
+    return (flags & HOLE) !== 0 ? flags & (HOLE | UNDER) : 0;
   }
 
   mayShare(): boolean {

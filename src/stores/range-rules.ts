@@ -1,15 +1,20 @@
 /** What entries of a range store must be: (after, to] stands in the timeline (I1, I3). */
 import type { CheckProblem } from "./store.ts";
 import type { EntryRules, Lost, Placed } from "./tree/check/rules.ts";
-import { AROUND, type Entry, SHARED } from "./tree/walk.ts";
+import { AROUND, type Entry, FILLED, SHARED } from "./tree/walk.ts";
 
 const ORIGIN = 1;
+/** A column of more entries than this has none that lies around others. */
+export const AROUND_MAX = 128;
 
 export class RangeRules implements EntryRules {
   readonly bottom = 0;
   readonly top = ORIGIN;
   readonly #timeline: readonly Placed[] | null;
   readonly #position = new Map<number, number>([[0, 0]]);
+  #nextLive: number[] | null = null;
+  /** Of the column that was asked for last. */
+  #gap: { entries: readonly Entry[]; rank: number } | null = null;
   /** Of the column so far: (after, to] of the entries that lie inside no other yet. */
   #apart: [after: number, to: number][] = [];
 
@@ -51,6 +56,34 @@ export class RangeRules implements EntryRules {
     return null;
   }
 
+  /** FILLED belongs to copy-outs, and is a promise; AROUND ends a search that goes on too far. */
+  flags(entries: readonly Entry[], index: number, isAttached: boolean): number {
+    const { flags, to } = entries[index]!;
+    const around = entries.length <= AROUND_MAX ? flags : flags & ~AROUND;
+    const isFilled = isAttached && this.rank(to) < this.#gapIn(entries);
+    return isFilled ? around : around & ~FILLED;
+  }
+
+  /** Rank of the lowest live view that may have no entry in a column. */
+  #gapIn(entries: readonly Entry[]): number {
+    if (this.#gap?.entries === entries) return this.#gap.rank;
+    const found = { entries, rank: this.#timeline ? this.#firstGap(entries) : 0 };
+    this.#gap = found;
+    return found.rank;
+  }
+
+  #firstGap(entries: readonly Entry[]): number {
+    this.#nextLive ??= liveFrom(this.#timeline!);
+    let covered = 0;
+    const ends = entries.map(({ after, to }) => [this.rank(after), this.rank(to)] as const);
+    for (const [from, until] of ends.sort((a, b) => a[0] - b[0])) {
+      const next = this.#nextLive[covered + 1]!;
+      if (next <= from) return next;
+      covered = Math.max(covered, until);
+    }
+    return this.#nextLive[covered + 1] ?? Infinity;
+  }
+
   mayShare(a: Entry, b: Entry): boolean {
     return (a.flags & b.flags & SHARED) !== 0;
   }
@@ -81,4 +114,15 @@ export class RangeRules implements EntryRules {
     const lost = below.filter(({ isLive }, index) => isLive && !this.#has(before, index + 1));
     return lost.map(({ id }) => id);
   }
+}
+
+/** By rank: that of the first view from there on that lives, or Infinity. */
+function liveFrom(timeline: readonly Placed[]): number[] {
+  const found: number[] = [];
+  let next = Number.POSITIVE_INFINITY;
+  for (let rank = timeline.length; rank > 0; rank--) {
+    if (timeline[rank - 1]!.isLive) next = rank;
+    found[rank] = next;
+  }
+  return found;
 }

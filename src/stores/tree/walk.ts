@@ -37,6 +37,10 @@ export const HOLE = 2;
 export const FILLED = 4;
 /** Range store: only for those views of (after, to] that no entry before it in the column has. */
 export const AROUND = 8;
+/** Bitmap store, with HOLE: not zeros, but what lies under the store. */
+export const UNDER = 8;
+/** The bits of an entry's flags that are no epoch. */
+export const FLAGS = 15;
 /** Place of an entry with HOLE whose chunks damage took. */
 export const LOST_PLACE = 0x7fffffff;
 

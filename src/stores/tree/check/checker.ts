@@ -8,16 +8,17 @@
 import type { Device } from "../../../devices/device.ts";
 import type { Task } from "../../../task.ts";
 import type { CheckReport, ProgressOptions } from "../../store.ts";
-import { type Entry, HOLE, isLost } from "../walk.ts";
+import { type Entry, FLAGS, HOLE, isLost } from "../walk.ts";
 import { Blocks } from "./blocks.ts";
 import type { Column } from "./columns.ts";
 import { Findings } from "./findings.ts";
 import { JournalReader } from "./journal.ts";
 import { Losses } from "./losses.ts";
 import { FLIPPED, type MetaBlocks } from "./meta.ts";
+import { eachOperation, isNamed } from "./operations.ts";
 import { Salvage } from "./salvage.ts";
 import { chunksOf } from "./shape.ts";
-import { strayLosses } from "./strays.ts";
+import { operationLosses, strayLosses } from "./strays.ts";
 import { checkSums } from "./sums.ts";
 import { readSupers, type Supers } from "./supers.ts";
 
@@ -91,8 +92,21 @@ class Checker {
       this.#findings.note(`${this.#lostBefore} chunks were lost before, as a repair has noted`);
     }
     const journal = new JournalReader(meta.blocks, image, this.#findings);
-    const end = yield* journal.run(true, () => {});
+    const end = yield* journal.run(true, ({ bytes }) => this.#record(bytes));
     yield* strayLosses(meta.blocks, end, this.#losses);
+  }
+
+  /** What opening will replay names data that is there. */
+  #record(record: Uint8Array): void {
+    const { end } = this.#salvage.meta;
+    eachOperation(record, (operation) => {
+      const { chunk, place, count } = operation;
+      if (!isNamed(operation) || place + count <= end) return;
+      const left = Math.max(0, end - place);
+      const past = `names place ${place + left}, where the device has ended`;
+      this.#findings.problem("journal", `an operation on chunk ${chunk + left} ${past}`);
+      operationLosses({ ...operation, chunk: chunk + left, count: count - left }, this.#losses);
+    });
   }
 
   #column(column: Column, block: number): void {
@@ -101,8 +115,11 @@ class Checker {
       this.#isTorn = true;
       this.#losses.column(column);
     }
+    const isAttached = this.#salvage.image.mode === "attached";
     let before: Entry | undefined;
-    for (const entry of entries) {
+    for (const [index, entry] of entries.entries()) {
+      const wrong = entry.flags & ~this.#salvage.rules.flags(entries, index, isAttached) & FLAGS;
+      if (wrong) this.#problem("flags", entry, block, `has flags that do not hold: ${wrong}`);
       this.#findings.exceptions++;
       this.#entries++;
       const found = this.#salvage.rules.problem(entry, before);

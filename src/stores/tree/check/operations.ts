@@ -1,4 +1,5 @@
 /** The operations of a journal record, as far as they are well formed. */
+import { HOLE } from "../walk.ts";
 import { u32At, u64At } from "./blocks.ts";
 
 export const OP_MAP = 1;
@@ -61,6 +62,11 @@ function isOperation({ kind, flags, count, view, chunk, place }: Operation): boo
     return count > 0 && view > 0 && chunk < CHUNK_MAX && place < CHUNK_MAX;
   }
   return kind !== OP_SLAB || (count > 0 && place < CHUNK_MAX);
+}
+
+/** Whether an operation names places of data. */
+export function isNamed({ kind, flags }: Operation): boolean {
+  return (kind === OP_MAP || kind === OP_COPY_OUT) && (flags & HOLE) === 0;
 }
 
 /** Bytes behind an operation: a name, or checksums. */

@@ -35,6 +35,11 @@ export interface EntryRules {
    * null: nothing.
    */
   problem(entry: Entry, before: Entry | undefined): CheckProblem | null;
+  /**
+   * The flags that entry `index` of a column may keep of its own: who believes others does not see
+   * what he should, or copies too little.
+   */
+  flags(entries: readonly Entry[], index: number, isAttached: boolean): number;
   /** Whether two entries of a column may name the same place. */
   mayShare(a: Entry, b: Entry): boolean;
   /** Live views that see the chunks of entry `index` of a column. */

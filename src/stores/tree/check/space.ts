@@ -103,7 +103,7 @@ export class SpaceMap {
       const end = place + 32 - Math.clz32(marked);
       if (marked && end > image.top) findings.problem("space", `place ${end - 1} is past the end`);
       if (marked === wanted) continue;
-      extra += countBits(marked & ~wanted);
+      if (place + 32 <= this.#meta.end) extra += countBits(marked & ~wanted);
       const free = wanted & ~marked;
       if (free === 0) continue;
       const first = place + 31 - Math.clz32(free & -free);

@@ -28,10 +28,12 @@ export function* strayLosses(blocks: Blocks, end: JournalEnd, losses: Losses): T
 
 /** What is lost with one record. */
 export function recordLosses(record: Uint8Array, losses: Losses): void {
-  eachOperation(record, (operation) => lose(operation, losses));
+  eachOperation(record, (operation) => operationLosses(operation, losses));
 }
 
-function lose({ kind, view, chunk, count }: Operation, losses: Losses): void {
+/** What is lost with an operation. */
+export function operationLosses(operation: Operation, losses: Losses): void {
+  const { kind, view, chunk, count } = operation;
   if (kind === OP_MAP) losses.views(new Set([view]), chunk, count);
   if (kind === OP_COPY_OUT) losses.allSnapshots(chunk, count);
   // What a deleted view had can be another's by now.

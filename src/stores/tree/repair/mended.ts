@@ -2,15 +2,14 @@
  * Columns of a damaged tree as those of a sound one: what cannot be read is lost to the views that
  * it can have been for (`LOST_PLACE`), everything else stays.
  */
+import { AROUND_MAX } from "../../range-rules.ts";
 import type { Column } from "../check/columns.ts";
 import type { EntryRules, Lost } from "../check/rules.ts";
 import type { SavedView } from "../check/saved-views.ts";
-import { AROUND, type Entry, FILLED, HOLE, LOST_PLACE } from "../walk.ts";
+import { AROUND, type Entry, FILLED, FLAGS, HOLE, LOST_PLACE } from "../walk.ts";
 
 const ORIGIN = 1;
 const BITS = 64;
-/** A column of more entries than this has none that lies around others. */
-const AROUND_MAX = 128;
 /** Chunks of an entry, at most. */
 const COUNT_MAX = 65_535;
 
@@ -47,11 +46,19 @@ export class Mender {
       const part = { first: first + done, count: Math.min(COUNT_MAX, count - done) };
       const lost = spoilt ? all : column.lost;
       const entries = spoilt ? [] : column.entries;
-      if (!timeline) yield this.#originsOnly(entries, lost, part);
-      else if (lost.length === 0) yield [...entries];
-      else if (kind === "bitmap") yield this.#masked(entries, lost, part);
-      else yield this.#ranged(entries, lost, part);
+      if (!timeline) yield this.#flagged(this.#originsOnly(entries, lost, part));
+      else if (lost.length === 0) yield this.#flagged(entries);
+      else if (kind === "bitmap") yield this.#flagged(this.#masked(entries, lost, part));
+      else yield this.#flagged(this.#ranged(entries, lost, part));
     }
+  }
+
+  /** With the flags that hold. */
+  #flagged(entries: readonly Entry[]): Entry[] {
+    const { rules, isAttached } = this.#options;
+    return entries.map((entry, index) => {
+      return { ...entry, flags: rules.flags(entries, index, isAttached) & FLAGS };
+    });
   }
 
   /** Of a range store: an entry for each stretch of views that none before the lost ones is for. */

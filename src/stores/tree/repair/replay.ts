@@ -4,8 +4,8 @@ import { MultisnapError } from "../../../errors.ts";
 import type { Task } from "../../../task.ts";
 import {
   eachOperation,
+  isNamed,
   OP_AGAIN,
-  OP_COPY_OUT,
   OP_MAP,
   OP_RECLAIM_END,
   OP_SLAB,
@@ -67,7 +67,7 @@ export class Replay {
     const areAll = eachOperation(record, (...one) => found.push(one));
     if (!areAll) throw new Stopped(this.done, "an operation");
     for (const [operation, bytes] of found) {
-      const { kind, view, flags } = operation;
+      const { kind, view } = operation;
       // Old metadata is not kept, so what lies in a slab is free.
       if (kind === OP_SLAB) continue;
       // The walk was over another tree: deleted views that this one still names are not let go.
@@ -76,8 +76,7 @@ export class Replay {
         continue;
       }
       if (this.#options.originOnly && !isOfOrigin(kind, view)) continue;
-      const isMap = kind === OP_MAP || kind === OP_COPY_OUT;
-      if (isMap && (flags & HOLE) === 0) yield* this.#map(operation, bytes);
+      if (isNamed(operation)) yield* this.#map(operation, bytes);
       else yield* this.#run(bytes);
     }
   }

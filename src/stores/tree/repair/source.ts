@@ -1,5 +1,6 @@
 /** What is saved of a damaged tree, column by column, and how it goes into a new one. */
 import type { Task } from "../../../task.ts";
+import { AROUND_MAX } from "../../range-rules.ts";
 import type { ProgressOptions } from "../../store.ts";
 import { Bits } from "../check/bits.ts";
 import type { Blocks } from "../check/blocks.ts";
@@ -110,7 +111,13 @@ function isSound(column: Column, { rules }: Salvage): boolean {
     if (rules.problem(entry, before) !== null) return false;
     before = entry;
   }
-  return true;
+  const { entries, lost } = column;
+  // A search would not go far enough.
+  return lost.length > 0 || entries.length <= AROUND_MAX || !entries.some(isAround);
+}
+
+function isAround({ flags }: Entry): boolean {
+  return (flags & AROUND) !== 0;
 }
 
 /** Places that columns name: each by one of them. */

@@ -9,14 +9,7 @@ import { Bits } from "../check/bits.ts";
 import { type Blocks, READ_BLOCKS, u64At } from "../check/blocks.ts";
 import { Findings } from "../check/findings.ts";
 import { JournalReader } from "../check/journal.ts";
-import {
-  eachOperation,
-  OP_AGAIN,
-  OP_COPY_OUT,
-  OP_MAP,
-  OP_SLAB,
-  type Operation,
-} from "../check/operations.ts";
+import { eachOperation, isNamed, OP_AGAIN, OP_SLAB, type Operation } from "../check/operations.ts";
 import type { SuperImage } from "../check/supers.ts";
 import { HOLE } from "../walk.ts";
 import { eachColumn, loadSalvage } from "./source.ts";
@@ -88,9 +81,8 @@ export function* surveyJournal(
   const topAt = blocks.constant("RECORD_TOP");
   const perChunk = image.blocksPerChunk;
   const name = (operation: Operation, bits: Bits) => {
-    const { kind, flags, place, count } = operation;
-    const isData = (kind === OP_MAP || kind === OP_COPY_OUT) && (flags & HOLE) === 0;
-    const chunks = isData ? count : kind === OP_SLAB ? Math.ceil(count / perChunk) : 0;
+    const { kind, place, count } = operation;
+    const chunks = isNamed(operation) ? count : kind === OP_SLAB ? Math.ceil(count / perChunk) : 0;
     use(found, bits, place, chunks);
   };
   const journal = new JournalReader(blocks, image, new Findings(options));
