@@ -71,8 +71,18 @@ export async function launchBrowser(
   }
 }
 
+let hears = false;
+
+/** A signal ends this process as any other end does. */
+function hearSignals(): void {
+  if (hears) return;
+  hears = true;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+}
+
 /** Ends `child` and all that it started, if this process ends without doing so. */
 export function endWithUs(child: ChildProcess): void {
+  hearSignals();
   const kill = () => {
     for (const pid of [...descendants(child.pid ?? 0), child.pid ?? 0]) endProcess(pid);
   };

@@ -15,7 +15,8 @@ async function say<T>(message: object): Promise<T> {
 }
 
 async function open(): Promise<Volume> {
-  const store = await opfsDevice(PATH);
+  // On a busy machine, who was killed keeps the file for longer than a user would see.
+  const store = await opfsDevice(PATH, { waitMs: 5000 });
   const create = store.size() === 0 && { create: { size: SIZE } };
   return openVolume({ store, ...create, cacheBytes: 2 ** 20 });
 }

@@ -66,7 +66,10 @@ async function mustHoldAll(volume: Volume, end: number): Promise<void> {
 }
 
 async function fillUp(): Promise<object> {
-  const volume = await openVolume({ store: await opfsDevice(PATH), create: { size: 2 ** 30 } });
+  const volume = await openVolume({
+    store: await opfsDevice(PATH, { waitMs: 5000 }),
+    create: { size: 2 ** 30 },
+  });
   const { origin } = volume;
   const begin = volume.usage().quota;
   for (let at = 0; at < KEPT * PIECE; at += step) await origin.write(at, bytesOf(at, 1));
@@ -84,7 +87,7 @@ async function fillUp(): Promise<object> {
 }
 
 async function goOn(end: number): Promise<object> {
-  const volume = await openVolume({ store: await opfsDevice(PATH) });
+  const volume = await openVolume({ store: await opfsDevice(PATH, { waitMs: 5000 }) });
   await mustHoldAll(volume, end);
   const more = await fill(volume.origin, end, 1);
   await volume.delete("kept");
@@ -95,7 +98,7 @@ async function goOn(end: number): Promise<object> {
   await volume.flush();
   await mustBeClean(volume);
   await volume.close();
-  const again = await openVolume({ store: await opfsDevice(PATH) });
+  const again = await openVolume({ store: await opfsDevice(PATH, { waitMs: 5000 }) });
   await must(again.origin, KEPT * PIECE, freed, 1);
   await mustBeClean(again);
   await again.close();
@@ -104,7 +107,10 @@ async function goOn(end: number): Promise<object> {
 
 /** A flush for each MiB; what was flushed counts. */
 async function burst(): Promise<object> {
-  const volume = await openVolume({ store: await opfsDevice(PATH), create: { size: 2 ** 30 } });
+  const volume = await openVolume({
+    store: await opfsDevice(PATH, { waitMs: 5000 }),
+    create: { size: 2 ** 30 },
+  });
   let flushed = 0;
   try {
     for (let offset = 0; ; offset += step) {
@@ -121,7 +127,7 @@ async function burst(): Promise<object> {
 }
 
 async function afterBurst(end: number): Promise<object> {
-  const volume = await openVolume({ store: await opfsDevice(PATH) });
+  const volume = await openVolume({ store: await opfsDevice(PATH, { waitMs: 5000 }) });
   await must(volume.origin, 0, end, 1);
   await mustBeClean(volume);
   const more = end + 4 * 2 ** 20;

@@ -1,4 +1,4 @@
-/** A browser that gives no more room: `NoSpace`, and nothing is lost, also where the page is killed. */
+/** A browser that has no more room: `NoSpace`, and nothing is lost, even if the page is killed. */
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
