@@ -9,9 +9,10 @@ import type { Volume } from "./volume/types.ts";
 export interface ThreadOptions extends ConnectOptions {
   /**
    * Where the worker's code is, or a worker that runs it and has been told nothing: for programs
-   * whose code a bundler has moved. By default `worker.js` beside this file.
+   * whose code a bundler has moved. By default `worker.js` beside this file. An object is a
+   * `Worker` of node:worker_threads (not everybody's types have that name).
    */
-  worker?: URL | string | Worker;
+  worker?: URL | string | object;
 }
 
 /**
@@ -31,7 +32,7 @@ function beside(): URL {
   return new URL(url.endsWith(".ts") ? "./worker.ts" : "./worker.js", url);
 }
 
-function spawn(from: URL | string | Worker): Spawned {
+function spawn(from: URL | string | object): Spawned {
   const worker = from instanceof Worker ? from : made(from);
   let cause: Error | null = null;
   worker.on("error", (error) => {
@@ -52,10 +53,10 @@ function spawn(from: URL | string | Worker): Spawned {
   };
 }
 
-function made(from: URL | string): Worker {
+function made(from: URL | string | object): Worker {
   try {
     // What this program preloads (a loader of sources, say) is nothing to the worker.
-    return new Worker(from, { execArgv: [] });
+    return new Worker(from as URL | string, { execArgv: [] });
   } catch (cause) {
     throw new MultisnapError("Unsupported", `${from}: no worker can be made of it`, { cause });
   }

@@ -5,15 +5,15 @@ import { type Served, servePages } from "./serve.ts";
 import { shortRun } from "./tabs/short.ts";
 
 /** Not a file for a page, but tabs that this process opens and kills. */
-const TABS = "test/browser/tabs/run.ts";
+const TABS_RUN = "test/browser/tabs/run.ts";
 
 const DEVICES: Suite = { name: "devices", files: ["test/browser/opfs.page-test.ts"] };
 const WORKERS: Suite = { name: "in a worker", files: ["test/browser/connect.page-test.ts"] };
-const SHARED: Suite = { name: "tabs", files: ["test/browser/tabs.page-test.ts", TABS] };
+const TABS: Suite = { name: "tabs", files: ["test/browser/tabs.page-test.ts", TABS_RUN] };
 /** Firefox takes about a second to start a worker on a busy machine: too long for hundreds. */
 const OWN: Record<BrowserName, readonly Suite[]> = {
-  chromium: [DEVICES, WORKERS, SHARED],
-  firefox: [DEVICES, SHARED],
+  chromium: [DEVICES, WORKERS, TABS],
+  firefox: [DEVICES, TABS],
 };
 
 /** The suites that every runtime has, and those of pages. */
@@ -47,7 +47,7 @@ function browserRuntime(name: BrowserName, isolated: boolean, suites: readonly S
     async run(file, env, seconds) {
       try {
         running ??= start();
-        if (file === TABS) return await shortRun({ ...(await running), isolated });
+        if (file === TABS_RUN) return await shortRun({ ...(await running), isolated });
         const page = { file, isolated, env, channel: `run-${++runs}` };
         return await runFile(await running, page, seconds);
       } catch (error) {
