@@ -6,6 +6,7 @@ import type { Device } from "../../devices/device.ts";
 import { MultisnapError } from "../../errors.ts";
 import type { Task } from "../../task.ts";
 import { BLOCK, Blocks, READ_BLOCKS, u32At, u64At } from "./check/blocks.ts";
+import { AHEAD_MAX } from "./check/journal.ts";
 import { readSupers, type SuperImage } from "./check/supers.ts";
 
 const HEADER = 64;
@@ -50,13 +51,17 @@ export function* refuseGap(blocks: Blocks, image: SuperImage, end: JournalEnd): 
   const count = Math.min(READ_BLOCKS, image.areaBlocks - end.head - 1);
   const next = start(own) + end.head + 1;
   for (const at of yield* record.begin(next, Math.max(0, count))) {
-    if ((yield* record.sequence(at)) > end.sequence) {
+    if (follows(end.sequence, yield* record.sequence(at))) {
       throw past(device, `record ${end.sequence} of its journal is damaged, and others follow`);
     }
   }
-  if ((yield* record.sequence(start(own ^ 1))) >= end.sequence) {
+  if (follows(end.sequence - 1, yield* record.sequence(start(own ^ 1)))) {
     throw past(device, `the superblock of its newest checkpoint is lost, which records follow on`);
   }
+}
+
+function follows(before: number, sequence: number): boolean {
+  return sequence > before && sequence <= before + AHEAD_MAX;
 }
 
 class Records {

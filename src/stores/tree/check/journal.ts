@@ -19,6 +19,8 @@ const LENGTH = 8;
 /** Records that are kept in mind of those that no chain leads to. */
 const STRAYS_MAX = 65536;
 const TURN_READS = 16;
+/** A record whose number is further off than this is no record of this journal, but damage. */
+export const AHEAD_MAX = 2 ** 32;
 
 /** A record that can be replayed. */
 export interface JournalRecord {
@@ -245,7 +247,7 @@ export class JournalReader {
       u32At(bytes, this.#at.store + 4) === this.#uuid[1] &&
       length > RECORD_HEADER &&
       length <= RECORD_MAX;
-    if (!isRecord || sequence < from) return null;
+    if (!isRecord || sequence < from || sequence > from + AHEAD_MAX) return null;
     return { sequence, chain: u32At(bytes, this.#at.chain), at };
   }
 }

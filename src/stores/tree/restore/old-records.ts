@@ -2,16 +2,16 @@
 import type { Engine } from "../../../engine/engine.ts";
 import { settle, type Task } from "../../../task.ts";
 import { u64At } from "../check/blocks.ts";
+import { AHEAD_MAX } from "../check/journal.ts";
 import { Superblock } from "../layout.ts";
 
 const BLOCK = 4096;
 const READ_BYTES = 64 * BLOCK;
-/** A number that is further off is no record's, but damage. */
-const AHEAD_MAX = 2 ** 32;
 
 /**
- * The highest sequence of all records of this store from `sequence` on; one less where there is
- * none. Goes through the transfer buffer.
+ * The highest sequence of all records of this store from `sequence` on, so that no other is within
+ * reach of it; one less where there is none. Goes through the transfer buffer. Memory: 8 bytes a
+ * record.
  */
 export function* highestRecord(engine: Engine, sequence: number): Task<number> {
   const { device, u8 } = engine;
@@ -22,7 +22,7 @@ export function* highestRecord(engine: Engine, sequence: number): Task<number> {
     store: engine.constant("RECORD_STORE"),
   };
   const end = (2 + 2 * fields.u32("SUPER_AREA_BLOCKS")) * BLOCK;
-  let highest = sequence - 1;
+  const all: number[] = [];
   for (let offset = 2 * BLOCK; offset < end; offset += READ_BYTES) {
     const length = Math.min(READ_BYTES, end - offset);
     yield* settle(device.read(u8, engine.at.transfer, length, offset));
@@ -30,8 +30,13 @@ export function* highestRecord(engine: Engine, sequence: number): Task<number> {
       const head = engine.at.transfer + i;
       const isOurs = u64At(u8, head + at.store) === u64At(u8, uuid);
       const found = isOurs ? u64At(u8, head + at.sequence) : 0;
-      if (found > highest && found < sequence + AHEAD_MAX) highest = found;
+      if (found >= sequence) all.push(found);
     }
+  }
+  let highest = sequence - 1;
+  for (const found of all.sort((a, b) => a - b)) {
+    if (found > highest + AHEAD_MAX) break;
+    highest = found;
   }
   return highest;
 }
