@@ -192,6 +192,12 @@ export function areTablesWhole(): bool {
   );
 }
 
+/** Seat of the view whose record is at `record`. */
+export function seatIn(record: usize): u32 {
+  const seat = load<u32>(record, 32);
+  return seat == 0 ? load<u32>(record) : seat;
+}
+
 /** A record of the views stream, at RECORD, with its name at NAME. */
 export function isView(name: u32): bool {
   const id = load<u32>(m.RECORD);
@@ -235,13 +241,18 @@ function sequenceAt(at: u32, left: u32): u32 {
   return bytes;
 }
 
-/** The origin's size is the volume's, and a bitmap store's snapshots have a bit each. */
+/**
+ * The origin's size is the volume's, its seat is where the superblock says, and a bitmap store's
+ * snapshots have a bit each.
+ */
 export function areViewsWhole(): bool {
   if (t.viewCount() != load<u32>(m.SUPER + l.SUPER_VIEW_COUNT)) return false;
   const origin = t.liveCell(t.ORIGIN);
   if (origin == 0 || load<u64>(origin + t.CELL_SIZE) != load<u64>(m.SUPER + l.SUPER_SIZE)) {
     return false;
   }
+  const seat = load<u32>(m.SUPER + l.SUPER_ORIGIN_SEAT);
+  if (load<u32>(origin) != (seat == 0 ? t.ORIGIN : seat)) return false;
   return !isMasked() || <u32>popcnt(load<u64>(m.KNOWN_MASK)) == t.viewCount() - 1;
 }
 

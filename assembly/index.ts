@@ -81,6 +81,7 @@ export { crc32c } from "./crc32c";
 export { isZero } from "./zero";
 export { lookupBatch } from "./batch";
 export { createSnapshot, deleteSnapshot, renameSnapshot } from "./snapshots";
+export { rollbackView } from "./rollback";
 export { reclaimBegin, reclaimStep } from "./reclaim";
 export { checkpointBegin, checkpointFinish, checkpointSeal, checkpointStep } from "./checkpoint";
 export {
@@ -189,17 +190,17 @@ export function releaseHeld(): i32 {
 
 /** A copy or a read in flight of one view; a slot, or -1. */
 export function pendingAdd(chunk: f64, count: u32, view: u32, kind: u32, place: f64): i32 {
-  const cell = timeline.cellOf(view);
+  const cell = timeline.cellOfId(view);
   if (isMasked()) {
     const own: u32 = view == timeline.ORIGIN ? kind | pending.PENDING_ORIGIN : kind;
     return pending.pendingAdd(<u64>chunk, count, maskOf(cell), own, <u64>place);
   }
   const before = load<u32>(cell + timeline.CELL_PREVIOUS);
-  const views = load<u32>(before) | ((<u64>view) << 32);
+  const views = load<u32>(before) | ((<u64>load<u32>(cell)) << 32);
   return pending.pendingAdd(<u64>chunk, count, views, kind, <u64>place);
 }
 
-/** As `pendingAdd`, for all views. */
+/** As `pendingAdd`, for all views: those of an attached origin, which is the last. */
 export function pendingAddAll(chunk: f64, count: u32, kind: u32, place: f64): i32 {
   const all = isMasked() ? <u64>-1 : (<u64>timeline.ORIGIN) << 32;
   const whose: u32 = isMasked() ? kind | pending.PENDING_ORIGIN : kind;
@@ -213,10 +214,13 @@ export function pendingAddBits(chunk: f64, count: u32, bits: u32, kind: u32, pla
 }
 
 export function conflicts(chunk: f64, count: u32, view: u32, overwrites: bool): bool {
-  if (!isMasked()) return pending.conflicts(<u64>chunk, count, view, overwrites);
   if (load<u32>(m.PENDING_COUNT) == 0) return false;
+  const cell = timeline.cellOfId(view);
+  if (!isMasked()) {
+    return pending.conflicts(<u64>chunk, count, timeline.cellRank(cell), overwrites);
+  }
   const kind: u32 = view == timeline.ORIGIN ? pending.PENDING_ORIGIN : 0;
-  const mask = maskOf(timeline.cellOf(view));
+  const mask = maskOf(cell);
   return pending.maskConflicts(<u64>chunk, count, mask, kind, overwrites);
 }
 
@@ -252,6 +256,7 @@ export {
   CELL_BYTES,
   CELL_CREATED,
   CELL_FLAGS,
+  CELL_ID,
   CELL_PARENT,
   CELL_SIZE,
   VIEW_LIVE_FLAG,

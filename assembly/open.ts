@@ -20,6 +20,7 @@ import {
   isStreamPlace,
   isSuperSane,
   isView,
+  seatIn,
 } from "./bounds";
 import { journalReset } from "./journal";
 import { tableAt, tableMake } from "./table";
@@ -132,7 +133,7 @@ export function superCheck(at: u32, slot: u32): i32 {
   const sum = crc32c(at, l.SUPER_BYTES, 0);
   store<u32>(at + l.SUPER_CRC, crc);
   if (sum != crc || load<u32>(at + l.SUPER_SLOT) != slot) return CORRUPT;
-  if (load<u32>(at + l.SUPER_INCOMPATIBLE) != 0) return UNSUPPORTED;
+  if ((load<u32>(at + l.SUPER_INCOMPATIBLE) & ~l.FEATURES) != 0) return UNSUPPORTED;
   const sane =
     isSuperSane(at) &&
     load<u16>(at + l.SUPER_ORIGIN_PATH) < l.SUPER_PATH_BYTES - 1 &&
@@ -284,6 +285,7 @@ function takeViews(word: u64): bool {
   if (!isView(name)) return false;
   return takeView(
     load<u32>(m.RECORD),
+    seatIn(m.RECORD),
     load<u32>(m.RECORD, 4),
     load<u32>(m.RECORD, 8),
     load<f64>(m.RECORD, 16),
@@ -295,14 +297,19 @@ function takeViews(word: u64): bool {
 /** The next view of the timeline, its name at NAME; false where it cannot be one. */
 export function takeView(
   id: u32,
+  seat: u32,
   parent: u32,
   flags: u32,
   created: f64,
   size: u64,
   name: u32,
 ): bool {
-  if (id == 0 || id >= load<u32>(m.SUPER + l.SUPER_NEXT_ID) || t.cellOf(id) != 0) return false;
+  const end = load<u32>(m.SUPER + l.SUPER_NEXT_ID);
+  if (id == 0 || id >= end || t.cellOfId(id) != 0) return false;
+  if (seat == 0 || seat >= end || t.cellOf(seat) != 0) return false;
+  if (seat != id && (load<u32>(m.SUPER + l.SUPER_INCOMPATIBLE) & l.FEATURE_SEATS) == 0)
+    return false;
   if (name > 0 && t.findName(name) != 0) return false;
-  t.loadView(id, parent, flags, created, size, name);
+  t.loadView(id, seat, parent, flags, created, size, name);
   return true;
 }

@@ -14,6 +14,7 @@ import { sumsBytes } from "./journal";
 import { hasSums, sumClear, sumReplay } from "./sums";
 import { heldRelease, spaceNeed, spaceTake } from "./space";
 import { createSnapshot, deleteSnapshot, renameSnapshot } from "./snapshots";
+import { hasFeature, rollbackView } from "./rollback";
 import { copyOutStep, mapStep } from "./kinds";
 import { cutAt, reclaimAt, reclaimBegin, reclaimStep } from "./reclaim";
 import { cellOf, ORIGIN, removeDying, VIEW_READ_ONLY } from "./timeline";
@@ -51,7 +52,8 @@ export function replayStep(): i32 {
 function size(at: u32): u32 {
   const kind = <u32>load<u8>(at);
   if (kind == l.OP_SUMS) return sumsBytes(load<u16>(at + l.OP_COUNT));
-  const name = kind == l.OP_CREATE || kind == l.OP_RENAME ? <u32>load<u16>(at + l.OP_COUNT) : 0;
+  const named = kind == l.OP_CREATE || kind == l.OP_RENAME || kind == l.OP_ROLLBACK;
+  const name = named ? <u32>load<u16>(at + l.OP_COUNT) : 0;
   return l.OP_BYTES + ((name + 7) & ~7);
 }
 
@@ -64,11 +66,12 @@ function apply(at: u32, kind: u32): i32 {
   const flags = <u32>load<u8>(at + l.OP_FLAGS);
   if (kind == l.OP_MAP || kind == l.OP_COPY_OUT)
     return applyMap(kind, flags, count, view, chunk, place);
-  if (kind == l.OP_CREATE || kind == l.OP_RENAME) {
+  if (kind == l.OP_CREATE || kind == l.OP_RENAME || kind == l.OP_ROLLBACK) {
     assertThat(count <= l.NAME_MAX, DAMAGED);
     memory.copy(m.NAME, at + l.OP_BYTES, count);
     assertThat(isName(count), DAMAGED);
     if (kind == l.OP_RENAME) return good(renameSnapshot(view, count));
+    if (kind == l.OP_ROLLBACK) return applyRollback(view, chunk, reinterpret<f64>(place), count);
     return applyCreate(view, <u32>chunk, flags, reinterpret<f64>(place), count);
   }
   if (kind == l.OP_DELETE) return good(deleteSnapshot(view));
@@ -92,6 +95,14 @@ function applyCreate(id: u32, source: u32, flags: u32, created: f64, name: u32):
   assertThat((flags & ~VIEW_READ_ONLY) == 0 && isTime(created), DAMAGED);
   store<u32>(m.SUPER + l.SUPER_NEXT_ID, id);
   return good(createSnapshot(source, flags, created, name));
+}
+
+function applyRollback(view: u32, numbers: u64, created: f64, name: u32): i32 {
+  const id = <u32>(numbers >>> 32);
+  assertThat(id >= load<u32>(m.SUPER + l.SUPER_NEXT_ID) && isTime(created), DAMAGED);
+  assertThat(hasFeature(l.FEATURE_SEATS), DAMAGED);
+  store<u32>(m.SUPER + l.SUPER_NEXT_ID, id);
+  return good(rollbackView(view, <u32>numbers, created, name));
 }
 
 function applySlab(index: u32, place: u64, blocks: u32): i32 {

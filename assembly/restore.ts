@@ -87,6 +87,7 @@ export function restoreSlab(place: f64, count: u32): i32 {
 /** As a record of the views stream, the name at NAME. 1, INVALID, or a status. */
 export function restoreView(
   id: u32,
+  seat: u32,
   parent: u32,
   flags: u32,
   created: f64,
@@ -95,10 +96,10 @@ export function restoreView(
 ): i32 {
   const slots = ensureSlots(SPARE_SLOTS);
   if (slots < 0) return slots;
-  return takeView(id, parent, flags, created, <u64>size, name) ? 1 : INVALID;
+  return takeView(id, seat, parent, flags, created, <u64>size, name) ? 1 : INVALID;
 }
 
-/** After the last view: 1, or INVALID where that is not the origin. */
+/** After the last view: 1, or INVALID where they are no timeline. */
 export function restoreTimeline(): i32 {
   return t.loadDone() ? 1 : INVALID;
 }

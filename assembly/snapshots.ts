@@ -33,7 +33,7 @@ export function createSnapshot(source: u32, flags: u32, created: f64, name: u32)
 }
 
 /** Whether the views stream has room for one more of the longest name. */
-function hasRoom(): bool {
+export function hasRoom(): bool {
   const most = VIEW_WORDS + ((NAME_MAX + 7) >>> 3);
   return load<u64>(VIEWS_WORDS) + most <= <u64>STREAM_MAX * WORDS;
 }

@@ -62,6 +62,7 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   ["snapshot", { run: snapshot }],
   ["delete", { cost: perSnapshot, run: deleteSnapshots }],
   ["rename", { run: rename }],
+  ["rollback", { run: rollback }],
   ["message", { run: message }],
   ["merge", { run: merge }],
   ["reclaimed", { run: reclaimed }],
@@ -154,6 +155,16 @@ async function deleteSnapshots(served: Served, { payload }: Call): Promise<Resul
 async function rename(served: Served, { head }: Call): Promise<Result> {
   await served.volume.rename(viewOf(served.volume, head, "view"), textOf(head, "name"));
   return { head: statusOf(served) };
+}
+
+async function rollback(served: Served, { head, signal, progress }: Call): Promise<Result> {
+  const { volume } = served;
+  const of = viewOf(volume, head, "of");
+  const keepAs = head.keepAs === null ? null : textOf(head, "keepAs");
+  const options = { of, signal, progress, ...(keepAs !== null && { keepAs }) };
+  await volume.rollback(viewOf(volume, head, "to"), options);
+  const kept = keepAs !== null && volume.has(keepAs) ? viewRow(volume.get(keepAs)) : null;
+  return { head: { view: viewRow(of), kept, ...statusOf(served) } };
 }
 
 async function message(served: Served, { head }: Call): Promise<Result> {

@@ -24,8 +24,8 @@ export class RemoteView implements View {
   readonly id: number;
   readonly parent: number | null;
   readonly created: number;
-  readonly size: number;
-  readonly readOnly: boolean;
+  size: number;
+  readOnly: boolean;
   /** As of the last answer that said something of it. */
   known: string | null;
 
@@ -35,6 +35,12 @@ export class RemoteView implements View {
     this.known = row.name;
     this.parent = row.parent;
     this.created = row.created;
+    this.size = row.size;
+    this.readOnly = row.readOnly;
+  }
+
+  /** What the server says of it now. */
+  update(row: ViewRow): void {
     this.size = row.size;
     this.readOnly = row.readOnly;
   }

@@ -12,6 +12,7 @@ import type {
   Hold,
   Loss,
   ProgressOptions,
+  RollbackOptions,
   SnapshotOptions,
   SnapshotUsage,
   Status,
@@ -172,6 +173,16 @@ export class RemoteVolume implements Volume {
     this.#names.set(name, view);
   }
 
+  async rollback(to: View | string, options: RollbackOptions = {}): Promise<void> {
+    const { of = this.origin, keepAs = null, signal, progress } = options;
+    const view = this.own(of);
+    const source = typeof to === "string" ? this.get(to) : this.own(to);
+    const head = { of: view.reference, to: source.reference, keepAs };
+    const answer = await this.change("rollback", head, { signal, progress });
+    view.update(answer.view as ViewRow);
+    if (answer.kept !== null) this.#enter(answer.kept as ViewRow);
+  }
+
   async message(text: string): Promise<number> {
     const { id, view } = await this.change("message", { text });
     const known = this.#views.get(id as number);
@@ -254,6 +265,7 @@ export class RemoteVolume implements Volume {
   /** `view`: what callers have for it already. */
   #enter(row: ViewRow, view = new RemoteView(this, row)): RemoteView {
     view.known = row.name;
+    view.update(row);
     this.#views.set(row.id, view);
     this.#names.set(row.name!, view);
     return view;

@@ -54,6 +54,7 @@ export interface EngineExports {
   createSnapshot(source: number, flags: number, created: number, name: number): number;
   deleteSnapshot(id: number): number;
   renameSnapshot(id: number, name: number): number;
+  rollbackView(id: number, to: number, created: number, name: number): number;
   reclaimBegin(): number;
   reclaimStep(): number;
   viewCell(id: number): number;
@@ -75,6 +76,7 @@ export interface EngineExports {
   restoreSlab(place: number, count: number): number;
   restoreView(
     id: number,
+    seat: number,
     parent: number,
     flags: number,
     created: number,

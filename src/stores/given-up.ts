@@ -159,6 +159,12 @@ export class GivenUpStore implements ExceptionStore {
   renameSnapshot(): number {
     throw this.#error();
   }
+  canRollBack(): boolean {
+    return false;
+  }
+  rollback(): number {
+    throw this.#error();
+  }
   view(id: number): ViewRecord | null {
     return this.#views.find((view) => view.id === id) ?? null;
   }

@@ -7,16 +7,21 @@ const ORIGIN = 1;
 
 export class RangeRules implements EntryRules {
   readonly bottom = 0;
-  readonly top = ORIGIN;
+  readonly top: number;
   readonly #timeline: readonly Placed[] | null;
+  /** Of the origin, where there is no timeline. */
+  readonly #origin: number;
+  /** By seat. */
   readonly #position = new Map<number, number>([[0, 0]]);
   /** Of the column so far: (after, to] of the entries that lie inside no other yet. */
   #apart: [after: number, to: number][] = [];
 
-  constructor(timeline: readonly Placed[] | null) {
+  constructor(timeline: readonly Placed[] | null, origin: number) {
     this.#timeline = timeline;
-    timeline?.forEach(({ id }, index) => {
-      this.#position.set(id, index + 1);
+    this.#origin = origin;
+    this.top = timeline?.at(-1)?.seat ?? ORIGIN;
+    timeline?.forEach(({ seat }, index) => {
+      this.#position.set(seat, index + 1);
     });
   }
 
@@ -53,6 +58,16 @@ export class RangeRules implements EntryRules {
 
   mayShare(a: Entry, b: Entry): boolean {
     return (a.flags & b.flags & SHARED) !== 0;
+  }
+
+  originsOwn(entries: readonly Entry[]): Entry | undefined | null {
+    const own = entries.find((entry) => entry.to === this.#origin);
+    // Never rolled back it is the last: nothing that ends elsewhere is for it.
+    return own ?? (this.#origin === ORIGIN || entries.length === 0 ? undefined : null);
+  }
+
+  mayBeOrigins(lost: Lost): boolean {
+    return this.#origin !== ORIGIN || lost.to === this.top;
   }
 
   /**

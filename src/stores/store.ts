@@ -297,9 +297,16 @@ export interface ExceptionStore {
   skipIds(id: number): void;
   deleteSnapshot(id: number): number;
   renameSnapshot(id: number, name: string): number;
+  /** Whether `rollback` can be done to the view: by a change of metadata, whatever its size. */
+  canRollBack(id: number): boolean;
+  /**
+   * View `id` becomes what view `to` is, its size too. What it was is a snapshot of it called
+   * `keepAs`, made at `created`, or deleted (null).
+   */
+  rollback(id: number, to: number, keepAs: string | null, created: number): number;
   view(id: number): ViewRecord | null;
   named(name: string): ViewRecord | null;
-  /** Live views in the order of the timeline, origin last. */
+  /** Live views in the order of the timeline. */
   views(): ViewRecord[];
 
   /** A walk over the tree: begins (0: nothing to do), and steps (0: over). */

@@ -53,6 +53,8 @@ export class Core {
    */
   changes = 0;
   settled = 0;
+  /** Counts changes of what views are: their sizes, and whether they are read-only. */
+  remade = 0;
   readonly #freeSlots: number[];
 
   constructor(options: CoreOptions) {

@@ -1,6 +1,6 @@
 /**
- * Changes of the timeline: snapshots made, deleted and renamed, between two writes, durable when
- * they end.
+ * Changes of the timeline: snapshots made, deleted and renamed, views rolled back, between two
+ * writes, durable when they end.
  */
 import { MultisnapError } from "../errors.ts";
 import type { ExceptionStore } from "../stores/store.ts";
@@ -99,6 +99,16 @@ export class Timeline {
     yield* this.#hands.flush();
   }
 
+  /** View `id` becomes what `to` is; what it was is kept under a name, or deleted. */
+  *rollback(id: number, to: number, keepAs: string | null): Task<void> {
+    const { store, env } = this.#core;
+    this.#core.assertWritable();
+    yield* this.#hands.between(id, () => {
+      const created = env.now();
+      return this.#durably(this.#become(() => store.rollback(id, to, keepAs, created)));
+    });
+  }
+
   /** Carries out what `planSync` found. */
   *sync({ doomed, missing }: SyncPlan): Task<void> {
     this.#core.assertWritable();
@@ -111,6 +121,13 @@ export class Timeline {
       this.#core.store.skipIds(id);
       yield* this.#create(ORIGIN, null, false);
     }
+  }
+
+  /** A change of what views are. */
+  *#become(call: () => number): Task<void> {
+    yield* this.#change(call);
+    this.#core.changes++;
+    this.#core.remade++;
   }
 
   /** A change, called again after what it asks for is done. */

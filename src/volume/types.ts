@@ -179,6 +179,13 @@ export interface Hold {
   [Symbol.dispose](): void;
 }
 
+export interface RollbackOptions extends ProgressOptions {
+  /** The view that is rolled back; the default is the origin. */
+  of?: View;
+  /** What the view was is kept as a snapshot of it, of this name; without it that goes. */
+  keepAs?: string;
+}
+
 export interface SnapshotOptions {
   readOnly?: boolean;
 }
@@ -302,6 +309,13 @@ export interface Volume {
    */
   delete(...snapshots: (View | string)[]): Promise<void>;
   rename(snapshot: View | string, name: string): Promise<void>;
+  /**
+   * The origin (or `of`) becomes what `to` is, its size too, between two writes; all snapshots
+   * stay. Durable when it answers. Views and names stay what they are: who has the origin reads and
+   * writes the other contents from then on. In a range store it is one commit whatever the size
+   * (but for an attached origin).
+   */
+  rollback(to: View | string, options?: RollbackOptions): Promise<void>;
   /**
    * A message of the 2009 target: `create`, `create_subsnap ID` or `delete ID`. A new snapshot is
    * called after its id. Answers the id of what was made or deleted; durable when it answers.

@@ -26,8 +26,6 @@ export class DiskView implements View {
   readonly id: number;
   readonly parent: number | null;
   readonly created: number;
-  readonly size: number;
-  readonly readOnly: boolean;
   readonly volume: DiskVolume;
   /** The attached origin, where this view is it: its bytes are not in the store. */
   readonly #plain: Device | null;
@@ -36,6 +34,10 @@ export class DiskView implements View {
   readonly #reader: Reader;
   readonly #writer: Writer;
   readonly #chunk: number;
+  #size: number;
+  #readOnly: boolean;
+  /** Of `core`, when these were looked up. */
+  #remade: number;
 
   constructor(volume: DiskVolume, record: ViewRecord, core: Core) {
     this.volume = volume;
@@ -45,14 +47,34 @@ export class DiskView implements View {
     this.id = record.id;
     this.parent = record.id === ORIGIN ? null : record.parent;
     this.created = record.created;
-    this.size = record.size;
-    this.readOnly = record.readOnly || volume.readOnly;
+    this.#size = record.size;
+    this.#readOnly = record.readOnly || volume.readOnly;
+    this.#remade = core.remade;
     this.#plain = record.id === ORIGIN ? core.origin : null;
     this.#chunk = core.chunk;
   }
 
   get isOrigin(): boolean {
     return this.id === ORIGIN;
+  }
+
+  /** As it is now: a view can be rolled back. */
+  get size(): number {
+    if (this.#remade !== this.core.remade) this.#refresh();
+    return this.#size;
+  }
+
+  get readOnly(): boolean {
+    if (this.#remade !== this.core.remade) this.#refresh();
+    return this.#readOnly;
+  }
+
+  #refresh(): void {
+    this.#remade = this.core.remade;
+    const record = this.core.store.view(this.id);
+    if (!record) return;
+    this.#size = record.size;
+    this.#readOnly = record.readOnly || this.volume.readOnly;
   }
 
   get name(): string | null {
@@ -287,7 +309,8 @@ export class DiskView implements View {
       this.#plain
         ? originWriter.write(offset, source, mayWait)
         : this.#writer.write(this.id, offset, source);
-    yield* this.#naming(this.#change(work), "writing", offset, source.length);
+    const change = this.#change(() => this.#inside(offset, source.length, work));
+    yield* this.#naming(change, "writing", offset, source.length);
     this.#countWrite(source.length);
   }
 
@@ -302,7 +325,8 @@ export class DiskView implements View {
     try {
       this.#checkRange(offset, length);
       this.#checkWritable();
-      const work = this.#change(() => this.#zeroTask(offset, length, exact));
+      const zeroing = () => this.#zeroTask(offset, length, exact);
+      const work = this.#change(() => this.#inside(offset, length, zeroing));
       const doing = exact ? "zeroing" : "trimming";
       return this.#start(this.#naming(work, doing, offset, length)) ?? DONE;
     } catch (error) {
@@ -324,6 +348,12 @@ export class DiskView implements View {
       punch: canPunch ? (first, count) => this.#writer.punch(this.id, first, count) : null,
     };
     yield* zero(disk, offset, length, exact);
+  }
+
+  /** What waited may find another size (I7). */
+  *#inside(offset: number, length: number, work: () => Task<void>): Task<void> {
+    this.#checkRange(offset, length);
+    yield* work();
   }
 
   *#naming<T>(work: Task<T>, doing: Doing, offset: number, length: number): Task<T> {

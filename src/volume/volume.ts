@@ -21,6 +21,7 @@ import { Reclaimer } from "./reclaim.ts";
 import { checkStores, countersOf, usageOf, usageOfSnapshots } from "./reports.ts";
 import { Room } from "./room.ts";
 import type { SyncPlan } from "./sync.ts";
+import { checkRollback } from "./rollback.ts";
 import { checkName, Timeline } from "./timeline.ts";
 import type {
   ByteRange,
@@ -29,6 +30,7 @@ import type {
   Damage,
   Hold,
   ProgressOptions,
+  RollbackOptions,
   SnapshotOptions,
   SnapshotUsage,
   Status,
@@ -188,6 +190,19 @@ export class DiskVolume implements Volume {
     const ids = new Set(snapshots.map((snapshot) => this.#idOf(snapshot)));
     if (ids.size === 0) return;
     await run(this.guard(this.#timeline.delete([...ids])));
+    this.#reclaimer.start();
+  }
+
+  async rollback(to: View | string, options: RollbackOptions = {}): Promise<void> {
+    this.core.assertWritable();
+    const source = typeof to === "string" ? this.get(to) : this.own(to);
+    const view = this.own(options.of ?? this.origin);
+    const keepAs = options.keepAs ?? null;
+    if (keepAs !== null) checkName(keepAs);
+    checkRollback({ view, to: source, keepAs });
+    options.signal?.throwIfAborted();
+    const change = this.guard(this.#timeline.rollback(view.id, source.id, keepAs));
+    await run(this.using(view.id, this.using(source.id, change)));
     this.#reclaimer.start();
   }
 

@@ -21,7 +21,7 @@ function timelineOf(count: number): SavedView[] {
   return [...views, ORIGIN].map((id, index) => {
     const bit = id === ORIGIN ? null : index;
     const none = { parent: 0, name: new Uint8Array(0), created: 0, size: 4096 };
-    return { id, flags: 1, isLive: true, bit, ...none };
+    return { id, seat: id, flags: 1, isLive: true, bit, ...none };
   });
 }
 

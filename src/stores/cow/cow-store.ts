@@ -222,6 +222,13 @@ export abstract class CowStore implements ExceptionStore {
     throw this.#unsupported("its device remembers no name");
   }
 
+  canRollBack(): boolean {
+    return false;
+  }
+  rollback(): number {
+    throw this.#unsupported("its snapshot is merged into its origin instead");
+  }
+
   view(id: number): ViewRecord | null {
     return this.views().find((view) => view.id === id) ?? null;
   }

@@ -8,6 +8,9 @@ import type { OriginMode, Policy } from "../store.ts";
 export const SUPER_BYTES = 4096;
 export const MODES: OriginMode[] = ["inline", "base", "attached"];
 export const FEATURE_SUMS = 1;
+/** Of SUPER_INCOMPATIBLE: views were rolled back. */
+export const FEATURE_SEATS = 1;
+export const FEATURES = FEATURE_SEATS;
 export const KIND_RANGE = 1;
 export const KIND_BITMAP = 2;
 /** Bits of SUPER_POLICY. */

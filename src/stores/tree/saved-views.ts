@@ -18,7 +18,8 @@ export class SavedViews implements Iterable<ViewFields> {
     for (let cell = x.viewNext(0); cell !== 0; cell = x.viewNext(cell)) {
       const bytes = x.viewName(cell);
       yield {
-        id: u32[cell >>> 2]!,
+        id: u32[field(cell, "CELL_ID") >>> 2]!,
+        seat: u32[cell >>> 2]!,
         parent: u32[field(cell, "CELL_PARENT") >>> 2]!,
         flags: u32[field(cell, "CELL_FLAGS") >>> 2]! & FLAGS,
         name: u8.slice(at.name, at.name + bytes),

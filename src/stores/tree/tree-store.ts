@@ -230,6 +230,12 @@ export abstract class TreeStore implements ExceptionStore {
   renameSnapshot(id: number, name: string): number {
     return this.#views.rename(id, name);
   }
+  canRollBack(id: number): boolean {
+    return this.kind === "range" && (id !== ORIGIN || this.mode !== "attached");
+  }
+  rollback(id: number, to: number, keepAs: string | null, created: number): number {
+    return this.#views.rollback(id, to, keepAs, created);
+  }
   view(id: number): ViewRecord | null {
     return this.#views.view(id);
   }

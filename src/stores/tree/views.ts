@@ -11,13 +11,14 @@ const encoder = new TextEncoder();
 
 export class TreeViews {
   readonly #engine: Engine;
-  readonly #cell: { created: number; flags: number; parent: number; size: number };
+  readonly #cell: Record<"created" | "flags" | "id" | "parent" | "size", number>;
 
   constructor(engine: Engine) {
     this.#engine = engine;
     this.#cell = {
       created: engine.constant("CELL_CREATED"),
       flags: engine.constant("CELL_FLAGS"),
+      id: engine.constant("CELL_ID"),
       parent: engine.constant("CELL_PARENT"),
       size: engine.constant("CELL_SIZE"),
     };
@@ -32,6 +33,12 @@ export class TreeViews {
   rename(id: number, name: string): number {
     const length = this.#putName(name);
     return this.#answer(this.#engine.x.renameSnapshot(id, length), name);
+  }
+
+  /** `name` null: what the view was is deleted. */
+  rollback(id: number, to: number, name: string | null, created: number): number {
+    const length = name === null ? 0 : this.#putName(name);
+    return this.#answer(this.#engine.x.rollbackView(id, to, created, length), name ?? "");
   }
 
   #answer(status: number, name: string): number {
@@ -78,7 +85,7 @@ export class TreeViews {
 
   #record(cell: number): ViewRecord {
     const { u32, f64, x } = this.#engine;
-    const id = u32[cell >>> 2]!;
+    const id = u32[(cell + this.#cell.id) >>> 2]!;
     const name = id === ORIGIN ? null : this.#engine.takeName(x.viewName(cell));
     return {
       id,

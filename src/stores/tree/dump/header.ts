@@ -34,6 +34,7 @@ export function headerOf(engine: Engine, sequence: number): Header {
     top: fields.u64("SUPER_TOP"),
     compatible: fields.u32("SUPER_COMPATIBLE"),
     readCompatible: fields.u32("SUPER_READ_COMPATIBLE"),
+    incompatible: fields.u32("SUPER_INCOMPATIBLE"),
     extra: extraOf(engine.u8.slice(engine.at.super, engine.at.super + SUPER_BYTES)),
   };
 }
@@ -56,6 +57,7 @@ export function superblockOf(module: WebAssembly.Module, header: Header, area: n
   fields.setU32("SUPER_VERSION", engine.constant("VERSION"));
   fields.setU32("SUPER_COMPATIBLE", header.compatible);
   fields.setU32("SUPER_READ_COMPATIBLE", header.readCompatible);
+  fields.setU32("SUPER_INCOMPATIBLE", header.incompatible);
   fields.setBytes("SUPER_UUID", bytesOf(uuid));
   fields.setU32("SUPER_CHUNK_SHIFT", Math.log2(header.chunk));
   fields.setU32("SUPER_KIND", header.kind === "bitmap" ? KIND_BITMAP : KIND_RANGE);

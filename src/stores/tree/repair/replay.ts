@@ -2,7 +2,7 @@
 import { CHECKPOINT, NO_SPACE } from "../../../engine/status.ts";
 import { MultisnapError } from "../../../errors.ts";
 import type { Task } from "../../../task.ts";
-import { eachOperation, OP_MAP } from "../check/operations.ts";
+import { eachOperation, OP_MAP, OP_ROLLBACK } from "../check/operations.ts";
 import type { Restorer } from "../restore/restorer.ts";
 
 const WAITS = -5;
@@ -60,6 +60,8 @@ export class Replay {
     const { engine } = this.#restorer;
     let length = RECORD_HEADER;
     eachOperation(record, ({ kind, view, flags }, at) => {
+      // What another view has is not known any more.
+      if (kind === OP_ROLLBACK && view === ORIGIN) throw new Stopped(this.done, "a rollback");
       const isOwn = (kind === OP_MAP && view === ORIGIN) || kind === OP_SLAB;
       if (!isOwn) return;
       engine.u8.set(record.subarray(at, at + OP_BYTES), this.#buffer + length);
