@@ -20,6 +20,7 @@ const weights = {
   clone: 2,
   snapshot: 9,
   delete: 6,
+  rollback: 3,
   rename: 1,
   refused: 1,
   flush: 3,
@@ -33,7 +34,15 @@ const weights = {
 type Step = keyof typeof weights;
 
 /** Of a store whose one snapshot is there from the beginning. */
-const fixedWeights = { ...weights, snapshot: 0, delete: 0, rename: 0, reclaimed: 1, refused: 2 };
+const fixedWeights = {
+  ...weights,
+  snapshot: 0,
+  delete: 0,
+  rollback: 0,
+  rename: 0,
+  reclaimed: 1,
+  refused: 2,
+};
 const mergeWeights = { ...fixedWeights, merge: 1 };
 
 const steps: Record<Step, Run> = {
@@ -128,6 +137,21 @@ const steps: Record<Step, Run> = {
     );
     for (const id of victims) history.model.delete(id);
     return null;
+  },
+
+  async rollback(history): Promise<Touched | null> {
+    const [id, to] = [history.writableView(), history.anyView()];
+    if (id === to || !history.rollsBack(id)) return await steps.snapshot(history);
+    const { size, snapshots } = history.model;
+    const mayKeep = snapshots.size < history.world.snapshotsMax;
+    const name = mayKeep && history.random.chance(0.5) ? history.newName() : null;
+    history.note(`rollback ${id} to ${to}${name === null ? "" : `, kept as ${name}`}`);
+    const of = history.view(id);
+    await history.volume.rollback(history.view(to), { of, ...(name !== null && { keepAs: name }) });
+    const kept = name === null ? null : { id: history.volume.get(name).id, name };
+    history.model.rollback(id, to, kept);
+    await history.verify(id, bounded(history, { offset: 0, length: size }));
+    return { id: kept?.id ?? id };
   },
 
   async rename(history) {

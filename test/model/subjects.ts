@@ -16,6 +16,11 @@ export interface Devices {
 export type VolumeOptions = Omit<OpenOptions, keyof Devices>;
 export type Opener = (devices: Devices, options: VolumeOptions) => Promise<Volume>;
 
+/** Whether a volume of this kind and mode rolls its origin, or another view, back. */
+export function rollsBack(can: Capabilities, mode: OriginMode, isOrigin: boolean): boolean {
+  return can.ofSnapshots && !(isOrigin && mode === "attached");
+}
+
 export interface Subject {
   name: string;
   kind: StoreKind;
