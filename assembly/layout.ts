@@ -109,7 +109,7 @@ export const VERSION: u32 = 1;
 export const FEATURE_SUMS: u32 = 1;
 /** Of `incompatible`: a view was rolled back, so seats are not all ids. */
 export const FEATURE_SEATS: u32 = 1;
-export const FEATURES: u32 = FEATURE_SEATS; // of `incompatible`: those that are known
+export const FEATURES: u32 = 1; // of `incompatible`: those that are known
 export const MODE_ATTACHED: u32 = 2;
 export const KIND_RANGE: u32 = 1;
 export const KIND_BITMAP: u32 = 2;

@@ -76,7 +76,7 @@ export async function mustRecoverAs(
     await mustHold(view, 0, model.read(view.id, 0, view.size));
   }
   const timeline = storeOf(volume).facts.timeline();
-  const found = reader.views.map(({ id, isLive, bit }) => ({ id, isLive, bit }));
+  const found = reader.views.map(({ id, seat, isLive, bit }) => ({ id, seat, isLive, bit }));
   const noBits = timeline.map((view) => ({ ...view, bit: null }));
   assert.equal(found, reader.kind === "bitmap" ? timeline : noBits);
   await volume.close();

@@ -10,7 +10,8 @@ export const MODES: OriginMode[] = ["inline", "base", "attached"];
 export const FEATURE_SUMS = 1;
 /** Of SUPER_INCOMPATIBLE: views were rolled back. */
 export const FEATURE_SEATS = 1;
-export const FEATURES = FEATURE_SEATS;
+/** All of them that are known. */
+export const FEATURES = 1;
 export const KIND_RANGE = 1;
 export const KIND_BITMAP = 2;
 /** Bits of SUPER_POLICY. */

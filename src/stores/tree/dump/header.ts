@@ -3,6 +3,8 @@ import { Engine } from "../../../engine/engine.ts";
 import { KIND_BITMAP, KIND_RANGE, MODES, SUPER_BYTES, Superblock } from "../layout.ts";
 import { DUMP_VERSION, type Header } from "./lines.ts";
 
+/** SUPER_ORIGIN_SEAT. */
+const SEAT = 216;
 /** "MULTISNP" */
 const MAGIC = [0x4d, 0x55, 0x4c, 0x54, 0x49, 0x53, 0x4e, 0x50];
 /** Bytes of the superblock that features have, but for where checksums of data lie. */
@@ -40,7 +42,10 @@ export function headerOf(engine: Engine, sequence: number): Header {
 }
 
 function extraOf(bytes: Uint8Array): string {
-  const all = EXTRA.flatMap(([from, end]) => [...bytes.subarray(from, end)]);
+  const known = bytes.slice();
+  // Where the origin stands follows from the views.
+  known.fill(0, SEAT, SEAT + 4);
+  const all = EXTRA.flatMap(([from, end]) => [...known.subarray(from, end)]);
   const used = all.findLastIndex((byte) => byte !== 0) + 1;
   return all
     .slice(0, used)
