@@ -18,6 +18,7 @@ import { oneLine, writeError } from "./output.ts";
 import { addRead } from "./read.ts";
 import { addRename } from "./rename.ts";
 import { addRestore } from "./restore.ts";
+import { addRollback } from "./rollback.ts";
 import { addServe } from "./serve.ts";
 import { addSnapshot } from "./snapshot.ts";
 import { addStatus } from "./status.ts";
@@ -67,6 +68,7 @@ function build(): Command {
   addList(program);
   addRename(program);
   addDelete(program);
+  addRollback(program);
   addStatus(program);
   addCheck(program);
   addDump(program);

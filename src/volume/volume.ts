@@ -19,9 +19,9 @@ import { Merger } from "./merge.ts";
 import { parseMessage } from "./message.ts";
 import { Reclaimer } from "./reclaim.ts";
 import { checkStores, countersOf, usageOf, usageOfSnapshots } from "./reports.ts";
+import { checkRollback } from "./rollback.ts";
 import { Room } from "./room.ts";
 import type { SyncPlan } from "./sync.ts";
-import { checkRollback } from "./rollback.ts";
 import { checkName, Timeline } from "./timeline.ts";
 import type {
   ByteRange,

@@ -27,6 +27,7 @@ const COMMANDS: Record<string, (store: string) => string[]> = {
   list: (store) => [store],
   rename: (store) => [store, "one", "two"],
   delete: (store) => [store, "one"],
+  rollback: (store) => [store, "one"],
   status: (store) => [store],
   check: (store) => [store],
   dump: (store) => [store],

@@ -42,7 +42,10 @@ export async function verifyViews(volume: Volume, { expected }: Crashed): Promis
 }
 
 /** A rollback that was in flight is whole, or was never: the snapshot that it keeps tells. */
-function asFound(volume: Volume, should: ExpectedView): Pick<ExpectedView, "durable" | "pending">[] {
+function asFound(
+  volume: Volume,
+  should: ExpectedView,
+): Pick<ExpectedView, "durable" | "pending">[] {
   const { instead } = should;
   if (!instead) return [should];
   if (instead.kept === null) return [should, instead];

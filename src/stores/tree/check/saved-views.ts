@@ -106,7 +106,8 @@ class ViewsReader {
     isLive: boolean,
     name: Uint8Array,
   ): string | null {
-    if (id === 0 || id >= this.#image.u32("SUPER_NEXT_ID")) return "has an id that was never given out";
+    if (id === 0 || id >= this.#image.u32("SUPER_NEXT_ID"))
+      return "has an id that was never given out";
     if (this.#ids.has(id)) return "is there twice";
     this.#ids.add(id);
     const known = bit === null ? FLAGS : FLAGS | (63 << 8);

@@ -84,6 +84,7 @@ export class Examination {
       this.#bits.add(bit);
     }
     if (id === ORIGIN && (flags & LIVE) === 0) return "the origin lives";
+    if (id === ORIGIN && size !== origin) return `the origin has ${origin} bytes in the header`;
     this.#names.add(text);
     this.#ids.add(id);
     this.#seats.add(seat);
