@@ -86,6 +86,12 @@ function areWords(words: u64): bool {
   return words - 1 < <u64>m.STREAM_MAX * WORDS;
 }
 
+/** Whether a view can have so many bytes. */
+export function isSize(size: u64): bool {
+  const chunks = size >>> load<u32>(m.SUPER + l.SUPER_CHUNK_SHIFT);
+  return size - 1 < SIZE_MAX && chunks < chunkEnd();
+}
+
 export function isTime(time: f64): bool {
   return abs(time) <= TIME_MAX;
 }
@@ -108,7 +114,7 @@ export function fixedChunks(): u32 {
  * enough (WIDE). A search for one past it would go astray.
  */
 export function chunkEnd(): u64 {
-  return load<u32>(m.WIDE) ? CHUNKS_MAX : 0xfffffff0;
+  return load<u32>(m.WIDE) ? CHUNKS_MAX : <u64>l.NARROW_CHUNKS;
 }
 
 /** Whether chunks of the store can be data or metadata: not in the fixed part, not past the end. */
@@ -211,9 +217,7 @@ export function isView(name: u32): bool {
     return false;
   }
   if ((isLive && id != t.ORIGIN) != name > 0 || !isName(name)) return false;
-  const size = load<u64>(m.RECORD, 24);
-  const inReach = size >>> load<u32>(m.SUPER + l.SUPER_CHUNK_SHIFT) < chunkEnd();
-  return isTime(load<f64>(m.RECORD, 16)) && size - 1 < SIZE_MAX && inReach;
+  return isTime(load<f64>(m.RECORD, 16)) && isSize(load<u64>(m.RECORD, 24));
 }
 
 /** Whether the `length` bytes at NAME are UTF-8. */

@@ -1,5 +1,5 @@
 /**
- * Views in memory: one cell of 104 bytes each, found by seat and by id through hashes. Cells live
+ * Views in memory: one cell of 112 bytes each, found by seat and by id through hashes. Cells live
  * in pinned pages and never move, so their addresses link them.
  *
  * The seat is the number that entries name a view by: its place in the timeline has it for good.
@@ -12,14 +12,15 @@
  *     +40 rank, u64        +48 created, f64     +56 size, u64
  *     +64 name (28 bytes)                       +92 next cell of the name
  *     +96 id              +100 next of its id's bucket
+ *    +104 first cell of its marks              +108 bytes of the marks
  *
- * A name of more than 28 bytes goes on in further cells of 92 bytes each.
+ * A name of more than 28 bytes goes on in further cells of 92 bytes each; so do marks.
  */
 import * as m from "./memory";
 import { pinnedPage } from "./cache";
 
 export const ORIGIN: u32 = 1;
-export const CELL_BYTES: u32 = 104;
+export const CELL_BYTES: u32 = 112;
 
 export const CELL_PARENT: u32 = 4;
 export const CELL_FLAGS: u32 = 8;
@@ -37,6 +38,8 @@ export const CELL_NAME: u32 = 64;
 export const CELL_MORE: u32 = 92;
 export const CELL_ID: u32 = 96;
 export const CELL_BY_ID: u32 = 100;
+export const CELL_MARKS: u32 = 104;
+export const CELL_MARK_BYTES: u32 = 108;
 export const NAME_HERE: u32 = 28;
 export const NAME_MORE: u32 = 92;
 

@@ -6,6 +6,7 @@ import * as m from "./memory";
 import * as kinds from "./kinds";
 import * as out from "./copyout";
 import { isMasked, maskOf } from "./bitmap/mask";
+import * as change from "./change";
 import * as pending from "./conflict";
 import * as space from "./space";
 import * as sums from "./sums";
@@ -82,6 +83,7 @@ export { isZero } from "./zero";
 export { lookupBatch } from "./batch";
 export { createSnapshot, deleteSnapshot, renameSnapshot } from "./snapshots";
 export { rollbackView } from "./rollback";
+export { setLimit, setMarks, setReadOnly } from "./change";
 export { reclaimBegin, reclaimStep } from "./reclaim";
 export { checkpointBegin, checkpointFinish, checkpointSeal, checkpointStep } from "./checkpoint";
 export {
@@ -98,6 +100,7 @@ export { pendingNamed, pendingRemove } from "./conflict";
 export {
   restoreBegin,
   restoreEntry,
+  restoreMarks,
   restoreRoom,
   restoreSlab,
   restoreSums,
@@ -252,11 +255,22 @@ export function viewName(cell: u32): u32 {
   return timeline.getName(cell);
 }
 
+/** See `change.resizeView`. */
+export function resizeView(id: u32, size: f64): i32 {
+  return change.resizeView(id, <u64>size);
+}
+
+/** Copies a view's marks to NAME; answers their bytes. */
+export function viewMarks(cell: u32): u32 {
+  return timeline.getMarks(cell);
+}
+
 export {
   CELL_BYTES,
   CELL_CREATED,
   CELL_FLAGS,
   CELL_ID,
+  CELL_MARK_BYTES,
   CELL_PARENT,
   CELL_SIZE,
   VIEW_LIVE_FLAG,

@@ -109,8 +109,14 @@ export const VERSION: u32 = 1;
 export const FEATURE_SUMS: u32 = 1;
 /** Of `incompatible`: a view was rolled back, so seats are not all ids. */
 export const FEATURE_SEATS: u32 = 1;
-export const FEATURES: u32 = 1; // of `incompatible`: those that are known
+/** The same: views were changed by OP_SET, or have marks. */
+export const FEATURE_MARKS: u32 = 2;
+/** The same: views have more chunks than the origin's size tells. */
+export const FEATURE_WIDE: u32 = 4;
+export const FEATURES: u32 = 7; // of `incompatible`: those that are known
 export const MODE_ATTACHED: u32 = 2;
+/** A store has fewer chunks a view, unless its origin has as many, or FEATURE_WIDE says so. */
+export const NARROW_CHUNKS: u32 = 0xfffffff0; // 2^32 - 16
 export const KIND_RANGE: u32 = 1;
 export const KIND_BITMAP: u32 = 2;
 
@@ -126,7 +132,7 @@ export const RECORD_TOP: u32 = 32; // u64, chunks up to the highest ever in use
 export const RECORD_HEADER: u32 = 64;
 export const RECORD_NUMBER: u32 = 0x4c4e524a; // "JRNL"
 
-// ---- operation: 24 bytes, CREATE, RENAME and ROLLBACK followed by a name padded to 8
+// ---- operation: 24 bytes, CREATE, RENAME, ROLLBACK and SET followed by text padded to 8
 export const OP_KIND: u32 = 0; // u8
 export const OP_FLAGS: u32 = 1; // u8
 export const OP_COUNT: u32 = 2; // u16, chunks or bytes of a name
@@ -153,10 +159,16 @@ export const OP_SUMS_MAX: u32 = 64; // (OP_MAX - OP_BYTES) / 4
 // view becomes what another one is; chunk = that one's id | the new view's id << 32, place = created
 // (f64); what it was is the new view, of the name that follows, or is deleted where that is empty
 export const OP_ROLLBACK: u32 = 11;
-/** A record at the end of an operation of at most this many bytes always has room. */
+export const OP_SET: u32 = 12; // view; what is set by flags, one of:
+export const SET_SIZE: u32 = 1; // chunk = bytes
+export const SET_READ_ONLY: u32 = 2; // chunk = 1, or 0
+export const SET_MARKS: u32 = 4; // count = bytes of the marks that follow
+/** A record at the end of an operation of at most this many bytes always has room; not so marks. */
 export const OP_MAX: u32 = 24 + 256;
 
 // ---- view in the views stream: 6 words, then the name padded to 8; in the order of the timeline
-// id | parent<<32; flags | name bytes<<32; created; size; seat (0: the id); spare
+// id | parent<<32; flags | name bytes<<32; created; size; seat (0: the id); bytes of the marks,
+// which follow the name, padded to 8
 export const VIEW_WORDS: u32 = 6;
 export const NAME_MAX: u32 = 255;
+export const MARKS_MAX: u32 = 500;

@@ -157,7 +157,7 @@ export const SUPER: usize = 8192;
 export const BOTTOM: usize = SUPER + 4096;
 // one record of the views stream while it is put together
 export const RECORD: usize = BOTTOM + 128;
-export const NAME: usize = RECORD + 384; // names come and go through this
+export const NAME: usize = RECORD + 896; // names and marks come and go through this
 /** Sums of one operation. */
 export const SUM_LIST: usize = NAME + 512;
 export const PENDING: usize = SUM_LIST + 64 * 4;

@@ -17,6 +17,7 @@ import {
   areViewsWhole,
   fixedChunks,
   isSlabWord,
+  isName,
   isStreamPlace,
   isSuperSane,
   isView,
@@ -36,6 +37,8 @@ import {
   WORDS,
 } from "./stream";
 import { takeSumGroup } from "./sums";
+import { markView } from "./identity";
+import { hasFeature } from "./features";
 import * as t from "./timeline";
 
 /** "MULTISNP" */
@@ -89,7 +92,8 @@ export function memoryFor(slots: u32, journal: u32, transfer: u32, copies: u32):
  */
 export function derive(limit: f64): void {
   const shift = load<u32>(m.SUPER + l.SUPER_CHUNK_SHIFT);
-  store<u32>(m.WIDE, load<u64>(m.SUPER + l.SUPER_SIZE) >>> shift >= 0xfffffff0 ? 1 : 0);
+  const isWide = load<u64>(m.SUPER + l.SUPER_SIZE) >>> shift >= l.NARROW_CHUNKS;
+  store<u32>(m.WIDE, isWide || hasFeature(l.FEATURE_WIDE) ? 1 : 0);
   store<u32>(m.SLAB_SHIFT, max<u32>(6, shift - m.PAGE_SHIFT));
   store<u64>(m.SPACE_LIMIT, <u64>limit);
   store<u64>(m.SPACE_CEILING, <u64>limit);
@@ -275,7 +279,9 @@ function takeViews(word: u64): bool {
   store<u64>(m.RECORD + (at << 3), word);
   const name: u32 = at == 0 ? 0 : load<u32>(m.RECORD, 12);
   if (name > l.NAME_MAX) return false;
-  const words: u32 = at == 0 ? 2 : l.VIEW_WORDS + ((name + 7) >>> 3);
+  const marks: u32 = at < 5 ? 0 : load<u32>(m.RECORD, 40);
+  if (marks > l.MARKS_MAX) return false;
+  const words: u32 = at == 0 ? 2 : l.VIEW_WORDS + ((name + 7) >>> 3) + ((marks + 7) >>> 3);
   if (at + 1 < words) {
     store<u32>(m.STREAM_WORD, at + 1);
     return true;
@@ -283,7 +289,7 @@ function takeViews(word: u64): bool {
   store<u32>(m.STREAM_WORD, 0);
   memory.copy(m.NAME, m.RECORD + 48, name);
   if (!isView(name)) return false;
-  return takeView(
+  const taken = takeView(
     load<u32>(m.RECORD),
     seatIn(m.RECORD),
     load<u32>(m.RECORD, 4),
@@ -292,6 +298,17 @@ function takeViews(word: u64): bool {
     load<u64>(m.RECORD, 24),
     name,
   );
+  return taken && (marks == 0 || takeMarks(m.RECORD + 48 + ((name + 7) & ~7), marks));
+}
+
+/** Marks of the view taken last, at an address. */
+export function takeMarks(at: usize, length: u32): bool {
+  if (!hasFeature(l.FEATURE_MARKS) || length > l.MARKS_MAX) return false;
+  memory.copy(m.NAME, at, length);
+  const last = load<u32>(m.VIEW_LAST);
+  if (!t.isLive(last) || !isName(length)) return false;
+  markView(last, length);
+  return true;
 }
 
 /** The next view of the timeline, its name at NAME; false where it cannot be one. */

@@ -17,7 +17,7 @@ import { addSlab, allocBlock, META_SPARE, replaySlab } from "./meta";
 import { growGroups, spaceNeed, spaceTake } from "./space";
 import { fixedChunks } from "./bounds";
 import { sumReplay } from "./sums";
-import { derive, takeView } from "./open";
+import { derive, takeMarks, takeView } from "./open";
 import { inOrder, isEntry } from "./verify";
 import { allStreamBlocks } from "./stream";
 import { descend, height, pathIndex, pathPage } from "./btree/path";
@@ -97,6 +97,13 @@ export function restoreView(
   const slots = ensureSlots(SPARE_SLOTS);
   if (slots < 0) return slots;
   return takeView(id, seat, parent, flags, created, <u64>size, name) ? 1 : INVALID;
+}
+
+/** Marks of the view given last, at NAME. 1, INVALID, or a status. */
+export function restoreMarks(length: u32): i32 {
+  const slots = ensureSlots(SPARE_SLOTS);
+  if (slots < 0) return slots;
+  return takeMarks(m.NAME, length) ? 1 : INVALID;
 }
 
 /** After the last view: 1, or INVALID where they are no timeline. */

@@ -6,42 +6,15 @@
  *     after:   ... v s ... w          v reads as s; w, which v was, is kept under a name, or dead
  */
 import { SUPER } from "./memory";
-import {
-  CELL_SIZE,
-  canMove,
-  exchange,
-  findName,
-  insertView,
-  killView,
-  liveCell,
-  ORIGIN,
-} from "./timeline";
-import {
-  FEATURE_SEATS,
-  NAME_MAX,
-  OP_ROLLBACK,
-  SUPER_INCOMPATIBLE,
-  SUPER_NEXT_ID,
-  SUPER_SIZE,
-} from "./layout";
-import { CHECKPOINT, EXISTS, INVALID, NOT_FOUND, UNSUPPORTED } from "./status";
+import { CELL_SIZE, canMove, findName, insertView, killView, liveCell, ORIGIN } from "./timeline";
+import { FEATURE_SEATS, NAME_MAX, OP_ROLLBACK, SUPER_NEXT_ID, SUPER_SIZE } from "./layout";
+import { EXISTS, INVALID, NOT_FOUND, UNSUPPORTED } from "./status";
 import { LEAVE_ALL, LEAVE_HALF, prepare } from "./prepare";
+import { exchange } from "./identity";
 import { journalAppendName } from "./journal";
+import { needFeatures } from "./features";
 import { hasRoom } from "./snapshots";
-
-export function hasFeature(feature: u32): bool {
-  return (load<u32>(SUPER + SUPER_INCOMPATIBLE) & feature) != 0;
-}
-
-/**
- * 0 where the superblock on the device says that the store has operations which an older program
- * does not know; else CHECKPOINT, which writes that.
- */
-export function needFeature(feature: u32): i32 {
-  if (hasFeature(feature)) return 0;
-  store<u32>(SUPER + SUPER_INCOMPATIBLE, load<u32>(SUPER + SUPER_INCOMPATIBLE) | feature);
-  return CHECKPOINT;
-}
+import { widthOf } from "./change";
 
 /**
  * View `id` becomes what view `to` is, its size too. What it was is a snapshot of it called as at
@@ -58,7 +31,9 @@ export function rollbackView(id: u32, to: u32, created: f64, name: u32): i32 {
   if (name > 0 && findName(name) != 0) return EXISTS;
   const fresh = load<u32>(SUPER + SUPER_NEXT_ID);
   if (!canMove(id) || fresh == 0xffffffff || !hasRoom()) return UNSUPPORTED;
-  const known = needFeature(FEATURE_SEATS);
+  const known = needFeatures(
+    FEATURE_SEATS | (id == ORIGIN ? widthOf(load<u64>(source + CELL_SIZE)) : 0),
+  );
   if (known < 0) return known;
   store<u32>(SUPER + SUPER_NEXT_ID, fresh + 1);
   const target = insertView(fresh, source, 0, created, 0);

@@ -4,7 +4,7 @@
  * always `low(v)`, and the gap that v's entries cover for snapshots to come is (predecessor, v].
  *
  * A rollback of v to s makes a snapshot of s and lets the two exchange their identity (id, name,
- * parent, date, flags), not their seats: so no entry changes.
+ * parent, date, flags, marks), not their seats: so no entry changes.
  *
  * A deleted view stays until reclaim has passed every entry that may name it. Runs of deleted views
  * are skipped by union-find: `skip` leads to the run's last cell, whose `run` is the run's first.
@@ -50,9 +50,9 @@ import {
   VIEW_LIVE_FLAG,
 } from "./cells";
 import { countBits, isMasked } from "./bitmap/mask";
-import { addWords, dropName, getName, putName, viewWords } from "./names";
+import { addWords, dropName, putMarks, putName, viewWords } from "./names";
 export * from "./cells";
-export { findName, getName, isNameLength, viewWords } from "./names";
+export { findName, getMarks, getName, isNameLength, viewWords } from "./names";
 
 const TOP_RANK: u64 = (<u64>1) << 62;
 const STEP: u64 = 1 << 24;
@@ -77,14 +77,14 @@ function register(cell: u32, id: u32, seat: u32): void {
   setId(cell, id);
 }
 
-function setId(cell: u32, id: u32): void {
+export function setId(cell: u32, id: u32): void {
   store<u32>(cell + CELL_ID, id);
   const head = idBucket(id);
   store<u32>(cell + CELL_BY_ID, load<u32>(head));
   store<u32>(head, cell);
 }
 
-function dropId(cell: u32): void {
+export function dropId(cell: u32): void {
   unchain(idBucket(load<u32>(cell + CELL_ID)), cell, CELL_BY_ID);
 }
 
@@ -150,35 +150,6 @@ export function insertView(id: u32, source: u32, flags: u32, created: f64, name:
   store<u32>(m.VIEW_LIVE, load<u32>(m.VIEW_LIVE) + 1);
   countBits();
   return cell;
-}
-
-/**
- * `cell` becomes what is at the place of `target`, a new view without a name: who looks for its id
- * or name finds `target` now. `cell` has the new id, the name at NAME (0 bytes: none), and is a
- * snapshot of the view that stood there, made now.
- */
-export function exchange(cell: u32, target: u32, name: u32): void {
-  memory.copy(m.RECORD, m.NAME, name);
-  const id = load<u32>(cell + CELL_ID);
-  const fresh = load<u32>(target + CELL_ID);
-  const created = load<f64>(target + CELL_CREATED);
-  dropId(cell);
-  dropId(target);
-  setId(cell, fresh);
-  setId(target, id);
-  store<u32>(target + CELL_PARENT, load<u32>(cell + CELL_PARENT));
-  store<u32>(target + CELL_FLAGS, load<u32>(cell + CELL_FLAGS));
-  store<f64>(target + CELL_CREATED, load<f64>(cell + CELL_CREATED));
-  const own = getName(cell);
-  dropName(cell);
-  if (own > 0) putName(target, own);
-  store<u32>(cell + CELL_PARENT, id);
-  store<u32>(cell + CELL_FLAGS, VIEW_LIVE_FLAG);
-  store<f64>(cell + CELL_CREATED, created);
-  memory.copy(m.NAME, m.RECORD, name);
-  if (name == 0) return;
-  putName(cell, name);
-  addWords(viewWords(cell) - VIEW_WORDS);
 }
 
 /** Adds a view read from disk at the end of the order. */
@@ -276,20 +247,12 @@ function joinRun(cell: u32): void {
 export function killView(cell: u32): void {
   addWords(VIEW_WORDS - viewWords(cell));
   dropName(cell);
+  putMarks(cell, 0);
   store<u32>(cell + CELL_FLAGS, load<u32>(cell + CELL_FLAGS) & ~VIEW_LIVE_FLAG);
   store<u32>(m.VIEW_LIVE, load<u32>(m.VIEW_LIVE) - 1);
   store<u32>(m.VIEW_DEAD, load<u32>(m.VIEW_DEAD) + 1);
   joinRun(cell);
   countBits();
-}
-
-export function renameView(cell: u32, length: u32): void {
-  const before = viewWords(cell);
-  memory.copy(m.RECORD, m.NAME, length);
-  dropName(cell);
-  memory.copy(m.NAME, m.RECORD, length);
-  putName(cell, length);
-  addWords(viewWords(cell) - before);
 }
 
 /**
