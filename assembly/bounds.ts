@@ -32,6 +32,8 @@ import { tableAt } from "./table";
 import { isMasked, VIEW_BIT_SHIFT } from "./bitmap/mask";
 import * as t from "./timeline";
 
+/** A view has fewer chunks, unless the origin has as many, or FEATURE_WIDE says so. */
+export const NARROW_CHUNKS: u32 = 0xfffffff0;
 const AREA_MIN: u32 = 64;
 const AREA_MAX: u32 = 1 << 20;
 /** Generations, sequences and bytes are exact in a double of the host. */
@@ -114,7 +116,7 @@ export function fixedChunks(): u32 {
  * enough (WIDE). A search for one past it would go astray.
  */
 export function chunkEnd(): u64 {
-  return load<u32>(m.WIDE) ? CHUNKS_MAX : <u64>l.NARROW_CHUNKS;
+  return load<u32>(m.WIDE) ? CHUNKS_MAX : <u64>NARROW_CHUNKS;
 }
 
 /** Whether chunks of the store can be data or metadata: not in the fixed part, not past the end. */

@@ -4,7 +4,6 @@ import {
   FEATURE_MARKS,
   FEATURE_WIDE,
   MARKS_MAX,
-  NARROW_CHUNKS,
   OP_BYTES,
   OP_SET,
   SET_MARKS,
@@ -17,6 +16,7 @@ import {
 import { COMMIT, INVALID, NOT_FOUND, UNSUPPORTED } from "./status";
 import { LEAVE_HALF, prepare } from "./prepare";
 import { journalAppend, journalAppendName, journalRoom } from "./journal";
+import { NARROW_CHUNKS } from "./bounds";
 import { needFeatures } from "./features";
 import { hasRoom } from "./snapshots";
 import { markView, touchViews } from "./identity";

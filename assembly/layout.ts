@@ -115,8 +115,6 @@ export const FEATURE_MARKS: u32 = 2;
 export const FEATURE_WIDE: u32 = 4;
 export const FEATURES: u32 = 7; // of `incompatible`: those that are known
 export const MODE_ATTACHED: u32 = 2;
-/** A store has fewer chunks a view, unless its origin has as many, or FEATURE_WIDE says so. */
-export const NARROW_CHUNKS: u32 = 0xfffffff0; // 2^32 - 16
 export const KIND_RANGE: u32 = 1;
 export const KIND_BITMAP: u32 = 2;
 

@@ -21,6 +21,7 @@ import {
   isStreamPlace,
   isSuperSane,
   isView,
+  NARROW_CHUNKS,
   seatIn,
 } from "./bounds";
 import { journalReset } from "./journal";
@@ -92,7 +93,7 @@ export function memoryFor(slots: u32, journal: u32, transfer: u32, copies: u32):
  */
 export function derive(limit: f64): void {
   const shift = load<u32>(m.SUPER + l.SUPER_CHUNK_SHIFT);
-  const isWide = load<u64>(m.SUPER + l.SUPER_SIZE) >>> shift >= l.NARROW_CHUNKS;
+  const isWide = load<u64>(m.SUPER + l.SUPER_SIZE) >>> shift >= NARROW_CHUNKS;
   store<u32>(m.WIDE, isWide || hasFeature(l.FEATURE_WIDE) ? 1 : 0);
   store<u32>(m.SLAB_SHIFT, max<u32>(6, shift - m.PAGE_SHIFT));
   store<u64>(m.SPACE_LIMIT, <u64>limit);

@@ -2,8 +2,10 @@
  * What a client can ask for, by name: each takes a request apart, calls the volume, and says what
  * it costs in memory. PROTOCOL.md has the table.
  */
+
+import { MultisnapError } from "../errors.ts";
 import type { ByteRange, CheckProblem, SnapshotUsage, View, Volume } from "../volume/types.ts";
-import { flagOf, numberOf, snapshotsOf, textOf, viewOf } from "./arguments.ts";
+import { flagOf, numberOf, snapshotsOf, textOf, textsOf, viewOf } from "./arguments.ts";
 import type { Head } from "./frame.ts";
 import type { HeldViews } from "./held.ts";
 import { MESSAGE_LENGTH_MAX, PAYLOAD_BYTES_MAX } from "./layout.ts";
@@ -63,6 +65,11 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   ["delete", { cost: perSnapshot, run: deleteSnapshots }],
   ["rename", { run: rename }],
   ["rollback", { run: rollback }],
+  ["resize", { run: resize }],
+  ["limit", { run: limit }],
+  ["set", { run: set }],
+  ["addHold", { run: addHold }],
+  ["removeHold", { run: removeHold }],
   ["message", { run: message }],
   ["merge", { run: merge }],
   ["reclaimed", { run: reclaimed }],
@@ -89,8 +96,9 @@ function statusOf({ volume, live }: Served): Head {
   return { status: volume.status(), usage: volume.usage(), server: live() };
 }
 
-function viewRow({ id, name, parent, created, size, readOnly }: View): Head {
-  return { id, name, parent, created, size, readOnly };
+function viewRow(view: View): Head {
+  const { id, name, parent, created, size, readOnly, note, tags, holds } = view;
+  return { id, name, parent, created, size, readOnly, note, tags, holds };
 }
 
 async function read({ volume }: Served, { head }: Call): Promise<Result> {
@@ -165,6 +173,47 @@ async function rollback(served: Served, { head, signal, progress }: Call): Promi
   await volume.rollback(viewOf(volume, head, "to"), options);
   const kept = keepAs !== null && volume.has(keepAs) ? viewRow(volume.get(keepAs)) : null;
   return { head: { view: viewRow(of), kept, ...statusOf(served) } };
+}
+
+async function resize(served: Served, { head, signal, progress }: Call): Promise<Result> {
+  const { volume } = served;
+  const shrink = flagOf(head, "shrink");
+  await volume.resize(numberOf(head, "size"), { shrink, signal, progress });
+  return { head: { view: viewRow(volume.origin), ...statusOf(served) } };
+}
+
+async function limit(served: Served, { head }: Call): Promise<Result> {
+  await served.volume.setMaxSize(head.bytes === null ? null : numberOf(head, "bytes"));
+  return { head: statusOf(served) };
+}
+
+async function set(served: Served, { head }: Call): Promise<Result> {
+  const view = viewOf(served.volume, head, "view");
+  await served.volume.set(view, {
+    ...(head.readOnly !== undefined && { readOnly: flagOf(head, "readOnly") }),
+    ...(head.note !== undefined && { note: head.note === null ? null : textOf(head, "note") }),
+    ...(head.tags !== undefined && { tags: textsOf(head, "tags") }),
+  });
+  return changed(served, view);
+}
+
+async function addHold(served: Served, { head }: Call): Promise<Result> {
+  const view = viewOf(served.volume, head, "view");
+  await served.volume.addHold(view, textOf(head, "reason"));
+  return changed(served, view);
+}
+
+async function removeHold(served: Served, { head }: Call): Promise<Result> {
+  const view = viewOf(served.volume, head, "view");
+  await served.volume.removeHold(view, textOf(head, "reason"));
+  return changed(served, view);
+}
+
+/** A view as it is now: who looked it up before it was changed may have it as it was. */
+function changed(served: Served, { id, name }: View): Result {
+  const now = name === null ? served.volume.origin : served.volume.get(name);
+  if (now.id !== id) throw new MultisnapError("NotFound", "the snapshot has been deleted");
+  return { head: { view: viewRow(now), ...statusOf(served) } };
 }
 
 async function message(served: Served, { head }: Call): Promise<Result> {

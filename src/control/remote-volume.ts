@@ -12,12 +12,14 @@ import type {
   Hold,
   Loss,
   ProgressOptions,
+  ResizeOptions,
   RollbackOptions,
   SnapshotOptions,
   SnapshotUsage,
   Status,
   Usage,
   View,
+  ViewChanges,
   Volume,
 } from "../volume/types.ts";
 import type { Head } from "./frame.ts";
@@ -181,6 +183,34 @@ export class RemoteVolume implements Volume {
     const answer = await this.change("rollback", head, { signal, progress });
     view.update(answer.view as ViewRow);
     if (answer.kept !== null) this.#enter(answer.kept as ViewRow);
+  }
+
+  async resize(size: number, options: ResizeOptions = {}): Promise<void> {
+    const { shrink = false, signal, progress } = options;
+    const answer = await this.change("resize", { size, shrink }, { signal, progress });
+    this.origin.update(answer.view as ViewRow);
+  }
+
+  async setMaxSize(bytes: number | null): Promise<void> {
+    await this.change("limit", { bytes });
+  }
+
+  async set(view: View | string, changes: ViewChanges): Promise<void> {
+    await this.#mark("set", view, { ...changes });
+  }
+
+  async addHold(snapshot: View | string, reason: string): Promise<void> {
+    await this.#mark("addHold", snapshot, { reason });
+  }
+
+  async removeHold(snapshot: View | string, reason: string): Promise<void> {
+    await this.#mark("removeHold", snapshot, { reason });
+  }
+
+  async #mark(op: string, of: View | string, head: Head): Promise<void> {
+    const view = typeof of === "string" ? this.get(of) : this.own(of);
+    const answer = await this.change(op, { ...head, view: view.reference });
+    view.update(answer.view as ViewRow);
   }
 
   async message(text: string): Promise<number> {

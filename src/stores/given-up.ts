@@ -159,6 +159,19 @@ export class GivenUpStore implements ExceptionStore {
   renameSnapshot(): number {
     throw this.#error();
   }
+  resize(): number {
+    throw this.#error();
+  }
+  setReadOnly(): number {
+    throw this.#error();
+  }
+  setMarks(): number {
+    throw this.#error();
+  }
+  // biome-ignore lint/correctness/useYield: it is refused
+  *setMaxSize(): Task<void> {
+    throw this.#error();
+  }
   canRollBack(): boolean {
     return false;
   }

@@ -3,10 +3,14 @@
  * writes, durable when they end.
  */
 import { MultisnapError } from "../errors.ts";
-import type { ExceptionStore } from "../stores/store.ts";
+import type { ExceptionStore, ViewRecord } from "../stores/store.ts";
 import type { Task } from "../task.ts";
+import type { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
+import { parseMarks } from "./marks.ts";
+import { checkResize, Resize } from "./resize.ts";
 import type { SyncPlan } from "./sync.ts";
+import type { ResizeOptions } from "./types.ts";
 
 /** What the volume does for it. */
 export interface Hands {
@@ -81,7 +85,9 @@ export class Timeline {
   *deleteNow(ids: number[]): Task<void> {
     const { store } = this.#core;
     for (const id of ids) {
-      if (!store.view(id)) throw new MultisnapError("NotFound", "the snapshot has been deleted");
+      const view = store.view(id);
+      if (!view) throw new MultisnapError("NotFound", "the snapshot has been deleted");
+      mustBeFree(view);
     }
     yield* this.#durably(this.#deleteEach(ids));
   }
@@ -107,6 +113,30 @@ export class Timeline {
       const created = env.now();
       return this.#durably(this.#become(() => store.rollback(id, to, keepAs, created)));
     });
+  }
+
+  /** A change of what views are, between two writes and durable. */
+  *become(id: number, call: () => number): Task<void> {
+    this.#core.assertWritable();
+    yield* this.#hands.between(id, () => this.#durably(this.#become(call)));
+  }
+
+  *resize(size: number, options: ResizeOptions, originWriter: OriginWriter): Task<void> {
+    this.#core.assertWritable();
+    const { shrink = false } = options;
+    const flush = () => this.#hands.flush();
+    const change = (call: () => number) => this.#change(call);
+    const resize = new Resize(this.#core, { originWriter, flush, change }, options);
+    yield* this.#hands.between(ORIGIN, () => {
+      const from = this.#core.store.view(ORIGIN)!.size;
+      checkResize(this.#core, size, from, shrink);
+      return resize.run(from, size);
+    });
+  }
+
+  *setMaxSize(bytes: number | null): Task<void> {
+    const { store } = this.#core;
+    yield* this.#core.between(() => store.setMaxSize(bytes));
   }
 
   /** Carries out what `planSync` found. */
@@ -152,6 +182,14 @@ export class Timeline {
     }
     yield* this.#hands.flush();
   }
+}
+
+/** `Busy` for a snapshot that somebody holds. */
+function mustBeFree({ name, marks }: ViewRecord): void {
+  const { holds } = parseMarks(marks);
+  if (holds.length === 0) return;
+  const reasons = holds.map((reason) => JSON.stringify(reason)).join(", ");
+  throw new MultisnapError("Busy", `@${name} is held (${reasons}): release it first`);
 }
 
 /** The number that the next snapshot gets, for its name. */

@@ -128,6 +128,10 @@ export interface View {
   /** Bytes. */
   readonly size: number;
   readonly readOnly: boolean;
+  /** What `Volume.set` and `Volume.addHold` gave it. */
+  readonly note: string | null;
+  readonly tags: readonly string[];
+  readonly holds: readonly string[];
   /** Fills `target` from `offset`. */
   read(offset: number, target: Uint8Array): Promise<void>;
   /** Writes all of `source` at `offset`; durable after the next `flush`. */
@@ -184,6 +188,20 @@ export interface RollbackOptions extends ProgressOptions {
   of?: View;
   /** What the view was is kept as a snapshot of it, of this name; without it that goes. */
   keepAs?: string;
+}
+
+export interface ResizeOptions extends ProgressOptions {
+  /** The origin may lose what it has past its new end. */
+  shrink?: boolean;
+}
+
+/** What is left out stays as it is. */
+export interface ViewChanges {
+  /** Not of the origin. */
+  readOnly?: boolean;
+  /** Text for people; null: none. */
+  note?: string | null;
+  tags?: readonly string[];
 }
 
 export interface SnapshotOptions {
@@ -316,6 +334,27 @@ export interface Volume {
    * (but for an attached origin).
    */
   rollback(to: View | string, options?: RollbackOptions): Promise<void>;
+  /**
+   * The origin gets another size, a multiple of 512 bytes, between two writes; snapshots keep
+   * theirs. What it gets reads as zeros (attached: as its device's bytes; a file grows and is cut
+   * off with it). Durable when it answers; a crash in between leaves the old size, and perhaps
+   * zeros where it was to end, or the new one.
+   */
+  resize(size: number, options?: ResizeOptions): Promise<void>;
+  /** Bytes that the store may grow to, null: no limit. `Invalid` where it has more. Durable. */
+  setMaxSize(bytes: number | null): Promise<void>;
+  /**
+   * Changes what a view is. Note, tags and holds of a view have at most 500 bytes together, as
+   * JSON. Durable when it answers.
+   */
+  set(view: View | string, changes: ViewChanges): Promise<void>;
+  /**
+   * From now on, whoever opens the store, the snapshot cannot be deleted (`Busy`) and is no victim;
+   * until every reason is released. A second time it does nothing. Durable when it answers.
+   */
+  addHold(snapshot: View | string, reason: string): Promise<void>;
+  /** `NotFound`: it is not held for that reason. */
+  removeHold(snapshot: View | string, reason: string): Promise<void>;
   /**
    * A message of the 2009 target: `create`, `create_subsnap ID` or `delete ID`. A new snapshot is
    * called after its id. Answers the id of what was made or deleted; durable when it answers.

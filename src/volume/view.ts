@@ -10,6 +10,7 @@ import { inFlight, runNow, runSync, type Task } from "../task.ts";
 import { checkBuffer, checkInside } from "./bounds.ts";
 import { cloneRange } from "./clone.ts";
 import { type Core, ORIGIN } from "./core.ts";
+import { Described } from "./described.ts";
 import { extentsOf } from "./extents.ts";
 import { Reader } from "./read.ts";
 import { type Doing, requestError } from "./request-error.ts";
@@ -22,66 +23,21 @@ import { type Zeroed, zero } from "./zeros.ts";
 
 const DONE: Promise<void> = Promise.resolve();
 
-export class DiskView implements View {
-  readonly id: number;
-  readonly parent: number | null;
-  readonly created: number;
+export class DiskView extends Described implements View {
   readonly volume: DiskVolume;
   /** The attached origin, where this view is it: its bytes are not in the store. */
   readonly #plain: Device | null;
-  /** Of the store that the view is in. */
-  readonly core: Core;
   readonly #reader: Reader;
   readonly #writer: Writer;
   readonly #chunk: number;
-  #size: number;
-  #readOnly: boolean;
-  /** Of `core`, when these were looked up. */
-  #remade: number;
 
   constructor(volume: DiskVolume, record: ViewRecord, core: Core) {
+    super(record, core, () => volume.readOnly);
     this.volume = volume;
-    this.core = core;
     this.#reader = new Reader(core);
     this.#writer = new Writer(core);
-    this.id = record.id;
-    this.parent = record.id === ORIGIN ? null : record.parent;
-    this.created = record.created;
-    this.#size = record.size;
-    this.#readOnly = record.readOnly || volume.readOnly;
-    this.#remade = core.remade;
     this.#plain = record.id === ORIGIN ? core.origin : null;
     this.#chunk = core.chunk;
-  }
-
-  get isOrigin(): boolean {
-    return this.id === ORIGIN;
-  }
-
-  /** As it is now: a view can be rolled back. */
-  get size(): number {
-    if (this.#remade !== this.core.remade) this.#refresh();
-    return this.#size;
-  }
-
-  get readOnly(): boolean {
-    if (this.#remade !== this.core.remade) this.#refresh();
-    return this.#readOnly;
-  }
-
-  #refresh(): void {
-    this.#remade = this.core.remade;
-    const record = this.core.store.view(this.id);
-    if (!record) return;
-    this.#size = record.size;
-    this.#readOnly = record.readOnly || this.volume.readOnly;
-  }
-
-  get name(): string | null {
-    if (this.isOrigin) return null;
-    const record = this.core.store.view(this.id);
-    if (!record) throw new MultisnapError("NotFound", "the snapshot has been deleted");
-    return record.name;
   }
 
   read(offset: number, target: Uint8Array): Promise<void> {

@@ -9,6 +9,7 @@ import type { Setup } from "../stores/kinds.ts";
 import type { ExceptionStore, ViewRecord, Visit } from "../stores/store.ts";
 import { run, settle, type Task } from "../task.ts";
 import { checkInside } from "./bounds.ts";
+import { VolumeChanges } from "./changes.ts";
 import { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import { diffViews } from "./diff.ts";
@@ -16,22 +17,16 @@ import { Flusher } from "./flush.ts";
 import { GiveUp } from "./give-up.ts";
 import { Holds } from "./holds.ts";
 import { Merger } from "./merge.ts";
-import { parseMessage } from "./message.ts";
 import { Reclaimer } from "./reclaim.ts";
 import { checkStores, countersOf, usageOf, usageOfSnapshots } from "./reports.ts";
-import { checkRollback } from "./rollback.ts";
 import { Room } from "./room.ts";
-import type { SyncPlan } from "./sync.ts";
-import { checkName, Timeline } from "./timeline.ts";
+import { Timeline } from "./timeline.ts";
 import type {
   ByteRange,
   CheckOptions,
   CheckReport,
   Damage,
-  Hold,
   ProgressOptions,
-  RollbackOptions,
-  SnapshotOptions,
   SnapshotUsage,
   Status,
   Usage,
@@ -51,7 +46,7 @@ export interface WhenFull {
   patterns: readonly Pattern[];
 }
 
-export class DiskVolume implements Volume {
+export class DiskVolume extends VolumeChanges implements Volume {
   /** Of the volume's own store. */
   readonly core: Core;
   readonly origin: DiskView;
@@ -64,8 +59,8 @@ export class DiskVolume implements Volume {
   readonly #victims: string | null;
   /** What was found where the store was opened damaged. */
   damage: Damage | null = null;
-  readonly #timeline: Timeline;
-  readonly #reclaimer: Reclaimer;
+  protected readonly timeline: Timeline;
+  protected readonly reclaimer: Reclaimer;
   readonly #flusher: Flusher;
   readonly #merger: Merger;
   /** All stores that are attached to the origin. */
@@ -73,16 +68,17 @@ export class DiskVolume implements Volume {
   #closing: Promise<void> | null = null;
 
   constructor(cores: readonly Core[], { setup, victims, patterns }: WhenFull) {
+    super();
     const core = cores[0]!;
     this.core = core;
     this.#cores = cores;
     this.#victims = victims;
     this.originWriter = new OriginWriter(cores, setup === null);
     this.#flusher = new Flusher(cores);
-    this.#reclaimer = new Reclaimer(core, (work) => this.guard(work));
-    this.#timeline = new Timeline(core, {
+    this.reclaimer = new Reclaimer(core, (work) => this.guard(work));
+    this.timeline = new Timeline(core, {
       flush: () => this.#flusher.all(),
-      reclaim: () => this.#reclaimer.all(),
+      reclaim: () => this.reclaimer.all(),
       between: (view, work) => this.room.between(view, work),
     });
     this.#merger = new Merger(cores, this.originWriter, this.#flusher, (work) => this.guard(work));
@@ -90,20 +86,20 @@ export class DiskVolume implements Volume {
     this.room = new Room(core, {
       patterns,
       holds: this.holds,
-      reclaimer: this.#reclaimer,
-      delete: (ids) => this.#timeline.deleteNow(ids),
+      reclaimer: this.reclaimer,
+      delete: (ids) => this.timeline.deleteNow(ids),
       giveUp: this.giveUp,
     });
     const record = core.store.view(ORIGIN);
     if (!record) throw new MultisnapError("Corrupt", "the store has no origin");
     this.origin = new DiskView(this, record, core);
-    if (!core.readOnly && core.store.usage().reclaiming > 0) this.#reclaimer.start();
+    if (!core.readOnly && core.store.usage().reclaiming > 0) this.reclaimer.start();
   }
 
   #mayGiveUp(cores: readonly Core[], setup: Setup): GiveUp {
     return new GiveUp(cores, setup, {
-      makeRoom: () => this.#reclaimer.forRoom(),
-      delete: (ids) => this.#timeline.deleteNow(ids),
+      makeRoom: () => this.reclaimer.forRoom(),
+      delete: (ids) => this.timeline.deleteNow(ids),
     });
   }
 
@@ -137,18 +133,18 @@ export class DiskVolume implements Volume {
 
   get(name: string): DiskView {
     this.core.assertOpen();
-    const found = this.#find((store) => (typeof name === "string" ? store.named(name) : null));
+    const found = this.find((store) => (typeof name === "string" ? store.named(name) : null));
     if (found) return found;
     throw new MultisnapError("NotFound", `there is no snapshot ${JSON.stringify(name)}`);
   }
 
   has(name: string): boolean {
     this.core.assertOpen();
-    return this.#find((store) => store.named(name)) !== null;
+    return this.find((store) => store.named(name)) !== null;
   }
 
   /** The snapshot that one of the stores answers. */
-  #find(record: (store: ExceptionStore) => ViewRecord | null): DiskView | null {
+  protected find(record: (store: ExceptionStore) => ViewRecord | null): DiskView | null {
     for (const core of this.#cores) {
       const found = record(core.store);
       if (found) return new DiskView(this, found, core);
@@ -158,95 +154,19 @@ export class DiskVolume implements Volume {
 
   // ---- changes of the timeline
 
-  async snapshot(name: string, options: SnapshotOptions & { of?: View } = {}): Promise<View> {
-    const source = this.own(options.of ?? this.origin);
-    checkName(name);
-    return this.#take(source, name, options.readOnly ?? false);
-  }
-
-  /** Without a name it is called after its id. In use from its first moment to the answer. */
-  async #take(source: DiskView, name: string | null, readOnly: boolean): Promise<DiskView> {
-    const holds: Hold[] = [];
-    const made = (id: number) => holds.push(this.holds.take(id));
-    const taking = this.guard(this.#timeline.snapshot(source.id, name, readOnly, made));
-    try {
-      return this.#numbered(await run(this.using(source.id, taking)));
-    } finally {
-      for (const hold of holds) hold.release();
-    }
-  }
-
-  async message(text: string): Promise<number> {
-    this.core.assertOpen();
-    const message = parseMessage(text);
-    const view = message.verb === "create" ? this.origin : this.#numbered(message.id);
-    if (message.verb !== "delete") return (await this.#take(view, null, false)).id;
-    await this.delete(view);
-    return view.id;
-  }
-
-  async delete(...snapshots: (View | string)[]): Promise<void> {
-    this.core.assertWritable();
-    const ids = new Set(snapshots.map((snapshot) => this.#idOf(snapshot)));
-    if (ids.size === 0) return;
-    await run(this.guard(this.#timeline.delete([...ids])));
-    this.#reclaimer.start();
-  }
-
-  async rollback(to: View | string, options: RollbackOptions = {}): Promise<void> {
-    this.core.assertWritable();
-    const source = typeof to === "string" ? this.get(to) : this.own(to);
-    const view = this.own(options.of ?? this.origin);
-    const keepAs = options.keepAs ?? null;
-    if (keepAs !== null) checkName(keepAs);
-    checkRollback({ view, to: source, keepAs });
-    options.signal?.throwIfAborted();
-    const change = this.guard(this.#timeline.rollback(view.id, source.id, keepAs));
-    await run(this.using(view.id, this.using(source.id, change)));
-    this.#reclaimer.start();
-  }
-
-  async rename(snapshot: View | string, name: string): Promise<void> {
-    this.core.assertWritable();
-    const id = this.#idOf(snapshot);
-    checkName(name);
-    await run(this.guard(this.#timeline.rename(id, name)));
-  }
-
-  /** Of `planSync`; nothing has changed since. */
-  async sync(plan: SyncPlan): Promise<void> {
-    if (plan.doomed.length + plan.missing.length === 0) return;
-    await run(this.guard(this.#timeline.sync(plan)));
-    if (plan.doomed.length > 0) this.#reclaimer.start();
-  }
-
   merge(options: ProgressOptions = {}): Promise<void> {
     return this.#merger.run(options);
   }
 
   reclaimed(options: ProgressOptions = {}): Promise<void> {
     this.core.assertOpen();
-    return this.#reclaimer.finished(options);
+    return this.reclaimer.finished(options);
   }
 
   /** The view of this volume that a caller names. */
   own(view: View): DiskView {
     if (view instanceof DiskView && view.volume === this) return view;
     throw new MultisnapError("Invalid", "the view is not of this volume");
-  }
-
-  #numbered(id: number): DiskView {
-    const found = this.#find((store) => store.view(id));
-    if (found) return found;
-    throw new MultisnapError("NotFound", `there is no snapshot with the id ${id}`);
-  }
-
-  #idOf(snapshot: View | string): number {
-    const view = typeof snapshot === "string" ? this.get(snapshot) : this.own(snapshot);
-    if (view.id === ORIGIN) {
-      throw new MultisnapError("Invalid", "the origin is not a snapshot: it has no name and stays");
-    }
-    return view.id;
   }
 
   // ---- durability
@@ -267,7 +187,7 @@ export class DiskVolume implements Volume {
   /** Ends all work without touching the devices: they stay the caller's. */
   async abandon(): Promise<void> {
     this.core.traffic.closed = true;
-    await run(this.#reclaimer.stop());
+    await run(this.reclaimer.stop());
   }
 
   close(): Promise<void> {
@@ -277,7 +197,7 @@ export class DiskVolume implements Volume {
 
   *#closeTask(): Task<void> {
     const { core } = this;
-    yield* this.#reclaimer.stop();
+    yield* this.reclaimer.stop();
     core.traffic.closed = true;
     yield* core.traffic.drained();
     try {

@@ -91,7 +91,7 @@ export class StoreBlocks {
     const slotIs = this.bytes.getUint32(at + 28, true);
     const version = this.bytes.getUint32(at + 8, true);
     return (
-      right && slotIs === slot && version === 1 && (this.bytes.getUint32(at + 24, true) & ~1) === 0
+      right && slotIs === slot && version === 1 && (this.bytes.getUint32(at + 24, true) & ~7) === 0
     );
   }
 

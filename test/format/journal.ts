@@ -66,7 +66,7 @@ function* operations(store: StoreBlocks, at: number, end: number): Generator<Ope
   while (at < end) {
     const kind = bytes.getUint8(at);
     const count = bytes.getUint16(at + 2, true);
-    const named = kind === 3 || kind === 5 || kind === 11 ? count : 0;
+    const named = [3, 5, 11, 12].includes(kind) ? count : 0;
     const sums = kind === 10 ? count : 0;
     yield {
       kind,

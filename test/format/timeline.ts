@@ -21,6 +21,7 @@ export interface ReadView {
   created: number;
   size: number;
   name: string;
+  marks: string;
   /** Place of each chunk that does not lie under the store; HOLE reads as zeros. */
   places: Map<number, number>;
 }
@@ -62,6 +63,11 @@ export class Timeline {
     const length = bytes.getUint32(word(1) + 4, true);
     const name = new Uint8Array(length);
     for (let b = 0; b < length; b++) name[b] = bytes.getUint8(word(6 + (b >>> 3)) + (b & 7));
+    const marksAt = 6 + Math.ceil(length / 8);
+    const marks = new Uint8Array(bytes.getUint32(word(5), true));
+    for (let b = 0; b < marks.length; b++) {
+      marks[b] = bytes.getUint8(word(marksAt + (b >>> 3)) + (b & 7));
+    }
     const flags = bytes.getUint32(word(1), true);
     const id = bytes.getUint32(word(0), true);
     const isLive = (flags & 1) !== 0;
@@ -77,9 +83,10 @@ export class Timeline {
       created: bytes.getFloat64(word(2), true),
       size: this.#store.long(word(3)),
       name: Buffer.from(name).toString(),
+      marks: Buffer.from(marks).toString(),
       places: new Map(),
     });
-    return 6 + Math.ceil(length / 8);
+    return marksAt + Math.ceil(marks.length / 8);
   }
 
   get #hasBits(): boolean {
@@ -113,7 +120,7 @@ export class Timeline {
     this.#nextId = made.id + 1;
     const bit = this.#freeBit();
     const state = { seat: made.id, isLive: true, isMarked: false, bit, size };
-    const view = { ...made, ...state, places: new Map(places) };
+    const view = { ...made, ...state, marks: "", places: new Map(places) };
     this.views.splice(this.position(seat), 0, view);
   }
 
@@ -130,18 +137,22 @@ export class Timeline {
     const view = this.live(id);
     this.create({ ...made, parent: to, name: "(for now)" });
     const target = this.live(made.id);
-    const { parent, readOnly, created, name } = view;
-    Object.assign(target, { id, parent, readOnly, created, name });
-    Object.assign(view, made);
+    const { parent, readOnly, created, name, marks } = view;
+    Object.assign(target, { id, parent, readOnly, created, name, marks });
+    Object.assign(view, made, { marks: "" });
     if (made.name === "") this.delete(made.id);
   }
 
   delete(id: number): void {
-    Object.assign(this.live(id), { isLive: false, name: "" });
+    Object.assign(this.live(id), { isLive: false, name: "", marks: "" });
   }
 
   rename(id: number, name: string): void {
     this.live(id).name = name;
+  }
+
+  set(id: number, fields: Partial<Pick<ReadView, "size" | "readOnly" | "marks">>): void {
+    Object.assign(this.live(id), fields);
   }
 
   markDeleted(): void {

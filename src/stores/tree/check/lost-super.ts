@@ -9,7 +9,7 @@
  * Memory: some bytes for each block of a stream, and what `Salvage` takes.
  */
 import type { Task } from "../../../task.ts";
-import { FEATURE_SEATS } from "../layout.ts";
+import { FEATURE_MARKS, FEATURE_SEATS } from "../layout.ts";
 import { BLOCK, type Blocks, putU32, READ_BLOCKS, u32At, u64At } from "./blocks.ts";
 import { Findings } from "./findings.ts";
 import { JournalReader } from "./journal.ts";
@@ -187,7 +187,9 @@ class Rebuild {
         low.push(u32At(bytes, HEADER + 8 * i));
         high.push(u32At(bytes, HEADER + 8 * i + 4));
         const name = high.length >= 2 ? high[1]! : 0;
-        if (high.length < 2 || high.length < VIEW_WORDS + Math.ceil(name / 8)) continue;
+        const marks = high.length >= VIEW_WORDS ? low[5]! : 0;
+        const wanted = VIEW_WORDS + Math.ceil(name / 8) + Math.ceil(marks / 8);
+        if (high.length < VIEW_WORDS || high.length < wanted) continue;
         this.#view(low, high);
         views++;
         low.length = 0;
@@ -204,9 +206,9 @@ class Rebuild {
       this.#set("SUPER_SIZE", low[3]! + high[3]! * 2 ** 32);
       this.#set32("SUPER_ORIGIN_SEAT", seat);
     }
-    if (seat === 0) return;
     const at = this.#blocks.constant("SUPER_INCOMPATIBLE");
-    putU32(this.#bytes, at, u32At(this.#bytes, at) | FEATURE_SEATS);
+    const needs = (seat === 0 ? 0 : FEATURE_SEATS) | (low[5] === 0 ? 0 : FEATURE_MARKS);
+    putU32(this.#bytes, at, u32At(this.#bytes, at) | needs);
   }
 
   *#countChunks(meta: MetaBlocks, { blocks: maps, free }: Groups): Task<void> {

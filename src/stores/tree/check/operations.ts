@@ -9,6 +9,8 @@ const OP_RENAME = 5;
 const OP_SLAB = 6;
 const OP_SUMS = 10;
 export const OP_ROLLBACK = 11;
+export const OP_SET = 12;
+const MARKS_MAX = 500;
 const RECORD_HEADER = 64;
 const OP_BYTES = 24;
 const NAME_MAX = 255;
@@ -51,8 +53,9 @@ export function eachOperation(
 }
 
 function isOperation({ kind, flags, count, view, chunk, place }: Operation): boolean {
-  if (kind < OP_MAP || kind > OP_ROLLBACK || flags > FLAGS) return false;
+  if (kind < OP_MAP || kind > OP_SET || flags > FLAGS) return false;
   if (kind === OP_CREATE || kind === OP_RENAME) return count > 0 && count <= NAME_MAX && view > 1;
+  if (kind === OP_SET) return count <= MARKS_MAX && view > 0;
   if (kind === OP_ROLLBACK) return count <= NAME_MAX && view > 0;
   if (kind === OP_DELETE) return view > 1;
   if (kind === OP_MAP || kind === OP_COPY_OUT) {
@@ -63,7 +66,8 @@ function isOperation({ kind, flags, count, view, chunk, place }: Operation): boo
 
 /** Bytes behind an operation: a name, or checksums. */
 function tailBytes({ kind, count }: Operation): number {
-  const isNamed = kind === OP_CREATE || kind === OP_RENAME || kind === OP_ROLLBACK;
+  const isMade = kind === OP_CREATE || kind === OP_RENAME;
+  const isNamed = isMade || kind === OP_ROLLBACK || kind === OP_SET;
   if (isNamed) return Math.ceil(count / 8) * 8;
   return kind === OP_SUMS ? Math.ceil((4 * count) / 8) * 8 : 0;
 }

@@ -5,7 +5,7 @@
  * Memory: the timeline.
  */
 import type { Task } from "../../../task.ts";
-import { FEATURE_SEATS } from "../layout.ts";
+import { FEATURE_MARKS, FEATURE_SEATS } from "../layout.ts";
 import type { MetaBlocks } from "./meta.ts";
 import { readStream, type TakeWord } from "./stream.ts";
 import type { SuperImage } from "./supers.ts";
@@ -15,6 +15,7 @@ const LIVE = 1;
 const FLAGS = 7;
 const RECORD_WORDS = 6;
 const NAME_MAX = 255;
+const MARKS_MAX = 500;
 
 /** A view as the stream has it. */
 export interface ViewFields {
@@ -30,12 +31,19 @@ export interface ViewFields {
   created: number;
   /** Bytes. */
   size: number;
+  /** UTF-8; mostly empty. */
+  marks: Uint8Array;
 }
 
 export interface SavedView extends ViewFields {
   /** A snapshot's in the masks of a bitmap store; else null. */
   bit: number | null;
   isLive: boolean;
+}
+
+/** Where the marks stand in a record. */
+function marksAt(nameBytes: number): number {
+  return 8 * (RECORD_WORDS + Math.ceil(nameBytes / 8));
 }
 
 /** Null where they cannot be read. */
@@ -77,25 +85,32 @@ class ViewsReader {
     if (record.length < 4) return null;
     const name = record[3]!;
     if (name > NAME_MAX) return `a name of ${name} bytes`;
-    if (record.length < 2 * (RECORD_WORDS + Math.ceil(name / 8))) return null;
+    const marks = record.length < 12 ? 0 : record[10]!;
+    if (marks > MARKS_MAX) return `marks of ${marks} bytes`;
+    const words = RECORD_WORDS + Math.ceil(name / 8) + Math.ceil(marks / 8);
+    if (record.length < 2 * words) return null;
     this.#record = [];
-    return this.#takeView(Uint32Array.from(record), name);
+    return this.#takeView(Uint32Array.from(record), name, marks);
   };
 
-  #takeView(record: Uint32Array, nameBytes: number): string | null {
+  #takeView(record: Uint32Array, nameBytes: number, markBytes: number): string | null {
     const view = new DataView(record.buffer);
     const id = view.getUint32(0, true);
     const flags = view.getUint32(8, true);
     const bit = this.#isBitmap && id !== ORIGIN ? (flags >>> 8) & 63 : null;
     const isLive = (flags & LIVE) !== 0;
     const name = new Uint8Array(record.buffer, 8 * RECORD_WORDS, nameBytes);
+    const marks = new Uint8Array(record.buffer, marksAt(nameBytes), markBytes);
     const created = view.getFloat64(16, true);
     const size = view.getUint32(24, true) + view.getUint32(28, true) * 2 ** 32;
     const parent = view.getUint32(4, true);
     const seat = view.getUint32(32, true) || id;
-    const why = this.#problem(id, flags, bit, isLive, name) ?? this.#seatProblem(id, seat);
+    const why =
+      this.#problem(id, flags, bit, isLive, name) ??
+      this.#seatProblem(id, seat) ??
+      this.#marksProblem(isLive, marks);
     if (why !== null) return `view ${id} ${why}`;
-    this.views.push({ id, seat, parent, flags, name, created, size, bit, isLive });
+    this.views.push({ id, seat, parent, flags, name, created, size, marks, bit, isLive });
     return null;
   }
 
@@ -124,6 +139,18 @@ class ViewsReader {
     this.#seats.add(seat);
     const moves = (this.#image.u32("SUPER_INCOMPATIBLE") & FEATURE_SEATS) !== 0;
     return seat === id || moves ? null : "has another seat, in a store where none was rolled back";
+  }
+
+  #marksProblem(isLive: boolean, marks: Uint8Array): string | null {
+    if (marks.length === 0) return null;
+    const can = (this.#image.u32("SUPER_INCOMPATIBLE") & FEATURE_MARKS) !== 0;
+    if (!isLive || !can) return "has marks";
+    try {
+      this.#decoder.decode(marks);
+      return null;
+    } catch {
+      return "has marks that are not UTF-8";
+    }
   }
 
   #nameProblem(bytes: Uint8Array): string | null {

@@ -8,7 +8,7 @@ import { MultisnapError } from "../../../errors.ts";
 import { Bits } from "../check/bits.ts";
 import { type EntryRules, type Placed, rulesOf } from "../check/rules.ts";
 import type { ViewFields } from "../check/saved-views.ts";
-import { FEATURE_SEATS } from "../layout.ts";
+import { FEATURE_MARKS, FEATURE_SEATS, FEATURE_WIDE } from "../layout.ts";
 import { type Entry, HOLE } from "../walk.ts";
 import type { End, Header, Line } from "./lines.ts";
 
@@ -66,7 +66,7 @@ export class Examination {
 
   #view(view: ViewFields): string | null {
     const { id, seat, flags, name, parent, size } = view;
-    const { kind, nextId, chunk, size: origin } = this.header!;
+    const { kind, nextId, chunk, size: origin, incompatible } = this.header!;
     if (this.#rules) return "views stand before columns";
     if (this.#isLast) return "the origin is the last of the views";
     if (id >= nextId || this.#ids.has(id)) return `view ${id} cannot be`;
@@ -74,7 +74,11 @@ export class Examination {
     if (seat !== id && !this.#moves) return `view ${id} was not rolled back, and has another seat`;
     if (parent >= id) return `view ${id} is not younger than ${parent}, its parent`;
     if (size === 0) return `view ${id} has no bytes`;
-    const end = origin / chunk >= NARROW_END ? WIDE_END : NARROW_END;
+    const isWide = (incompatible & FEATURE_WIDE) !== 0 || origin / chunk >= NARROW_END;
+    const end = isWide ? WIDE_END : NARROW_END;
+    if (view.marks.length > 0 && (incompatible & FEATURE_MARKS) === 0) {
+      return `view ${id} has marks, in a store without any`;
+    }
     if (Math.floor(size / chunk) >= end) return `view ${id} has ${size} bytes, too many`;
     const text = String.fromCharCode(...name);
     if (name.length > 0 && this.#names.has(text)) return "two views have one name";

@@ -78,7 +78,9 @@ export function viewLine(view: ViewFields, kind: DumpKind): string {
   const bit = kind === "bitmap" && id !== 1 ? { bit: (flags >>> BIT_SHIFT) & 63 } : {};
   const state = { live: (flags & LIVE) !== 0, readOnly: (flags & READ_ONLY) !== 0 };
   const moved = seat === id ? {} : { seat };
-  return JSON.stringify({ view: id, ...moved, parent, name, created, size, ...state, ...bit });
+  const marks = view.marks.length === 0 ? {} : { marks: new TextDecoder().decode(view.marks) };
+  const own = { view: id, ...moved, parent, name, created, size, ...state, ...bit, ...marks };
+  return JSON.stringify(own);
 }
 
 /** Names of the flags of an entry, by bit; the last one is the kind's. */
@@ -168,7 +170,10 @@ function parseView(fields: Fields, kind: DumpKind): ViewFields {
   const parent = fields.whole("parent", 0, ID_MAX);
   const seat = fields.has("seat") ? fields.whole("seat", 1, ID_MAX) : id;
   const created = fields.time("created");
-  return { id, seat, parent, flags, name: bytes, created, size: fields.whole("size", 0, SIZE_MAX) };
+  const size = fields.whole("size", 0, SIZE_MAX);
+  const marks = new TextEncoder().encode(fields.has("marks") ? fields.text("marks") : "");
+  if (marks.length > 500 || (marks.length > 0 && !live)) throw fields.wrong("marks");
+  return { id, seat, parent, flags, name: bytes, created, size, marks };
 }
 
 function parseColumn(fields: Fields, kind: DumpKind): Entry[] {

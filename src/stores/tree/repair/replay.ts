@@ -2,13 +2,14 @@
 import { CHECKPOINT, NO_SPACE } from "../../../engine/status.ts";
 import { MultisnapError } from "../../../errors.ts";
 import type { Task } from "../../../task.ts";
-import { eachOperation, OP_MAP, OP_ROLLBACK } from "../check/operations.ts";
+import { eachOperation, OP_MAP, OP_ROLLBACK, OP_SET } from "../check/operations.ts";
 import type { Restorer } from "../restore/restorer.ts";
 
 const WAITS = -5;
 const ORIGIN = 1;
 const OP_SLAB = 6;
 const OP_AGAIN = 8;
+const SET_SIZE = 1;
 const OP_BYTES = 24;
 const RECORD_HEADER = 64;
 const LENGTH = 8;
@@ -62,7 +63,9 @@ export class Replay {
     eachOperation(record, ({ kind, view, flags }, at) => {
       // What another view has is not known any more.
       if (kind === OP_ROLLBACK && view === ORIGIN) throw new Stopped(this.done, "a rollback");
-      const isOwn = (kind === OP_MAP && view === ORIGIN) || kind === OP_SLAB;
+      // The size counts; who marked it how is not worth the bytes behind the operation.
+      const isSize = kind === OP_SET && flags === SET_SIZE;
+      const isOwn = ((kind === OP_MAP || isSize) && view === ORIGIN) || kind === OP_SLAB;
       if (!isOwn) return;
       engine.u8.set(record.subarray(at, at + OP_BYTES), this.#buffer + length);
       // Who named the place before is gone.

@@ -62,7 +62,7 @@ export function* feed(
 function originOf(image: SuperImage): SavedView {
   const created = new DataView(image.bytes.buffer, image.bytes.byteOffset).getFloat64(184, true);
   const size = image.u64("SUPER_SIZE");
-  const none = { parent: 0, name: new Uint8Array(0), bit: null };
+  const none = { parent: 0, name: new Uint8Array(0), marks: new Uint8Array(0), bit: null };
   return { id: ORIGIN, seat: ORIGIN, flags: LIVE, isLive: true, created, size, ...none };
 }
 
