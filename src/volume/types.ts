@@ -300,6 +300,9 @@ export interface SnapshotUsage {
   created: number;
   size: number;
   readOnly: boolean;
+  note: string | null;
+  tags: readonly string[];
+  holds: readonly string[];
   /** Bytes freed if it alone were deleted. */
   exclusive: number;
   /** Bytes it sees in the store together with other views. */
