@@ -82,7 +82,9 @@ export function setMarks(id: u32, length: u32): i32 {
   return 1;
 }
 
-/** The store has at most so many chunks, and says `bytes` (0: no limit) from the next checkpoint. */
+/**
+ * The store has at most so many chunks; from the next checkpoint on it says `bytes` (0: no limit).
+ */
 export function setLimit(chunks: f64, bytes: f64): void {
   store<u64>(SPACE_LIMIT, <u64>chunks);
   store<u64>(SPACE_CEILING, <u64>chunks);

@@ -154,8 +154,8 @@ export const OP_RECLAIM: u32 = 8; // one step from (chunk, view), count entries
 export const OP_RECLAIM_END: u32 = 9;
 export const OP_SUMS: u32 = 10; // place, count: so many sums follow, u32 each, padded to 8
 export const OP_SUMS_MAX: u32 = 64; // (OP_MAX - OP_BYTES) / 4
-// view becomes what another one is; chunk = that one's id | the new view's id << 32, place = created
-// (f64); what it was is the new view, of the name that follows, or is deleted where that is empty
+// view becomes what another one is; chunk = that one's id | the new view's id << 32, place =
+// created (f64); what it was is the new view, of the name that follows, or deleted without one
 export const OP_ROLLBACK: u32 = 11;
 export const OP_SET: u32 = 12; // view; what is set by flags, one of:
 export const SET_SIZE: u32 = 1; // chunk = bytes

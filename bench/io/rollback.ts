@@ -1,4 +1,4 @@
-/** Rolling the origin back to a snapshot, inline: small and large volumes, few snapshots and many. */
+/** Rolling an inline origin back: small and large volumes, few snapshots and many. */
 import { fileDevice, openVolume } from "../../src/index.ts";
 import { median } from "../measure.ts";
 import { type Context, plainRow, type Row, type Section } from "../row.ts";

@@ -22,8 +22,8 @@ export function addResize(program: Command): void {
     .option("--max-size <bytes>", "that the store may grow to; none: no limit", parseLimit)
     .addHelpText(
       "after",
-      "\nAn attached origin's image grows and is cut off with it. NBD clients see the new size when" +
-        "\nthey connect the next time: the protocol tells it only then.",
+      "\nAn attached origin's image grows and is cut off with it. NBD clients see the new size" +
+        "\nwhen they connect the next time: the protocol tells it only then.",
     )
     .action(async (store: string, options: Options, command: Command) => {
       const { size, shrink, maxSize } = options;

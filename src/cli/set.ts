@@ -1,4 +1,4 @@
-/** `set STORE@NAME`: what a snapshot, or the origin, is marked with, and whether it takes writes. */
+/** `set STORE NAME`: what a snapshot is marked with, and whether it takes writes. */
 import type { Command } from "commander";
 import type { ViewChanges } from "../volume/types.ts";
 import { addStoreCommand } from "./command.ts";

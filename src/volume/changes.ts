@@ -1,7 +1,7 @@
 /** What callers change of a volume's views: checked, named, and handed to the timeline. */
 import { MultisnapError } from "../errors.ts";
 import type { ExceptionStore, ViewRecord } from "../stores/store.ts";
-import { run, type Task } from "../task.ts";
+import { endIfAborted, run, type Task } from "../task.ts";
 import type { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import type { Holds } from "./holds.ts";
@@ -79,10 +79,19 @@ export abstract class VolumeChanges {
     const keepAs = options.keepAs ?? null;
     if (keepAs !== null) checkName(keepAs);
     checkRollback({ view, to: source, keepAs });
-    options.signal?.throwIfAborted();
-    const change = this.guard(this.timeline.rollback(view.id, source.id, keepAs));
+    endIfAborted(options.signal);
+    const change = this.guard(this.timeline.rollback(view.id, source.id, keepAs, options));
     await run(this.using(view.id, this.using(source.id, change)));
     this.reclaimer.start();
+  }
+
+  /** What was interrupted is gone on with; what that meets, `status` tells. */
+  async goOn(): Promise<void> {
+    try {
+      await run(this.guard(this.timeline.goOn()));
+    } catch (error) {
+      if (!(error instanceof MultisnapError) || error.code === "Internal") throw error;
+    }
   }
 
   async rename(snapshot: View | string, name: string): Promise<void> {
@@ -94,7 +103,7 @@ export abstract class VolumeChanges {
 
   async resize(size: number, options: ResizeOptions = {}): Promise<void> {
     this.core.assertWritable();
-    await run(this.guard(this.timeline.resize(size, options, this.originWriter)));
+    await run(this.guard(this.timeline.resize(size, options)));
   }
 
   async setMaxSize(bytes: number | null): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * The origin gets another size, between two writes. Snapshots keep theirs.
+ * A view gets another size, between two writes. Its snapshots keep theirs.
  *
  * - What it had past a smaller size goes before it is smaller, as by a trim: after a crash it has
  *   the old size, and zeros there, or the new one.
@@ -62,13 +62,13 @@ export class Resize {
   }
 
   /** Between two writes. Durable when it ends. */
-  *run(from: number, size: number): Task<void> {
-    const { origin } = this.#core;
+  *run(id: number, from: number, size: number): Task<void> {
+    const origin = id === ORIGIN ? this.#core.origin : null;
     if (size === from) return;
     if (origin) yield* size > from ? this.#stretch(origin, size) : this.#cutOut(from, size);
-    else yield* this.#clear(Math.min(from, size), Math.max(from, size), size > from);
+    else yield* this.#clear(id, Math.min(from, size), Math.max(from, size), size > from);
     const { store } = this.#core;
-    yield* this.#hands.change(() => store.resize(ORIGIN, size));
+    yield* this.#hands.change(() => store.resize(id, size));
     this.#core.changes++;
     this.#core.remade++;
     yield* this.#hands.flush();
@@ -78,23 +78,24 @@ export class Resize {
     yield* this.#truncate(origin, size);
   }
 
-  /** The bytes from `from` to `to` are nowhere: they read as zeros. `tail`: in the first chunk, too. */
-  *#clear(from: number, to: number, tail: boolean): Task<void> {
-    const { chunk, base } = this.#core;
+  /** The bytes from `from` to `to` read as zeros; with `tail` those in the first chunk, too. */
+  *#clear(id: number, from: number, to: number, tail: boolean): Task<void> {
+    const { chunk, base, origin } = this.#core;
+    const below = base ?? origin;
     const first = Math.ceil(from / chunk);
     const within = first * chunk - from;
-    if (tail && within > 0) yield* this.#writer.write(ORIGIN, from, new Uint8Array(within));
+    if (tail && within > 0) yield* this.#writer.write(id, from, new Uint8Array(within));
     const end = Math.ceil(to / chunk);
-    const under = tail && base ? Math.min(end, Math.ceil(base.size() / chunk)) : 0;
-    yield* this.#punch(first, end, under);
+    const under = tail && below ? Math.min(end, Math.ceil(below.size() / chunk)) : 0;
+    yield* this.#punch(id, first, end, under);
   }
 
   /** Chunks that have entries, and those below `under`, where something else would be seen. */
-  *#punch(first: number, end: number, under: number): Task<void> {
+  *#punch(id: number, first: number, end: number, under: number): Task<void> {
     const { store } = this.#core;
     for (let at = first; at < end; ) {
       yield* store.gate(null);
-      const runs = store.lookup(ORIGIN, at, Math.min(end - at, LOOKUP_CHUNKS), false);
+      const runs = store.lookup(id, at, Math.min(end - at, LOOKUP_CHUNKS), false);
       if (runs < 0) {
         yield* store.serve(runs, null);
         continue;
@@ -104,7 +105,7 @@ export class Resize {
       });
       for (const { kind, count } of found) {
         const seen = kind === RUN_UNMAPPED ? Math.min(count, Math.max(0, under - at)) : count;
-        if (seen > 0) yield* this.#writer.punch(ORIGIN, at, seen);
+        if (seen > 0) yield* this.#writer.punch(id, at, seen);
         at += count;
         this.#step(at - first, end - first);
       }

@@ -28,6 +28,10 @@ export function checkRollback({ view, to, keepAs }: RollbackPlan): void {
   if (view.readOnly) {
     throw new MultisnapError("ReadOnly", `${what} is read-only, and is not rolled back`);
   }
+  if (keepAs !== null && !view.isOrigin && !store.capabilities.ofSnapshots) {
+    const message = `a store of kind ${store.kind} has no snapshots of snapshots: keep nothing`;
+    throw new MultisnapError("Unsupported", message);
+  }
   if (keepAs !== null && view.volume.has(keepAs)) {
     const name = JSON.stringify(keepAs);
     throw new MultisnapError("Exists", `a snapshot is called ${name} already`);

@@ -5,15 +5,17 @@
 import { MultisnapError } from "../errors.ts";
 import type { ExceptionStore, ViewRecord } from "../stores/store.ts";
 import type { Task } from "../task.ts";
+import { CopyBack, interrupted } from "./copy-back.ts";
 import type { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import { parseMarks } from "./marks.ts";
 import { checkResize, Resize } from "./resize.ts";
 import type { SyncPlan } from "./sync.ts";
-import type { ResizeOptions } from "./types.ts";
+import type { ProgressOptions, ResizeOptions } from "./types.ts";
 
 /** What the volume does for it. */
 export interface Hands {
+  originWriter: OriginWriter;
   /** Makes everything durable. */
   flush(): Task<void>;
   /** Reclaims all that is deleted, between two writes. */
@@ -84,7 +86,9 @@ export class Timeline {
   /** The same, inside the barrier. */
   *deleteNow(ids: number[]): Task<void> {
     const { store } = this.#core;
+    const { rolling } = this.#core;
     for (const id of ids) {
+      if (id === rolling?.id) throw isWanted(rolling);
       const view = store.view(id);
       if (!view) throw new MultisnapError("NotFound", "the snapshot has been deleted");
       mustBeFree(view);
@@ -106,13 +110,30 @@ export class Timeline {
   }
 
   /** View `id` becomes what `to` is; what it was is kept under a name, or deleted. */
-  *rollback(id: number, to: number, keepAs: string | null): Task<void> {
+  *rollback(id: number, to: number, keepAs: string | null, options: ProgressOptions): Task<void> {
     const { store, env } = this.#core;
     this.#core.assertWritable();
     yield* this.#hands.between(id, () => {
+      if (!store.canRollBack(id)) return this.#copyBack(options).run(id, to, keepAs);
       const created = env.now();
       return this.#durably(this.#become(() => store.rollback(id, to, keepAs, created)));
     });
+  }
+
+  #copyBack(options: ProgressOptions): CopyBack {
+    const { originWriter, flush } = this.#hands;
+    const change = (call: () => number) => this.#change(call);
+    const snapshot = (of: number, name: string) => this.#create(of, name, false);
+    return new CopyBack(this.#core, { originWriter, flush, change, snapshot }, options);
+  }
+
+  /** Goes on with a rollback that was interrupted, if there is one. */
+  *goOn(): Task<void> {
+    const found = interrupted(this.#core);
+    if (!found) return;
+    const { id, to } = found;
+    this.#core.rolling = to;
+    yield* this.#hands.between(id, () => this.#copyBack({}).run(id, to.id, null));
   }
 
   /** A change of what views are, between two writes and durable. */
@@ -121,16 +142,16 @@ export class Timeline {
     yield* this.#hands.between(id, () => this.#durably(this.#become(call)));
   }
 
-  *resize(size: number, options: ResizeOptions, originWriter: OriginWriter): Task<void> {
+  *resize(size: number, options: ResizeOptions): Task<void> {
     this.#core.assertWritable();
     const { shrink = false } = options;
-    const flush = () => this.#hands.flush();
+    const { originWriter, flush } = this.#hands;
     const change = (call: () => number) => this.#change(call);
     const resize = new Resize(this.#core, { originWriter, flush, change }, options);
     yield* this.#hands.between(ORIGIN, () => {
       const from = this.#core.store.view(ORIGIN)!.size;
       checkResize(this.#core, size, from, shrink);
-      return resize.run(from, size);
+      return resize.run(ORIGIN, from, size);
     });
   }
 
@@ -182,6 +203,11 @@ export class Timeline {
     }
     yield* this.#hands.flush();
   }
+}
+
+function isWanted({ name }: ViewRecord): MultisnapError {
+  const why = `a view is being rolled back to @${name}`;
+  return new MultisnapError("Busy", `${why}, which was interrupted: call rollback again first`);
 }
 
 /** `Busy` for a snapshot that somebody holds. */

@@ -237,6 +237,8 @@ export interface Status extends StoreUsage {
   givenUp: GivenUp | null;
   /** What was deleted to make room since the volume was opened (`victims`). */
   pruned: Pruned | null;
+  /** Snapshot that a rollback was going to which was interrupted, and could not be ended. */
+  rollingBack: string | null;
   /** Of a store that was opened `damaged`: what was found and is lost; null where nothing was. */
   damage: Damage | null;
   counters: Counters;
@@ -333,8 +335,10 @@ export interface Volume {
   /**
    * The origin (or `of`) becomes what `to` is, its size too, between two writes; all snapshots
    * stay. Durable when it answers. Views and names stay what they are: who has the origin reads and
-   * writes the other contents from then on. In a range store it is one commit whatever the size
-   * (but for an attached origin).
+   * writes the other contents from then on. In a range store it is one commit whatever the size.
+   * In a bitmap store, and to an attached origin, what differs is shared or copied meanwhile, and
+   * writes wait; ended by a crash it goes on when the store is opened for writing the next time,
+   * by an error when it is called again.
    */
   rollback(to: View | string, options?: RollbackOptions): Promise<void>;
   /**
@@ -347,7 +351,7 @@ export interface Volume {
   /** Bytes that the store may grow to, null: no limit. `Invalid` where it has more. Durable. */
   setMaxSize(bytes: number | null): Promise<void>;
   /**
-   * Changes what a view is. Note, tags and holds of a view have at most 500 bytes together, as
+   * Changes what a view is. Note, tags and holds of a view have at most 470 bytes together, as
    * JSON. Durable when it answers.
    */
   set(view: View | string, changes: ViewChanges): Promise<void>;

@@ -77,6 +77,7 @@ export class DiskVolume extends VolumeChanges implements Volume {
     this.#flusher = new Flusher(cores);
     this.reclaimer = new Reclaimer(core, (work) => this.guard(work));
     this.timeline = new Timeline(core, {
+      originWriter: this.originWriter,
       flush: () => this.#flusher.all(),
       reclaim: () => this.reclaimer.all(),
       between: (view, work) => this.room.between(view, work),
@@ -264,6 +265,7 @@ export class DiskVolume extends VolumeChanges implements Volume {
       preserveOnError: this.giveUp === null,
       givenUp: this.giveUp?.state ?? null,
       pruned: this.room.state,
+      rollingBack: this.core.rolling?.name ?? null,
       damage: this.damage,
       counters: { ...counters, commits, checkpoints, flushes },
     };

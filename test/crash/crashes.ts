@@ -1,6 +1,6 @@
 /** Random short histories, and a crash at each of their device events. */
 import { Random } from "../model/prng.ts";
-import { FIXED, rollsBack, type Subject } from "../model/subjects.ts";
+import { FIXED, keepsWhatWas, rollsBack, type Subject } from "../model/subjects.ts";
 import { Wreck } from "./log.ts";
 import { Script } from "./script.ts";
 import type { Effort } from "./tear.ts";
@@ -162,7 +162,8 @@ async function runStep(script: Script, random: Random, most: number): Promise<vo
       const [id, to] = [writable(script, random), random.pick([...script.model.views.keys()])];
       const can = rollsBack(script.can, script.world.mode, id === script.model.origin);
       if (!can || id === to) return script.flush();
-      return script.rollback(id, to, snapshots.length < most && random.chance(0.5));
+      const keeps = keepsWhatWas(script.can, id === script.model.origin);
+      return script.rollback(id, to, keeps && snapshots.length < most && random.chance(0.5));
     }
     case "rename":
       return snapshots.length > 0 ? script.rename(random.pick(snapshots)) : script.flush();

@@ -111,6 +111,7 @@ test("what fits into a block is what the constants say", () => {
 test("bounds that FORMAT.md states are those of the code", () => {
   const open = constants("src/stores/tree/open.ts");
   const around = constants("assembly/around.ts");
+  const limit = constants("src/stores/tree/limit.ts");
   const areaMin = value(open, "AREA_MIN");
   const stated = text("assembly/FORMAT.md").replaceAll(",", "").replace(/\s+/g, " ");
   for (const sentence of [
@@ -118,7 +119,7 @@ test("bounds that FORMAT.md states are those of the code", () => {
     `at least ${areaMin} and at most ${value(open, "AREA_MAX")} blocks`,
     `at most ${value(open, "JOURNAL_BYTES")} bytes`,
     `${value(constants("assembly/memory.ts"), "PATH_LEVELS")}; 0: no entry`,
-    `more than ${value(constants("src/stores/tree/limit.ts"), "CHUNKS_MAX") / value(layout, "GROUP_CHUNKS")} groups`,
+    `more than ${value(limit, "CHUNKS_MAX") / value(layout, "GROUP_CHUNKS")} groups`,
     `such an entry has at most ${value(around, "AROUND_ENTRIES")} entries`,
     `a column of ${value(around, "AROUND_ENTRIES")} entries and more`,
   ]) {

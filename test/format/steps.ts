@@ -2,7 +2,7 @@
 import type { View } from "../../src/volume/types.ts";
 import type { Fixture } from "../model/fixture.ts";
 import type { Random } from "../model/prng.ts";
-import { rollsBack } from "../model/subjects.ts";
+import { keepsWhatWas, rollsBack } from "../model/subjects.ts";
 
 const VIEWS_MAX = 12;
 
@@ -66,7 +66,8 @@ async function back(
 ): Promise<void> {
   const isOrigin = view.id === model.origin;
   if (view.id === to.id || !rollsBack(capabilities, model.mode, isOrigin)) return;
-  const keepAs = random.chance(0.5) ? `kept ${number}` : undefined;
+  const canKeep = keepsWhatWas(capabilities, isOrigin);
+  const keepAs = canKeep && random.chance(0.5) ? `kept ${number}` : undefined;
   await volume.rollback(to, { of: view, ...(keepAs && { keepAs }) });
   const kept = keepAs ? { id: volume.get(keepAs).id, name: keepAs } : null;
   model.rollback(view.id, to.id, kept);

@@ -1,6 +1,6 @@
 /**
- * Sizes that change: random histories of resizes, writes, snapshots and rollbacks against a model in
- * which each view is an array of bytes; power cuts in the middle; what is refused.
+ * Sizes that change: random histories of resizes, writes, snapshots and rollbacks against a model
+ * in which each view is an array of bytes; power cuts in the middle; what is refused.
  */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";

@@ -230,7 +230,7 @@ test("more than a record's worth on one store: ranks run out and are made anew",
   await again.close();
 });
 
-test("a store says that it needs a program which knows rollbacks, from the first one on", async () => {
+test("a store says that it needs a program which knows rollbacks", async () => {
   const store = new Image();
   const volume = await openVolume({ store: imageDevice(store), create: { size: 2 ** 20 } });
   await volume.snapshot("one");

@@ -9,7 +9,7 @@ import { Model, type OriginMode } from "./model.ts";
 import { subjects } from "./openers.ts";
 import { SmallWorld } from "./small.ts";
 import { CHUNKS, rollbackAlphabet, sequences } from "./small-world.ts";
-import { begin, rollsBack, type Subject } from "./subjects.ts";
+import { begin, keepsWhatWas, rollsBack, type Subject } from "./subjects.ts";
 
 const LENGTH = Number(process.env.LENGTH ?? 5);
 const CHUNK = 4096;
@@ -55,7 +55,10 @@ for (const subject of subjects) {
   for (const mode of capabilities.origins) {
     const isOrigins = rollsBack(capabilities, mode, true);
     const wanted = rollbackAlphabet.filter(
-      (step) => step.do !== "rollback" || rollsBack(capabilities, mode, step.of === "origin"),
+      (step) =>
+        step.do !== "rollback" ||
+        (rollsBack(capabilities, mode, step.of === "origin") &&
+          (!step.keep || keepsWhatWas(capabilities, step.of === "origin"))),
     );
     if (!wanted.some((step) => step.do === "rollback")) continue;
     const length = isOrigins && mode === "inline" ? LENGTH : LENGTH - 1;

@@ -2,7 +2,7 @@
 import { runBurst } from "./burst.ts";
 import { expectCode, History, type Range } from "./history.ts";
 import { compareDiff, compareExtents } from "./reports.ts";
-import { FIXED, type Subject } from "./subjects.ts";
+import { FIXED, keepsWhatWas, type Subject } from "./subjects.ts";
 import { describeWorld } from "./world.ts";
 
 /** What a step touched: compared afterwards, together with another view. */
@@ -143,7 +143,10 @@ const steps: Record<Step, Run> = {
     const [id, to] = [history.writableView(), history.anyView()];
     if (id === to || !history.rollsBack(id)) return await steps.snapshot(history);
     const { size, snapshots } = history.model;
-    const mayKeep = snapshots.size < history.world.snapshotsMax;
+    const { capabilities } = history.subject;
+    const most = Math.min(history.world.snapshotsMax, capabilities.snapshots);
+    const canKeep = keepsWhatWas(capabilities, id === history.model.origin);
+    const mayKeep = canKeep && snapshots.size < most;
     const name = mayKeep && history.random.chance(0.5) ? history.newName() : null;
     history.note(`rollback ${id} to ${to}${name === null ? "" : `, kept as ${name}`}`);
     const of = history.view(id);

@@ -16,9 +16,14 @@ export interface Devices {
 export type VolumeOptions = Omit<OpenOptions, keyof Devices>;
 export type Opener = (devices: Devices, options: VolumeOptions) => Promise<Volume>;
 
-/** Whether a volume of this kind and mode rolls its origin, or another view, back. */
-export function rollsBack(can: Capabilities, mode: OriginMode, isOrigin: boolean): boolean {
-  return can.ofSnapshots && !(isOrigin && mode === "attached");
+/** Whether views of a volume of this kind are rolled back. */
+export function rollsBack(can: Capabilities, _mode: OriginMode, _isOrigin: boolean): boolean {
+  return !can.fixed;
+}
+
+/** Whether what is rolled back can be kept. */
+export function keepsWhatWas({ ofSnapshots }: Capabilities, isOrigin: boolean): boolean {
+  return ofSnapshots || isOrigin;
 }
 
 export interface Subject {

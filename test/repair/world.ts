@@ -10,7 +10,7 @@ import type { View, Volume } from "../../src/volume/types.ts";
 import { readAll } from "../model/fixture.ts";
 import { Image, imageDevice } from "../model/image.ts";
 import { Random } from "../model/prng.ts";
-import { type Devices, rollsBack } from "../model/subjects.ts";
+import { type Devices, keepsWhatWas, rollsBack } from "../model/subjects.ts";
 
 export type TreeKind = "range" | "bitmap";
 export type Mode = "inline" | "base" | "attached";
@@ -142,7 +142,8 @@ class History {
     const { kind, originMode } = volume.status();
     const can = CAPABILITIES[kind];
     if (of.id === to.id || !rollsBack(can, originMode, of.name === null)) return;
-    const keeps = this.#random.chance(0.5) && volume.snapshots.length < this.#most;
+    const canKeep = keepsWhatWas(can, of.name === null);
+    const keeps = canKeep && this.#random.chance(0.5) && volume.snapshots.length < this.#most;
     await volume.rollback(to, { of, ...(keeps && { keepAs: `ß-${this.#names++}` }) });
   }
 

@@ -2,7 +2,7 @@
 
 import type { View } from "../../src/volume/types.ts";
 import { Random } from "../model/prng.ts";
-import { rollsBack } from "../model/subjects.ts";
+import { keepsWhatWas, rollsBack } from "../model/subjects.ts";
 import type { Life } from "./life.ts";
 import type { Action, Step } from "./plan.ts";
 import { reopen } from "./reopen.ts";
@@ -200,12 +200,22 @@ async function rollback(life: Life, { view, to, keepAs }: Of<"rollback">): Promi
   const { capabilities } = life.subject;
   const isOrigin = of.id === life.volume.origin.id;
   if (of.id === source.id || !rollsBack(capabilities, life.world.mode, isOrigin)) return;
-  const key = life.mark({ do: "rollback", id: of.id, to: source.id, keepAs });
-  const options = { of, ...(keepAs !== null && { keepAs }) };
+  const { faults } = life.machine;
+  const copies = !capabilities.ofSnapshots || (isOrigin && life.world.mode === "attached");
+  // Copies that a full store or a broken disk cuts off leave half of each, until it goes on.
+  if (copies && !(faults.areNone && life.world.maxSize === null)) return;
+  const isKept = keepAs !== null && keepsWhatWas(capabilities, isOrigin);
+  const options = { of, ...(isKept && { keepAs }) };
+  const key = life.mark({
+    do: "rollback",
+    id: of.id,
+    to: source.id,
+    keepAs: isKept ? keepAs : null,
+  });
   const isDone = await life.on([of.id, source.id], () =>
     life.attempt(() => life.volume.rollback(source, options)),
   );
-  const kept = isDone && keepAs !== null ? life.volume.get(keepAs).id : null;
+  const kept = isDone && isKept ? life.volume.get(keepAs).id : null;
   const outcome = isDone ? "done" : life.volume.readOnly ? "unknown" : "refused";
   life.mark({ do: "rolled", outcome, kept }, key);
   if (outcome === "unknown") life.isOver = true;

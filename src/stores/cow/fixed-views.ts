@@ -1,4 +1,4 @@
-/** What cannot be done to the views of a store that has its one snapshot and remembers nothing else. */
+/** What cannot be done to the views of a store that has its one snapshot and no more. */
 import { MultisnapError } from "../../errors.ts";
 import type { Task } from "../../task.ts";
 import type { StoreKind } from "../store.ts";

@@ -46,7 +46,7 @@ export interface EntryRules {
   originsOwn(entries: readonly Entry[]): Entry | undefined | null;
   /** Without a timeline: whether the origin's entry can be among lost ones. */
   mayBeOrigins(lost: Lost): boolean;
-  /** Ids of live views that see something else, or nothing, without the lost entries of a column. */
+  /** Ids of live views that see something else, or nothing, without a column's lost entries. */
   losers(entries: readonly Entry[], lost: Lost): number[];
 }
 
