@@ -45,7 +45,7 @@ export function checkResize(core: Core, size: number, from: number, shrink: bool
   }
   if (size >= from || shrink) return;
   const lost = `the last ${from - size} of the origin's ${from} bytes would go`;
-  throw new MultisnapError("Invalid", `${lost}: say that it may shrink`);
+  throw new MultisnapError("Invalid", `${lost}: give shrink, where it may`);
 }
 
 export class Resize {
