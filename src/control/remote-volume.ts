@@ -200,11 +200,11 @@ export class RemoteVolume implements Volume {
   }
 
   async addHold(snapshot: View | string, reason: string): Promise<void> {
-    await this.#mark("addHold", snapshot, { reason });
+    await this.#mark("addhold", snapshot, { reason });
   }
 
   async removeHold(snapshot: View | string, reason: string): Promise<void> {
-    await this.#mark("removeHold", snapshot, { reason });
+    await this.#mark("removehold", snapshot, { reason });
   }
 
   async #mark(op: string, of: View | string, head: Head): Promise<void> {
