@@ -32,6 +32,8 @@ import { tableAt } from "./table";
 import { isMasked, VIEW_BIT_SHIFT } from "./bitmap/mask";
 import * as t from "./timeline";
 
+/** A view has fewer chunks, unless the origin has as many, or FEATURE_WIDE says so. */
+export const NARROW_CHUNKS: u32 = 0xfffffff0;
 const AREA_MIN: u32 = 64;
 const AREA_MAX: u32 = 1 << 20;
 /** Generations, sequences and bytes are exact in a double of the host. */
@@ -86,6 +88,12 @@ function areWords(words: u64): bool {
   return words - 1 < <u64>m.STREAM_MAX * WORDS;
 }
 
+/** Whether a view can have so many bytes. */
+export function isSize(size: u64): bool {
+  const chunks = size >>> load<u32>(m.SUPER + l.SUPER_CHUNK_SHIFT);
+  return size - 1 < SIZE_MAX && chunks < chunkEnd();
+}
+
 export function isTime(time: f64): bool {
   return abs(time) <= TIME_MAX;
 }
@@ -108,7 +116,7 @@ export function fixedChunks(): u32 {
  * enough (WIDE). A search for one past it would go astray.
  */
 export function chunkEnd(): u64 {
-  return load<u32>(m.WIDE) ? CHUNKS_MAX : 0xfffffff0;
+  return load<u32>(m.WIDE) ? CHUNKS_MAX : <u64>NARROW_CHUNKS;
 }
 
 /** Whether chunks of the store can be data or metadata: not in the fixed part, not past the end. */
@@ -192,6 +200,12 @@ export function areTablesWhole(): bool {
   );
 }
 
+/** Seat of the view whose record is at `record`. */
+export function seatIn(record: usize): u32 {
+  const seat = load<u32>(record, 32);
+  return seat == 0 ? load<u32>(record) : seat;
+}
+
 /** A record of the views stream, at RECORD, with its name at NAME. */
 export function isView(name: u32): bool {
   const id = load<u32>(m.RECORD);
@@ -205,9 +219,7 @@ export function isView(name: u32): bool {
     return false;
   }
   if ((isLive && id != t.ORIGIN) != name > 0 || !isName(name)) return false;
-  const size = load<u64>(m.RECORD, 24);
-  const inReach = size >>> load<u32>(m.SUPER + l.SUPER_CHUNK_SHIFT) < chunkEnd();
-  return isTime(load<f64>(m.RECORD, 16)) && size - 1 < SIZE_MAX && inReach;
+  return isTime(load<f64>(m.RECORD, 16)) && isSize(load<u64>(m.RECORD, 24));
 }
 
 /** Whether the `length` bytes at NAME are UTF-8. */
@@ -235,13 +247,18 @@ function sequenceAt(at: u32, left: u32): u32 {
   return bytes;
 }
 
-/** The origin's size is the volume's, and a bitmap store's snapshots have a bit each. */
+/**
+ * The origin's size is the volume's, its seat is where the superblock says, and a bitmap store's
+ * snapshots have a bit each.
+ */
 export function areViewsWhole(): bool {
   if (t.viewCount() != load<u32>(m.SUPER + l.SUPER_VIEW_COUNT)) return false;
   const origin = t.liveCell(t.ORIGIN);
   if (origin == 0 || load<u64>(origin + t.CELL_SIZE) != load<u64>(m.SUPER + l.SUPER_SIZE)) {
     return false;
   }
+  const seat = load<u32>(m.SUPER + l.SUPER_ORIGIN_SEAT);
+  if (load<u32>(origin) != (seat == 0 ? t.ORIGIN : seat)) return false;
   return !isMasked() || <u32>popcnt(load<u64>(m.KNOWN_MASK)) == t.viewCount() - 1;
 }
 

@@ -30,7 +30,7 @@ import {
 import { OPERATION_BLOCKS } from "./prepare";
 import { heldRelease, spaceClear, spaceNeed, spaceTake, spaceTouch } from "./space";
 import { journalRestart } from "./journal";
-import { storeViewCount } from "./timeline";
+import { storeViews } from "./timeline";
 import { unnamedCount, unnamedPlace } from "./conflict";
 import {
   nextWord,
@@ -290,7 +290,7 @@ function fillBlock(page: u32, kind: u32, index: u32, count: u32): void {
 export function checkpointSeal(): void {
   const generation = load<u64>(m.GENERATION);
   const slot = <u32>(generation & 1);
-  storeViewCount();
+  storeViews();
   store<u64>(m.SUPER + l.SUPER_GENERATION, generation);
   store<u32>(m.SUPER + l.SUPER_SLOT, slot);
   store<u32>(m.SUPER + l.SUPER_CRC, 0);

@@ -75,14 +75,13 @@ function overlaps(at: usize, chunk: u64, count: u32): bool {
 }
 
 /**
- * Whether a request of a view on `count` chunks must wait. A writer of the attached origin
- * (`overwrites`) copies out for all views: nothing else may be in flight on its chunks, or a view
- * would change between two steps of the copy. A read in flight keeps only such a writer away.
+ * Whether a request of the view of this rank on `count` chunks must wait. A writer of the attached
+ * origin (`overwrites`) copies out for all views: nothing else may be in flight on its chunks, or a
+ * view would change between two steps of the copy. A read in flight keeps only such a writer away.
  */
-export function conflicts(chunk: u64, count: u32, view: u32, overwrites: bool): bool {
+export function conflicts(chunk: u64, count: u32, rank: u64, overwrites: bool): bool {
   let left = load<u32>(PENDING_COUNT);
   if (left == 0) return false;
-  const rank = rankOf(view);
   for (let at = PENDING; left > 0; at += PENDING_BYTES) {
     const kind = load<u32>(at, KIND);
     if (kind == 0) continue;

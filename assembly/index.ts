@@ -6,6 +6,7 @@ import * as m from "./memory";
 import * as kinds from "./kinds";
 import * as out from "./copyout";
 import { isMasked, maskOf } from "./bitmap/mask";
+import * as change from "./change";
 import * as pending from "./conflict";
 import * as space from "./space";
 import * as sums from "./sums";
@@ -82,6 +83,8 @@ export { crc32c } from "./crc32c";
 export { isZero } from "./zero";
 export { lookupBatch } from "./batch";
 export { createSnapshot, deleteSnapshot, renameSnapshot } from "./snapshots";
+export { rollbackView } from "./rollback";
+export { setLimit, setMarks, setReadOnly } from "./change";
 export { reclaimBegin, reclaimStep } from "./reclaim";
 export { checkpointBegin, checkpointFinish, checkpointSeal, checkpointStep } from "./checkpoint";
 export {
@@ -98,6 +101,7 @@ export { pendingNamed, pendingRemove } from "./conflict";
 export {
   restoreBegin,
   restoreEntry,
+  restoreMarks,
   restoreRoom,
   restoreSlab,
   restoreSums,
@@ -195,17 +199,17 @@ export function releaseHeld(): i32 {
 
 /** A copy or a read in flight of one view; a slot, or -1. */
 export function pendingAdd(chunk: f64, count: u32, view: u32, kind: u32, place: f64): i32 {
-  const cell = timeline.cellOf(view);
+  const cell = timeline.cellOfId(view);
   if (isMasked()) {
     const own: u32 = view == timeline.ORIGIN ? kind | pending.PENDING_ORIGIN : kind;
     return pending.pendingAdd(<u64>chunk, count, maskOf(cell), own, <u64>place);
   }
   const before = load<u32>(cell + timeline.CELL_PREVIOUS);
-  const views = load<u32>(before) | ((<u64>view) << 32);
+  const views = load<u32>(before) | ((<u64>load<u32>(cell)) << 32);
   return pending.pendingAdd(<u64>chunk, count, views, kind, <u64>place);
 }
 
-/** As `pendingAdd`, for all views. */
+/** As `pendingAdd`, for all views: those of an attached origin, which is the last. */
 export function pendingAddAll(chunk: f64, count: u32, kind: u32, place: f64): i32 {
   const all = isMasked() ? <u64>-1 : (<u64>timeline.ORIGIN) << 32;
   const whose: u32 = isMasked() ? kind | pending.PENDING_ORIGIN : kind;
@@ -219,10 +223,13 @@ export function pendingAddBits(chunk: f64, count: u32, bits: u32, kind: u32, pla
 }
 
 export function conflicts(chunk: f64, count: u32, view: u32, overwrites: bool): bool {
-  if (!isMasked()) return pending.conflicts(<u64>chunk, count, view, overwrites);
   if (load<u32>(m.PENDING_COUNT) == 0) return false;
+  const cell = timeline.cellOfId(view);
+  if (!isMasked()) {
+    return pending.conflicts(<u64>chunk, count, timeline.cellRank(cell), overwrites);
+  }
   const kind: u32 = view == timeline.ORIGIN ? pending.PENDING_ORIGIN : 0;
-  const mask = maskOf(timeline.cellOf(view));
+  const mask = maskOf(cell);
   return pending.maskConflicts(<u64>chunk, count, mask, kind, overwrites);
 }
 
@@ -254,10 +261,22 @@ export function viewName(cell: u32): u32 {
   return timeline.getName(cell);
 }
 
+/** See `change.resizeView`. */
+export function resizeView(id: u32, size: f64): i32 {
+  return change.resizeView(id, <u64>size);
+}
+
+/** Copies a view's marks to NAME; answers their bytes. */
+export function viewMarks(cell: u32): u32 {
+  return timeline.getMarks(cell);
+}
+
 export {
   CELL_BYTES,
   CELL_CREATED,
   CELL_FLAGS,
+  CELL_ID,
+  CELL_MARK_BYTES,
   CELL_PARENT,
   CELL_SIZE,
   VIEW_LIVE_FLAG,

@@ -97,6 +97,7 @@ export const SUPER_SLABS: u32 = 196; // u32, slabs of metadata blocks
 export const SUPER_SUM_GROUPS: u32 = 200; // u32, groups of the sum map
 export const SUPER_POLICY: u32 = 204; // u32, what a full store does; bit 0: gives snapshots up
 export const SUPER_SUMS: u32 = 208; // u64, device block of the sums stream
+export const SUPER_ORIGIN_SEAT: u32 = 216; // u32, seat of the origin; 0: its id, which is 1
 export const SUPER_ORIGIN_PATH: u32 = 512; // u16 length, then UTF-8
 export const SUPER_BASE_PATH: u32 = 1536; // the same
 export const SUPER_PATH_BYTES: u32 = 1024;
@@ -106,6 +107,14 @@ export const SUPER_BYTES: u32 = 4096;
 export const VERSION: u32 = 1;
 /** Of `read compatible`: chunks have checksums, which who changes the store must keep right. */
 export const FEATURE_SUMS: u32 = 1;
+/** Of `incompatible`: a view was rolled back, so seats are not all ids. */
+export const FEATURE_SEATS: u32 = 1;
+/** The same: views were changed by OP_SET, or have marks. */
+export const FEATURE_MARKS: u32 = 2;
+/** The same: views have more chunks than the origin's size tells. */
+export const FEATURE_WIDE: u32 = 4;
+export const FEATURES: u32 = 7; // of `incompatible`: those that are known
+export const MODE_ATTACHED: u32 = 2;
 export const KIND_RANGE: u32 = 1;
 export const KIND_BITMAP: u32 = 2;
 
@@ -121,7 +130,7 @@ export const RECORD_TOP: u32 = 32; // u64, chunks up to the highest ever in use
 export const RECORD_HEADER: u32 = 64;
 export const RECORD_NUMBER: u32 = 0x4c4e524a; // "JRNL"
 
-// ---- operation: 24 bytes, CREATE and RENAME followed by a name padded to 8
+// ---- operation: 24 bytes, CREATE, RENAME, ROLLBACK and SET followed by text padded to 8
 export const OP_KIND: u32 = 0; // u8
 export const OP_FLAGS: u32 = 1; // u8
 export const OP_COUNT: u32 = 2; // u16, chunks or bytes of a name
@@ -145,10 +154,19 @@ export const OP_RECLAIM: u32 = 8; // one step from (chunk, view), count entries
 export const OP_RECLAIM_END: u32 = 9;
 export const OP_SUMS: u32 = 10; // place, count: so many sums follow, u32 each, padded to 8
 export const OP_SUMS_MAX: u32 = 64; // (OP_MAX - OP_BYTES) / 4
-/** A record at the end of an operation of at most this many bytes always has room. */
+// view becomes what another one is; chunk = that one's id | the new view's id << 32, place =
+// created (f64); what it was is the new view, of the name that follows, or deleted without one
+export const OP_ROLLBACK: u32 = 11;
+export const OP_SET: u32 = 12; // view; what is set by flags, one of:
+export const SET_SIZE: u32 = 1; // chunk = bytes
+export const SET_READ_ONLY: u32 = 2; // chunk = 1, or 0
+export const SET_MARKS: u32 = 4; // count = bytes of the marks that follow
+/** A record at the end of an operation of at most this many bytes always has room; not so marks. */
 export const OP_MAX: u32 = 24 + 256;
 
 // ---- view in the views stream: 6 words, then the name padded to 8; in the order of the timeline
-// id | parent<<32; flags | name bytes<<32; created; size; spare; spare
+// id | parent<<32; flags | name bytes<<32; created; size; seat (0: the id); bytes of the marks,
+// which follow the name, padded to 8
 export const VIEW_WORDS: u32 = 6;
 export const NAME_MAX: u32 = 255;
+export const MARKS_MAX: u32 = 500;

@@ -85,7 +85,7 @@ export const VIEW_DEAD: usize = VIEW_FREE + 4;
 export const VIEW_LIVE: usize = VIEW_DEAD + 4;
 export const VIEWS_CHANGED: usize = VIEW_LIVE + 4;
 export const VIEW_FIRST: usize = VIEWS_CHANGED + 4; // address of the bottom's cell
-export const VIEW_LAST: usize = VIEW_FIRST + 4; // address of the origin's cell
+export const VIEW_LAST: usize = VIEW_FIRST + 4; // address of the last cell of the timeline
 export const TABLE_PAGES: usize = VIEW_LAST + 4; // list of pinned pages
 
 // tree
@@ -159,7 +159,7 @@ export const SUPER: usize = 8192;
 export const BOTTOM: usize = SUPER + 4096;
 // one record of the views stream while it is put together
 export const RECORD: usize = BOTTOM + 128;
-export const NAME: usize = RECORD + 384; // names come and go through this
+export const NAME: usize = RECORD + 896; // names and marks come and go through this
 /** Sums of one operation. */
 export const SUM_LIST: usize = NAME + 512;
 export const PENDING: usize = SUM_LIST + 64 * 4;
@@ -197,9 +197,10 @@ export const SUMS: usize = SLABS + SLAB_PAGES * 4;
 export const META_USED: usize = SUMS + SUM_PAGES * 4;
 export const META_FREEING: usize = META_USED + BITMAP_PAGES * 4;
 export const META_FRESH: usize = META_FREEING + BITMAP_PAGES * 4;
-/** Hash of views by id and by name: first cell of the chain. */
+/** Hash of views by seat, by id and by name: first cell of the chain. */
 export const VIEW_BUCKETS: u32 = 32768;
-export const VIEWS_BY_ID: usize = META_FRESH + BITMAP_PAGES * 4;
+export const VIEWS_BY_SEAT: usize = META_FRESH + BITMAP_PAGES * 4;
+export const VIEWS_BY_ID: usize = VIEWS_BY_SEAT + VIEW_BUCKETS * 4;
 export const VIEWS_BY_NAME: usize = VIEWS_BY_ID + VIEW_BUCKETS * 4;
 /** Slicing-by-16 tables of crc32c, made by init. */
 export const CRC_TABLES: usize = VIEWS_BY_NAME + VIEW_BUCKETS * 4;

@@ -1,4 +1,7 @@
-/** Names of views, found through a hash. A name comes and goes through the bytes at NAME. */
+/**
+ * Names of views, found through a hash, and their marks, which the host understands. Both come and
+ * go through the bytes at NAME.
+ */
 import * as m from "./memory";
 import { NAME_MAX, VIEW_WORDS } from "./layout";
 import * as c from "./cells";
@@ -13,8 +16,14 @@ export function putName(cell: u32, length: u32): void {
   store<u16>(cell + c.CELL_NAME_BYTES, <u16>length);
   const here = min<u32>(length, c.NAME_HERE);
   memory.copy(cell + c.CELL_NAME, m.NAME, here);
-  let done = here;
-  let link = cell + c.CELL_MORE;
+  putMore(cell + c.CELL_MORE, here, length);
+  const head = hashName(length);
+  store<u32>(cell + c.CELL_BY_NAME, load<u32>(head));
+  store<u32>(head, cell);
+}
+
+/** Bytes `done` .. `length - 1` at NAME, into cells of their own that `link` leads to. */
+function putMore(link: u32, done: u32, length: u32): void {
   while (done < length) {
     const more = c.takeCell();
     const n = min<u32>(length - done, c.NAME_MORE);
@@ -23,23 +32,47 @@ export function putName(cell: u32, length: u32): void {
     link = more + c.CELL_MORE;
     done += n;
   }
-  const head = hashName(length);
-  store<u32>(cell + c.CELL_BY_NAME, load<u32>(head));
-  store<u32>(head, cell);
 }
 
-/** Copies a view's name to NAME; answers its bytes. */
-export function getName(cell: u32): u32 {
-  const length = <u32>load<u16>(cell + c.CELL_NAME_BYTES);
-  let done = min<u32>(length, c.NAME_HERE);
-  memory.copy(m.NAME, cell + c.CELL_NAME, done);
-  let more = load<u32>(cell + c.CELL_MORE);
+function getMore(more: u32, done: u32, length: u32): void {
   while (done < length) {
     const n = min<u32>(length - done, c.NAME_MORE);
     memory.copy(m.NAME + done, more, n);
     done += n;
     more = load<u32>(more + c.CELL_MORE);
   }
+}
+
+function dropMore(link: u32): void {
+  let more = load<u32>(link);
+  while (more != 0) {
+    const next = load<u32>(more + c.CELL_MORE);
+    c.giveCell(more);
+    more = next;
+  }
+  store<u32>(link, 0);
+}
+
+/** Copies a view's name to NAME; answers its bytes. */
+export function getName(cell: u32): u32 {
+  const length = <u32>load<u16>(cell + c.CELL_NAME_BYTES);
+  const here = min<u32>(length, c.NAME_HERE);
+  memory.copy(m.NAME, cell + c.CELL_NAME, here);
+  getMore(load<u32>(cell + c.CELL_MORE), here, length);
+  return length;
+}
+
+/** The bytes at NAME become a view's marks; 0: it has none. */
+export function putMarks(cell: u32, length: u32): void {
+  dropMore(cell + c.CELL_MARKS);
+  store<u32>(cell + c.CELL_MARK_BYTES, length);
+  putMore(cell + c.CELL_MARKS, 0, length);
+}
+
+/** Copies a view's marks to NAME; answers their bytes. */
+export function getMarks(cell: u32): u32 {
+  const length = load<u32>(cell + c.CELL_MARK_BYTES);
+  getMore(load<u32>(cell + c.CELL_MARKS), 0, length);
   return length;
 }
 
@@ -47,13 +80,7 @@ export function dropName(cell: u32): void {
   const length = getName(cell);
   if (length == 0) return;
   c.unchain(hashName(length), cell, c.CELL_BY_NAME);
-  let more = load<u32>(cell + c.CELL_MORE);
-  while (more != 0) {
-    const next = load<u32>(more + c.CELL_MORE);
-    c.giveCell(more);
-    more = next;
-  }
-  store<u32>(cell + c.CELL_MORE, 0);
+  dropMore(cell + c.CELL_MORE);
   store<u16>(cell + c.CELL_NAME_BYTES, 0);
 }
 
@@ -84,7 +111,8 @@ export function findName(length: u32): u32 {
 
 /** Words that a view takes in the views stream. */
 export function viewWords(cell: u32): u32 {
-  return VIEW_WORDS + ((<u32>load<u16>(cell + c.CELL_NAME_BYTES) + 7) >>> 3);
+  const name = (<u32>load<u16>(cell + c.CELL_NAME_BYTES) + 7) >>> 3;
+  return VIEW_WORDS + name + ((load<u32>(cell + c.CELL_MARK_BYTES) + 7) >>> 3);
 }
 
 export function addWords(n: i32): void {

@@ -17,9 +17,12 @@ import {
   areViewsWhole,
   fixedChunks,
   isSlabWord,
+  isName,
   isStreamPlace,
   isSuperSane,
   isView,
+  NARROW_CHUNKS,
+  seatIn,
 } from "./bounds";
 import { journalReset } from "./journal";
 import { tableAt, tableMake } from "./table";
@@ -35,6 +38,8 @@ import {
   WORDS,
 } from "./stream";
 import { takeSumGroup } from "./sums";
+import { markView } from "./identity";
+import { hasFeature } from "./features";
 import * as t from "./timeline";
 
 /** "MULTISNP" */
@@ -89,7 +94,8 @@ export function memoryFor(slots: u32, journal: u32, transfer: u32, copies: u32):
  */
 export function derive(limit: f64): void {
   const shift = load<u32>(m.SUPER + l.SUPER_CHUNK_SHIFT);
-  store<u32>(m.WIDE, load<u64>(m.SUPER + l.SUPER_SIZE) >>> shift >= 0xfffffff0 ? 1 : 0);
+  const isWide = load<u64>(m.SUPER + l.SUPER_SIZE) >>> shift >= NARROW_CHUNKS;
+  store<u32>(m.WIDE, isWide || hasFeature(l.FEATURE_WIDE) ? 1 : 0);
   store<u32>(m.SLAB_SHIFT, max<u32>(6, shift - m.PAGE_SHIFT));
   store<u64>(m.SPACE_LIMIT, <u64>limit);
   store<u64>(m.SPACE_CEILING, <u64>limit);
@@ -133,7 +139,7 @@ export function superCheck(at: u32, slot: u32): i32 {
   const sum = crc32c(at, l.SUPER_BYTES, 0);
   store<u32>(at + l.SUPER_CRC, crc);
   if (sum != crc || load<u32>(at + l.SUPER_SLOT) != slot) return CORRUPT;
-  if (load<u32>(at + l.SUPER_INCOMPATIBLE) != 0) return UNSUPPORTED;
+  if ((load<u32>(at + l.SUPER_INCOMPATIBLE) & ~l.FEATURES) != 0) return UNSUPPORTED;
   const sane =
     isSuperSane(at) &&
     load<u16>(at + l.SUPER_ORIGIN_PATH) < l.SUPER_PATH_BYTES - 1 &&
@@ -275,7 +281,9 @@ function takeViews(word: u64): bool {
   store<u64>(m.RECORD + (at << 3), word);
   const name: u32 = at == 0 ? 0 : load<u32>(m.RECORD, 12);
   if (name > l.NAME_MAX) return false;
-  const words: u32 = at == 0 ? 2 : l.VIEW_WORDS + ((name + 7) >>> 3);
+  const marks: u32 = at < 5 ? 0 : load<u32>(m.RECORD, 40);
+  if (marks > l.MARKS_MAX) return false;
+  const words: u32 = at == 0 ? 2 : l.VIEW_WORDS + ((name + 7) >>> 3) + ((marks + 7) >>> 3);
   if (at + 1 < words) {
     store<u32>(m.STREAM_WORD, at + 1);
     return true;
@@ -283,27 +291,44 @@ function takeViews(word: u64): bool {
   store<u32>(m.STREAM_WORD, 0);
   memory.copy(m.NAME, m.RECORD + 48, name);
   if (!isView(name)) return false;
-  return takeView(
+  const taken = takeView(
     load<u32>(m.RECORD),
+    seatIn(m.RECORD),
     load<u32>(m.RECORD, 4),
     load<u32>(m.RECORD, 8),
     load<f64>(m.RECORD, 16),
     load<u64>(m.RECORD, 24),
     name,
   );
+  return taken && (marks == 0 || takeMarks(m.RECORD + 48 + ((name + 7) & ~7), marks));
+}
+
+/** Marks of the view taken last, at an address. */
+export function takeMarks(at: usize, length: u32): bool {
+  if (!hasFeature(l.FEATURE_MARKS) || length > l.MARKS_MAX) return false;
+  memory.copy(m.NAME, at, length);
+  const last = load<u32>(m.VIEW_LAST);
+  if (!t.isLive(last) || !isName(length)) return false;
+  markView(last, length);
+  return true;
 }
 
 /** The next view of the timeline, its name at NAME; false where it cannot be one. */
 export function takeView(
   id: u32,
+  seat: u32,
   parent: u32,
   flags: u32,
   created: f64,
   size: u64,
   name: u32,
 ): bool {
-  if (id == 0 || id >= load<u32>(m.SUPER + l.SUPER_NEXT_ID) || t.cellOf(id) != 0) return false;
+  const end = load<u32>(m.SUPER + l.SUPER_NEXT_ID);
+  if (id == 0 || id >= end || t.cellOfId(id) != 0) return false;
+  if (seat == 0 || seat >= end || t.cellOf(seat) != 0) return false;
+  if (seat != id && (load<u32>(m.SUPER + l.SUPER_INCOMPATIBLE) & l.FEATURE_SEATS) == 0)
+    return false;
   if (name > 0 && t.findName(name) != 0) return false;
-  t.loadView(id, parent, flags, created, size, name);
+  t.loadView(id, seat, parent, flags, created, size, name);
   return true;
 }

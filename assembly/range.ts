@@ -108,13 +108,13 @@ export function addPlaces(n: u32, kind: u32, chunk: u64, stop: u64): u32 {
  * Moves the path from the front of a column to the entry that the view of this rank belongs to. 1;
  * 0: to none (the path is spoilt); FAULT.
  */
-function cover(rank: u64, view: u32): i32 {
+function cover(rank: u64, seat: u32): i32 {
   const last = c.lastChunk(c.here());
   let status = 1;
-  if (c.toId(c.here()) != view && rankOf(c.toId(c.here())) < rank) status = advance(last, rank);
+  if (c.toId(c.here()) != seat && rankOf(c.toId(c.here())) < rank) status = advance(last, rank);
   // No entry around others stands behind so many.
   for (let n: u32 = 0; status == 1 && c.lastChunk(c.here()) == last; n++) {
-    if (c.toId(c.here()) == view || rankOf(c.afterId(c.here())) < rank) return 1;
+    if (c.toId(c.here()) == seat || rankOf(c.afterId(c.here())) < rank) return 1;
     if (n == AROUND_ENTRIES) return 0;
     status = pathNext();
   }
@@ -131,7 +131,7 @@ export function lookupAt(entry: u32, view: u32, chunk: u64): i32 {
   const e = entry as usize;
   if (entry == 0 || c.firstChunk(e) > chunk) return oneRun(RUN_UNMAPPED, 0);
   const rank = cellRank(cell);
-  if (c.toId(e) != view) {
+  if (c.toId(e) != load<u32>(cell)) {
     if (rankOf(c.toId(e)) < rank) return 0;
     if (rankOf(c.afterId(e)) >= rank) return 0;
   }
@@ -162,6 +162,7 @@ export function lookup(view: u32, chunk: u64, count: u32, writing: bool): i32 {
   const cell = liveCell(view);
   if (cell == 0) return NOT_FOUND;
   const rank = cellRank(cell);
+  const seat = load<u32>(cell);
   const end = chunk + count;
   let n: u32 = 0;
   let status = descend(chunk, 0);
@@ -176,7 +177,7 @@ export function lookup(view: u32, chunk: u64, count: u32, writing: bool): i32 {
     }
     const last = c.lastChunk(c.here());
     const stop = min<u64>(last + 1, end);
-    const covered = cover(rank, view);
+    const covered = cover(rank, seat);
     if (covered == FAULT) return someOr(n);
     const kind = covered == 0 ? RUN_UNMAPPED : runKind(cell, last, writing);
     if (<i32>kind == FAULT) return someOr(n);
@@ -277,7 +278,7 @@ export function mapColumn(cell: u32, chunk: u64, count: u32, place: u64, how: u3
   const hole = (how & FLAG_HOLE) != 0;
   const last = c.lastChunk(c.here());
   const first = c.firstChunk(c.here());
-  const view = load<u32>(cell);
+  const seat = load<u32>(cell);
   const rank = cellRank(cell);
   let old = c.gather();
   const wide = old == c.TOO_MANY;
@@ -320,7 +321,7 @@ export function mapColumn(cell: u32, chunk: u64, count: u32, place: u64, how: u3
     const at = c.searchList(MIDDLE, n, rank);
     if (at > 0) low = later(low, cellOf(c.toId(c.listAt(MIDDLE, at - 1))));
     c.openList(MIDDLE, n++, at, 1);
-    c.putEntry(c.listAt(MIDDLE, at), chunk, part, load<u32>(low), view, place, flags);
+    c.putEntry(c.listAt(MIDDLE, at), chunk, part, load<u32>(low), seat, place, flags);
   }
   if (how & OP_AGAIN) shareAll(n, place);
   const all = c.assemble(old, n, first, last, chunk, part);

@@ -14,10 +14,22 @@ import { sumsBytes } from "./journal";
 import { hasSums, sumClear, sumReplay } from "./sums";
 import { heldRelease, spaceNeed, spaceTake } from "./space";
 import { createSnapshot, deleteSnapshot, renameSnapshot } from "./snapshots";
+import { hasFeature } from "./features";
+import { rollbackView } from "./rollback";
+import { resizeView, setMarks, setReadOnly } from "./change";
 import { copyOutStep, mapStep } from "./kinds";
 import { cutAt, reclaimAt, reclaimBegin, reclaimStep } from "./reclaim";
-import { cellOf, ORIGIN, removeDying, VIEW_READ_ONLY } from "./timeline";
-import { arePlaces, areUsed, chunkEnd, isName, isSlab, isSlabNumber, isTime } from "./bounds";
+import { cellOf, cellOfId, ORIGIN, removeDying, VIEW_READ_ONLY } from "./timeline";
+import {
+  arePlaces,
+  areUsed,
+  chunkEnd,
+  isName,
+  isSize,
+  isSlab,
+  isSlabNumber,
+  isTime,
+} from "./bounds";
 import { isMasked } from "./bitmap/mask";
 import { descend } from "./btree/path";
 import { namedRun } from "./named";
@@ -62,7 +74,9 @@ export function replayOnly(length: u32): void {
 function size(at: u32): u32 {
   const kind = <u32>load<u8>(at);
   if (kind == l.OP_SUMS) return sumsBytes(load<u16>(at + l.OP_COUNT));
-  const name = kind == l.OP_CREATE || kind == l.OP_RENAME ? <u32>load<u16>(at + l.OP_COUNT) : 0;
+  const isMade = kind == l.OP_CREATE || kind == l.OP_RENAME;
+  const named = isMade || kind == l.OP_ROLLBACK || kind == l.OP_SET;
+  const name = named ? <u32>load<u16>(at + l.OP_COUNT) : 0;
   return l.OP_BYTES + ((name + 7) & ~7);
 }
 
@@ -75,14 +89,16 @@ function apply(at: u32, kind: u32): i32 {
   const flags = <u32>load<u8>(at + l.OP_FLAGS);
   if (kind == l.OP_MAP || kind == l.OP_COPY_OUT)
     return applyMap(kind, flags, count, view, chunk, place);
-  if (kind == l.OP_CREATE || kind == l.OP_RENAME) {
+  if (kind == l.OP_CREATE || kind == l.OP_RENAME || kind == l.OP_ROLLBACK) {
     assertThat(count <= l.NAME_MAX, DAMAGED);
     memory.copy(m.NAME, at + l.OP_BYTES, count);
     assertThat(isName(count), DAMAGED);
     if (kind == l.OP_RENAME) return good(renameSnapshot(view, count));
+    if (kind == l.OP_ROLLBACK) return applyRollback(view, chunk, reinterpret<f64>(place), count);
     return applyCreate(view, <u32>chunk, flags, reinterpret<f64>(place), count);
   }
   if (kind == l.OP_DELETE) return good(deleteSnapshot(view));
+  if (kind == l.OP_SET) return applySet(view, flags, count, chunk, at + l.OP_BYTES);
   if (kind == l.OP_SLAB) return applySlab(view, place, count);
   if (kind == l.OP_RECLAIM_BEGIN) {
     const status = reclaimBegin();
@@ -103,6 +119,30 @@ function applyCreate(id: u32, source: u32, flags: u32, created: f64, name: u32):
   assertThat((flags & ~VIEW_READ_ONLY) == 0 && isTime(created), DAMAGED);
   store<u32>(m.SUPER + l.SUPER_NEXT_ID, id);
   return good(createSnapshot(source, flags, created, name));
+}
+
+function applyRollback(view: u32, numbers: u64, created: f64, name: u32): i32 {
+  const id = <u32>(numbers >>> 32);
+  assertThat(id >= load<u32>(m.SUPER + l.SUPER_NEXT_ID) && isTime(created), DAMAGED);
+  assertThat(hasFeature(l.FEATURE_SEATS), DAMAGED);
+  store<u32>(m.SUPER + l.SUPER_NEXT_ID, id);
+  return good(rollbackView(view, <u32>numbers, created, name));
+}
+
+function applySet(view: u32, what: u32, count: u32, value: u64, marks: usize): i32 {
+  assertThat(hasFeature(l.FEATURE_MARKS) && cellOfId(view) != 0, DAMAGED);
+  if (what == l.SET_SIZE) {
+    assertThat(count == 0 && isSize(value), DAMAGED);
+    return good(resizeView(view, value));
+  }
+  if (what == l.SET_READ_ONLY) {
+    assertThat(count == 0 && value <= 1 && view != ORIGIN, DAMAGED);
+    return good(setReadOnly(view, value == 1));
+  }
+  assertThat(what == l.SET_MARKS && count <= l.MARKS_MAX, DAMAGED);
+  memory.copy(m.NAME, marks, count);
+  assertThat(isName(count), DAMAGED);
+  return good(setMarks(view, count));
 }
 
 function applySlab(index: u32, place: u64, blocks: u32): i32 {

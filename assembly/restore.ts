@@ -17,7 +17,7 @@ import { addSlab, allocBlock, META_SPARE, replaySlab } from "./meta";
 import { growGroups, spaceNeed, spaceTake } from "./space";
 import { fixedChunks } from "./bounds";
 import { sumReplay } from "./sums";
-import { derive, takeView } from "./open";
+import { derive, takeMarks, takeView } from "./open";
 import { inOrder, isEntry } from "./verify";
 import { allStreamBlocks } from "./stream";
 import { descend, height, pathIndex, pathPage } from "./btree/path";
@@ -87,6 +87,7 @@ export function restoreSlab(place: f64, count: u32): i32 {
 /** As a record of the views stream, the name at NAME. 1, INVALID, or a status. */
 export function restoreView(
   id: u32,
+  seat: u32,
   parent: u32,
   flags: u32,
   created: f64,
@@ -95,10 +96,17 @@ export function restoreView(
 ): i32 {
   const slots = ensureSlots(SPARE_SLOTS);
   if (slots < 0) return slots;
-  return takeView(id, parent, flags, created, <u64>size, name) ? 1 : INVALID;
+  return takeView(id, seat, parent, flags, created, <u64>size, name) ? 1 : INVALID;
 }
 
-/** After the last view: 1, or INVALID where that is not the origin. */
+/** Marks of the view given last, at NAME. 1, INVALID, or a status. */
+export function restoreMarks(length: u32): i32 {
+  const slots = ensureSlots(SPARE_SLOTS);
+  if (slots < 0) return slots;
+  return takeMarks(m.NAME, length) ? 1 : INVALID;
+}
+
+/** After the last view: 1, or INVALID where they are no timeline. */
 export function restoreTimeline(): i32 {
   return t.loadDone() ? 1 : INVALID;
 }

@@ -3,12 +3,21 @@
  * of the tree.
  */
 import { STREAM_MAX, SUPER, VIEWS_WORDS } from "./memory";
-import { NAME_MAX, OP_CREATE, OP_DELETE, OP_RENAME, SUPER_NEXT_ID, VIEW_WORDS } from "./layout";
+import {
+  MARKS_MAX,
+  NAME_MAX,
+  OP_CREATE,
+  OP_DELETE,
+  OP_RENAME,
+  SUPER_NEXT_ID,
+  VIEW_WORDS,
+} from "./layout";
 import { WORDS } from "./stream";
 import { EXISTS, INVALID, NOT_FOUND, UNSUPPORTED } from "./status";
 import { LEAVE_ALL, LEAVE_NOTHING, prepare } from "./prepare";
 import { journalAppend, journalAppendName } from "./journal";
 import { freeBit, isMasked, NO_BIT, VIEW_BIT_SHIFT } from "./bitmap/mask";
+import { renameView } from "./identity";
 import * as t from "./timeline";
 
 /**
@@ -32,9 +41,9 @@ export function createSnapshot(source: u32, flags: u32, created: f64, name: u32)
   return 1;
 }
 
-/** Whether the views stream has room for one more of the longest name. */
-function hasRoom(): bool {
-  const most = VIEW_WORDS + ((NAME_MAX + 7) >>> 3);
+/** Whether the views stream has room for one more of the longest name and marks. */
+export function hasRoom(): bool {
+  const most = VIEW_WORDS + ((NAME_MAX + 7) >>> 3) + ((MARKS_MAX + 7) >>> 3);
   return load<u64>(VIEWS_WORDS) + most <= <u64>STREAM_MAX * WORDS;
 }
 
@@ -60,7 +69,7 @@ export function renameSnapshot(id: u32, name: u32): i32 {
   if (other == cell) return 1;
   if (other != 0) return EXISTS;
   if (!hasRoom()) return UNSUPPORTED;
-  t.renameView(cell, name);
+  renameView(cell, name);
   journalAppendName(OP_RENAME, 0, name, id, 0, 0);
   return 1;
 }

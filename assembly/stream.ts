@@ -130,13 +130,18 @@ function viewsWord(): u64 {
 }
 
 function putRecord(cell: u32): void {
-  memory.fill(m.RECORD, 0, 384);
+  memory.fill(m.RECORD, 0, 896);
   const name = t.getName(cell);
-  store<u32>(m.RECORD, load<u32>(cell));
+  store<u32>(m.RECORD, load<u32>(cell + t.CELL_ID));
   store<u32>(m.RECORD, load<u32>(cell + t.CELL_PARENT), 4);
   store<u32>(m.RECORD, load<u32>(cell + t.CELL_FLAGS), 8);
   store<u32>(m.RECORD, name, 12);
   store<u64>(m.RECORD, load<u64>(cell + t.CELL_CREATED), 16);
   store<u64>(m.RECORD, load<u64>(cell + t.CELL_SIZE), 24);
+  const seat = load<u32>(cell);
+  store<u32>(m.RECORD, seat == load<u32>(cell + t.CELL_ID) ? 0 : seat, 32);
   memory.copy(m.RECORD + 48, m.NAME, name);
+  const marks = t.getMarks(cell);
+  store<u32>(m.RECORD, marks, 40);
+  memory.copy(m.RECORD + 48 + ((name + 7) & ~7), m.NAME, marks);
 }

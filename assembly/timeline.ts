@@ -1,7 +1,10 @@
 /**
- * The timeline: all views in one total order, the bottom (id 0) first, the origin last. A snapshot
- * of v is inserted immediately before v, so v's predecessor is always `low(v)`, and the gap that
- * v's entries cover for snapshots to come is (predecessor, v].
+ * The timeline: all views in one total order, the bottom (seat 0) first, the origin last unless it
+ * has been rolled back. A snapshot of v is inserted immediately before v, so v's predecessor is
+ * always `low(v)`, and the gap that v's entries cover for snapshots to come is (predecessor, v].
+ *
+ * A rollback of v to s makes a snapshot of s and lets the two exchange their identity (id, name,
+ * parent, date, flags, marks), not their seats: so no entry changes.
  *
  * A deleted view stays until reclaim has passed every entry that may name it. Runs of deleted views
  * are skipped by union-find: `skip` leads to the run's last cell, whose `run` is the run's first.
@@ -10,16 +13,23 @@
  * Invariants
  * - Ranks rise strictly along the order; they are renumbered when a gap runs out and never leave
  *   memory.
- * - An id in an entry is in the timeline (live, or deleted and not yet reclaimed).
+ * - A seat in an entry is in the timeline (live, or deleted and not yet reclaimed).
  */
 import * as m from "./memory";
-import { SUPER_VIEW_COUNT, VIEW_WORDS } from "./layout";
-import { assertThat } from "./assert";
+import {
+  MODE_ATTACHED,
+  SUPER_MODE,
+  SUPER_ORIGIN_SEAT,
+  SUPER_VIEW_COUNT,
+  VIEW_WORDS,
+} from "./layout";
 import {
   CELL_BY_ID,
+  CELL_BY_SEAT,
   CELL_BYTES,
   CELL_CREATED,
   CELL_FLAGS,
+  CELL_ID,
   CELL_NEXT,
   CELL_PARENT,
   CELL_PREVIOUS,
@@ -31,16 +41,18 @@ import {
   giveCell,
   idBucket,
   isLive,
+  liveCell,
   ORIGIN,
+  seatBucket,
   takeCell,
   unchain,
   VIEW_DYING,
   VIEW_LIVE_FLAG,
 } from "./cells";
-import { countBits } from "./bitmap/mask";
-import { addWords, dropName, putName, viewWords } from "./names";
+import { countBits, isMasked } from "./bitmap/mask";
+import { addWords, dropName, putMarks, putName, viewWords } from "./names";
 export * from "./cells";
-export { findName, getName, isNameLength, viewWords } from "./names";
+export { findName, getMarks, getName, isNameLength, viewWords } from "./names";
 
 const TOP_RANK: u64 = (<u64>1) << 62;
 const STEP: u64 = 1 << 24;
@@ -57,14 +69,26 @@ function place(cell: u32, previous: u32, next: u32): void {
   if (next != 0) store<u32>(next + CELL_PREVIOUS, cell);
 }
 
-function register(cell: u32, id: u32): void {
-  store<u32>(cell, id);
+function register(cell: u32, id: u32, seat: u32): void {
+  store<u32>(cell, seat);
+  const head = seatBucket(seat);
+  store<u32>(cell + CELL_BY_SEAT, load<u32>(head));
+  store<u32>(head, cell);
+  setId(cell, id);
+}
+
+export function setId(cell: u32, id: u32): void {
+  store<u32>(cell + CELL_ID, id);
   const head = idBucket(id);
   store<u32>(cell + CELL_BY_ID, load<u32>(head));
   store<u32>(head, cell);
 }
 
-/** Even ranks in the lower half; the origin's gap stays the upper half. */
+export function dropId(cell: u32): void {
+  unchain(idBucket(load<u32>(cell + CELL_ID)), cell, CELL_BY_ID);
+}
+
+/** Even ranks in the lower half; the gap of the last view stays the upper half. */
 function renumber(): void {
   let count: u64 = 2;
   let cell = load<u32>(m.VIEW_FIRST);
@@ -93,10 +117,10 @@ function rankBetween(previous: u32, next: u32): u64 {
 /** The bottom and the origin of a new volume. */
 export function timelineInit(size: u64, created: f64): void {
   memory.fill(m.BOTTOM, 0, CELL_BYTES);
-  register(<u32>m.BOTTOM, 0);
+  register(<u32>m.BOTTOM, 0, 0);
   const origin = takeCell();
   addWords(VIEW_WORDS);
-  register(origin, ORIGIN);
+  register(origin, ORIGIN, ORIGIN);
   store<u32>(origin + CELL_FLAGS, VIEW_LIVE_FLAG);
   store<f64>(origin + CELL_CREATED, created);
   store<u64>(origin + CELL_SIZE, size);
@@ -107,30 +131,31 @@ export function timelineInit(size: u64, created: f64): void {
   store<u32>(m.VIEW_LIVE, 1);
 }
 
-/** A new live view of the name at NAME just before `source`. Needs two spare slots. */
+/**
+ * A new live view of the name at NAME (0 bytes: without one) just before `source`. Needs two spare
+ * slots.
+ */
 export function insertView(id: u32, source: u32, flags: u32, created: f64, name: u32): u32 {
   const cell = takeCell();
-  register(cell, id);
+  register(cell, id, id);
   const previous = load<u32>(source + CELL_PREVIOUS);
-  store<u32>(cell + CELL_PARENT, load<u32>(source));
+  store<u32>(cell + CELL_PARENT, load<u32>(source + CELL_ID));
   store<u32>(cell + CELL_FLAGS, VIEW_LIVE_FLAG | flags);
   store<f64>(cell + CELL_CREATED, created);
   store<u64>(cell + CELL_SIZE, load<u64>(source + CELL_SIZE));
   store<u64>(cell + CELL_RANK, rankBetween(previous, source));
   place(cell, previous, source);
-  putName(cell, name);
+  if (name > 0) putName(cell, name);
   addWords(viewWords(cell));
   store<u32>(m.VIEW_LIVE, load<u32>(m.VIEW_LIVE) + 1);
   countBits();
   return cell;
 }
 
-/**
- * Adds a view read from disk at the end of the order, before the origin that `loadDone` closes
- * with.
- */
+/** Adds a view read from disk at the end of the order. */
 export function loadView(
   id: u32,
+  seat: u32,
   parent: u32,
   flags: u32,
   created: f64,
@@ -138,7 +163,7 @@ export function loadView(
   name: u32,
 ): void {
   const cell = takeCell();
-  register(cell, id);
+  register(cell, id, seat);
   store<u32>(cell + CELL_PARENT, parent);
   store<u32>(cell + CELL_FLAGS, flags);
   store<f64>(cell + CELL_CREATED, created);
@@ -154,15 +179,19 @@ export function loadView(
 
 export function loadBegin(): void {
   memory.fill(m.BOTTOM, 0, CELL_BYTES);
-  register(<u32>m.BOTTOM, 0);
+  register(<u32>m.BOTTOM, 0, 0);
   store<u32>(m.VIEW_FIRST, <u32>m.BOTTOM);
   store<u32>(m.VIEW_LAST, <u32>m.BOTTOM);
 }
 
-/** Ranks and runs of a timeline just read. Whether it is one: the origin last and live. */
+/**
+ * Ranks and runs of a timeline just read. Whether it is one: the origin lives, and is the last
+ * where nothing can have moved it.
+ */
 export function loadDone(): bool {
-  const origin = load<u32>(m.VIEW_LAST);
-  if (load<u32>(origin) != ORIGIN || !isLive(origin)) return false;
+  const origin = liveCell(ORIGIN);
+  if (origin == 0) return false;
+  if (!canMove(ORIGIN) && origin != load<u32>(m.VIEW_LAST)) return false;
   renumber();
   for (
     let cell = load<u32>(<usize>m.BOTTOM + CELL_NEXT);
@@ -218,6 +247,7 @@ function joinRun(cell: u32): void {
 export function killView(cell: u32): void {
   addWords(VIEW_WORDS - viewWords(cell));
   dropName(cell);
+  putMarks(cell, 0);
   store<u32>(cell + CELL_FLAGS, load<u32>(cell + CELL_FLAGS) & ~VIEW_LIVE_FLAG);
   store<u32>(m.VIEW_LIVE, load<u32>(m.VIEW_LIVE) - 1);
   store<u32>(m.VIEW_DEAD, load<u32>(m.VIEW_DEAD) + 1);
@@ -225,16 +255,15 @@ export function killView(cell: u32): void {
   countBits();
 }
 
-export function renameView(cell: u32, length: u32): void {
-  const before = viewWords(cell);
-  memory.copy(m.RECORD, m.NAME, length);
-  dropName(cell);
-  memory.copy(m.NAME, m.RECORD, length);
-  putName(cell, length);
-  addWords(viewWords(cell) - before);
+/**
+ * Whether the view can be rolled back by an exchange: bits are not seats, and what an attached
+ * origin has is not in the store.
+ */
+export function canMove(id: u32): bool {
+  return !isMasked() && (id != ORIGIN || load<u32>(m.SUPER + SUPER_MODE) != MODE_ATTACHED);
 }
 
-/** First live view after `cell` (0 past the origin, which always lives). */
+/** First live view after `cell`, or 0. */
 export function nextLive(cell: u32): u32 {
   const next = load<u32>(cell + CELL_NEXT);
   return isDead(next) ? load<u32>(runLast(next) + CELL_NEXT) : next;
@@ -292,14 +321,15 @@ export function clearDying(): void {
   }
 }
 
-/** Lets the ids go that were marked; no entry names them any more. */
+/** Lets the views go that were marked; no entry names them any more. */
 export function removeDying(): void {
   let cell = load<u32>(<usize>m.BOTTOM + CELL_NEXT);
   while (cell != 0) {
     const next = load<u32>(cell + CELL_NEXT);
     if (load<u32>(cell + CELL_FLAGS) & VIEW_DYING) {
       bridge(load<u32>(cell + CELL_PREVIOUS), next);
-      unchain(idBucket(load<u32>(cell)), cell, CELL_BY_ID);
+      unchain(seatBucket(load<u32>(cell)), cell, CELL_BY_SEAT);
+      dropId(cell);
       giveCell(cell);
       addWords(0 - VIEW_WORDS);
       store<u32>(m.VIEW_DEAD, load<u32>(m.VIEW_DEAD) - 1);
@@ -312,8 +342,8 @@ export function removeDying(): void {
 
 function bridge(previous: u32, next: u32): void {
   store<u32>(previous + CELL_NEXT, next);
-  assertThat(next != 0, 120);
-  store<u32>(next + CELL_PREVIOUS, previous);
+  if (next != 0) store<u32>(next + CELL_PREVIOUS, previous);
+  else store<u32>(m.VIEW_LAST, previous);
 }
 
 /** Runs anew: those who died during the walk stay. */
@@ -328,6 +358,9 @@ export function viewCount(): u32 {
   return load<u32>(m.VIEW_LIVE) + load<u32>(m.VIEW_DEAD);
 }
 
-export function storeViewCount(): void {
+/** What the superblock says of the views. */
+export function storeViews(): void {
+  const seat = load<u32>(liveCell(ORIGIN));
   store<u32>(m.SUPER + SUPER_VIEW_COUNT, viewCount());
+  store<u32>(m.SUPER + SUPER_ORIGIN_SEAT, seat == ORIGIN ? 0 : seat);
 }

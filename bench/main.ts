@@ -18,6 +18,7 @@ import { manySnapshots } from "./io/many-snapshots.ts";
 import { metadata } from "./io/metadata.ts";
 import { open } from "./io/open.ts";
 import { reflink } from "./io/reflink.ts";
+import { rollback } from "./io/rollback.ts";
 import { sequential } from "./io/sequential.ts";
 import { snapshot } from "./io/snapshot.ts";
 import { describeMachine } from "./machine.ts";
@@ -43,6 +44,7 @@ const SECTIONS: readonly Section[] = [
   sequential,
   manySnapshots,
   snapshot,
+  rollback,
   open,
   existing,
   ...firstWriteSections,

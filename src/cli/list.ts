@@ -22,9 +22,10 @@ export function addList(program: Command): void {
         async (volume) => [volume.origin.size, await volume.snapshotUsage()] as const,
       );
       const snapshots = usages.map(({ name, id, parent, created, ...bytes }) => {
-        const { size, readOnly, exclusive, shared } = bytes;
+        const { size, readOnly, exclusive, shared, note, tags, holds } = bytes;
         const time = new Date(created).toISOString();
-        return { name, id, parent, created: time, size, readOnly, exclusive, shared };
+        const marks = { note, tags, holds };
+        return { name, id, parent, created: time, size, readOnly, exclusive, shared, ...marks };
       });
       const origin = ["origin", "", "", formatBytes(size), "", "", ""];
       const text = table([HEADINGS, origin, ...tree(usages)], [1, 3, 4, 5]);
@@ -78,6 +79,16 @@ function row(snapshot: SnapshotUsage, mark: string): string[] {
     formatBytes(snapshot.size),
     formatBytes(snapshot.exclusive),
     formatBytes(snapshot.shared),
-    snapshot.readOnly ? "read-only" : "",
+    marksOf(snapshot),
   ];
+}
+
+function marksOf({ readOnly, note, tags, holds }: SnapshotUsage): string {
+  const words = [
+    ...(readOnly ? ["read-only"] : []),
+    ...(holds.length > 0 ? ["held"] : []),
+    ...tags.map((tag) => `[${tag}]`),
+    ...(note === null ? [] : [note]),
+  ];
+  return oneLine(words.join(" "));
 }

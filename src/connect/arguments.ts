@@ -17,6 +17,14 @@ export function textOf(head: Head, key: string): string {
   throw wrong(key, "text");
 }
 
+/** At most 1,000 of them. */
+export function textsOf(head: Head, key: string): string[] {
+  const value = head[key];
+  const isList = Array.isArray(value) && value.length <= 1000;
+  if (isList && value.every((one) => typeof one === "string")) return value as string[];
+  throw wrong(key, "a list of texts");
+}
+
 export function flagOf(head: Head, key: string): boolean {
   const value = head[key];
   if (typeof value === "boolean") return value;

@@ -3,8 +3,9 @@
  * it costs in memory. PROTOCOL.md has the table.
  */
 import type { Later } from "../devices/device.ts";
+import { MultisnapError } from "../errors.ts";
 import type { ByteRange, CheckProblem, SnapshotUsage, View, Volume } from "../volume/types.ts";
-import { flagOf, numberOf, snapshotsOf, textOf, viewOf } from "./arguments.ts";
+import { flagOf, numberOf, snapshotsOf, textOf, textsOf, viewOf } from "./arguments.ts";
 import type { HeldViews } from "./held.ts";
 import { MESSAGE_LENGTH_MAX, PAYLOAD_BYTES_MAX } from "./limits.ts";
 import type { Head } from "./message.ts";
@@ -74,6 +75,12 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   ["snapshot", { changes: true, views: true, run: snapshot }],
   ["delete", { changes: true, views: true, cost: perSnapshot, run: deleteSnapshots }],
   ["rename", { changes: true, views: true, run: rename }],
+  ["rollback", { changes: true, views: true, run: rollback }],
+  ["resize", { changes: true, views: true, run: resize }],
+  ["limit", { changes: true, views: true, run: limit }],
+  ["set", { changes: true, views: true, run: set }],
+  ["addhold", { changes: true, views: true, run: addHold }],
+  ["removehold", { changes: true, views: true, run: removeHold }],
   ["message", { changes: true, views: true, run: message }],
   ["merge", { changes: true, views: true, run: merge }],
   ["reclaimed", { run: reclaimed }],
@@ -111,8 +118,9 @@ function stateAfter(served: Served, { tells }: Call): Head {
   return what === "usage" ? { usage: served.volume.usage() } : {};
 }
 
-export function viewRow({ id, name, parent, created, size, readOnly }: View): Head {
-  return { id, name, parent, created, size, readOnly };
+export function viewRow(view: View): Head {
+  const { id, name, parent, created, size, readOnly, note, tags, holds } = view;
+  return { id, name, parent, created, size, readOnly, note, tags, holds };
 }
 
 async function read({ volume }: Served, { head }: Call): Promise<Result> {
@@ -181,6 +189,57 @@ async function deleteSnapshots(served: Served, { payload }: Call): Promise<Resul
 async function rename(served: Served, { head }: Call): Promise<Result> {
   await served.volume.rename(viewOf(served.volume, head, "view"), textOf(head, "name"));
   return { head: statusOf(served) };
+}
+
+async function rollback(served: Served, { head, signal, progress }: Call): Promise<Result> {
+  const { volume } = served;
+  const of = viewOf(volume, head, "of");
+  const keepAs = head.keepAs === null ? null : textOf(head, "keepAs");
+  const options = { of, signal, progress, ...(keepAs !== null && { keepAs }) };
+  await volume.rollback(viewOf(volume, head, "to"), options);
+  const kept = keepAs !== null && volume.has(keepAs) ? viewRow(volume.get(keepAs)) : null;
+  return { head: { view: viewRow(of), kept, ...statusOf(served) } };
+}
+
+async function resize(served: Served, { head, signal, progress }: Call): Promise<Result> {
+  const { volume } = served;
+  const shrink = flagOf(head, "shrink");
+  await volume.resize(numberOf(head, "size"), { shrink, signal, progress });
+  return { head: { view: viewRow(volume.origin), ...statusOf(served) } };
+}
+
+async function limit(served: Served, { head }: Call): Promise<Result> {
+  await served.volume.setMaxSize(head.bytes === null ? null : numberOf(head, "bytes"));
+  return { head: statusOf(served) };
+}
+
+async function set(served: Served, { head }: Call): Promise<Result> {
+  const view = viewOf(served.volume, head, "view");
+  await served.volume.set(view, {
+    ...(head.readOnly !== undefined && { readOnly: flagOf(head, "readOnly") }),
+    ...(head.note !== undefined && { note: head.note === null ? null : textOf(head, "note") }),
+    ...(head.tags !== undefined && { tags: textsOf(head, "tags") }),
+  });
+  return changed(served, view);
+}
+
+async function addHold(served: Served, { head }: Call): Promise<Result> {
+  const view = viewOf(served.volume, head, "view");
+  await served.volume.addHold(view, textOf(head, "reason"));
+  return changed(served, view);
+}
+
+async function removeHold(served: Served, { head }: Call): Promise<Result> {
+  const view = viewOf(served.volume, head, "view");
+  await served.volume.removeHold(view, textOf(head, "reason"));
+  return changed(served, view);
+}
+
+/** A view as it is now: who looked it up before it was changed may have it as it was. */
+function changed(served: Served, { id, name }: View): Result {
+  const now = name === null ? served.volume.origin : served.volume.get(name);
+  if (now.id !== id) throw new MultisnapError("NotFound", "the snapshot has been deleted");
+  return { head: { view: viewRow(now), ...statusOf(served) } };
 }
 
 async function message(served: Served, { head }: Call): Promise<Result> {

@@ -18,6 +18,9 @@ export interface ViewRow {
   created: number;
   size: number;
   readOnly: boolean;
+  note: string | null;
+  tags: readonly string[];
+  holds: readonly string[];
 }
 
 export class RemoteView implements View {
@@ -25,8 +28,11 @@ export class RemoteView implements View {
   readonly id: number;
   readonly parent: number | null;
   readonly created: number;
-  readonly size: number;
-  readonly readOnly: boolean;
+  size: number;
+  readOnly: boolean;
+  note: string | null;
+  tags: readonly string[];
+  holds: readonly string[];
   /** As of the last answer that said something of it. */
   known: string | null;
 
@@ -38,6 +44,14 @@ export class RemoteView implements View {
     this.created = row.created;
     this.size = row.size;
     this.readOnly = row.readOnly;
+    this.note = row.note;
+    this.tags = row.tags;
+    this.holds = row.holds;
+  }
+
+  /** What the server says of it now. */
+  update({ size, readOnly, note, tags, holds }: ViewRow): void {
+    Object.assign(this, { size, readOnly, note, tags, holds });
   }
 
   get name(): string | null {

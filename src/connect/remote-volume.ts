@@ -18,23 +18,21 @@ import type {
   Volume,
 } from "../volume/types.ts";
 import { tooManyHolds } from "./held.ts";
-import { HOLDS_MAX, PAYLOAD_BYTES_MAX } from "./limits.ts";
+import { HOLDS_MAX } from "./limits.ts";
 import { collect, type Finding, reportOf } from "./long-answers.ts";
 import type { Head } from "./message.ts";
+import { idsOf, RemoteChanges } from "./remote-changes.ts";
 import { RemoteView, type ViewRow } from "./remote-view.ts";
 import { maySleep, type RingClient } from "./ring/client.ts";
 import { OP_FLUSH } from "./ring/layout.ts";
 import { type Answer, type Ask, closed, type Session } from "./session.ts";
-
-/** Bytes of an id in a request to delete. */
-const ID_BYTES = 4;
 
 export interface ServedStatus extends Status {
   /** Counters of the server, as it gives them. */
   server: Record<string, unknown>;
 }
 
-export class RemoteVolume implements Volume {
+export class RemoteVolume extends RemoteChanges implements Volume {
   /** Paths of what the volume stands on, as the server knows them; the store first. */
   readonly files: string[];
   readonly #session: Session;
@@ -58,6 +56,7 @@ export class RemoteVolume implements Volume {
   #refreshing = false;
 
   constructor(session: Session, files: string[]) {
+    super();
     this.#session = session;
     this.files = files;
   }
@@ -79,10 +78,12 @@ export class RemoteVolume implements Volume {
     this.#views.clear();
     this.#names.clear();
     const changes = this.#changes;
-    for (const row of found) this.#enter(row, known.get(row.id));
+    for (const row of found) this.enter(row, known.get(row.id));
     this.#changes = changes;
     this.#state = head;
-    this.#origin ??= new RemoteView(this, head.origin as ViewRow);
+    const origin = head.origin as ViewRow;
+    this.#origin ??= new RemoteView(this, origin);
+    this.#origin.update(origin);
   }
 
   /** Another client changed the snapshots: soon they are known here, too. */
@@ -215,21 +216,13 @@ export class RemoteVolume implements Volume {
   async snapshot(name: string, options: SnapshotOptions & { of?: View } = {}): Promise<View> {
     const of = this.own(options.of ?? this.origin).reference;
     const head = { of, name, readOnly: options.readOnly ?? false };
-    return this.#enter((await this.change("snapshot", head)).view as ViewRow);
+    return this.enter((await this.change("snapshot", head)).view as ViewRow);
   }
 
   async delete(...snapshots: (View | string)[]): Promise<void> {
     const views = new Set(snapshots.map((snapshot) => this.#snapshot(snapshot)));
     if (views.size === 0) return;
-    if (views.size > PAYLOAD_BYTES_MAX / ID_BYTES) {
-      const most = PAYLOAD_BYTES_MAX / ID_BYTES;
-      const message = `${views.size} snapshots: a server deletes at most ${most} at once`;
-      throw new MultisnapError("Invalid", message);
-    }
-    const payload = new Uint8Array(views.size * ID_BYTES);
-    const ids = new DataView(payload.buffer);
-    for (const [index, { id }] of [...views].entries()) ids.setUint32(index * ID_BYTES, id, true);
-    await this.change("delete", {}, { payload });
+    await this.change("delete", {}, { payload: idsOf(views) });
     for (const view of views) this.#forget(view);
   }
 
@@ -246,7 +239,7 @@ export class RemoteVolume implements Volume {
   async message(text: string): Promise<number> {
     const { id, view } = await this.change("message", { text });
     const known = this.#views.get(id as number);
-    if (view !== null) this.#enter(view as ViewRow);
+    if (view !== null) this.enter(view as ViewRow);
     else if (known) this.#forget(known);
     return id as number;
   }
@@ -369,9 +362,10 @@ export class RemoteVolume implements Volume {
   }
 
   /** `view`: what callers have for it already. */
-  #enter(row: ViewRow, view = new RemoteView(this, row)): RemoteView {
+  protected enter(row: ViewRow, view = new RemoteView(this, row)): RemoteView {
     this.#changes++;
     view.known = row.name;
+    view.update(row);
     this.#views.set(row.id, view);
     this.#names.set(row.name!, view);
     return view;

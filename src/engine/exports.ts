@@ -54,12 +54,18 @@ export interface EngineExports {
   createSnapshot(source: number, flags: number, created: number, name: number): number;
   deleteSnapshot(id: number): number;
   renameSnapshot(id: number, name: number): number;
+  resizeView(id: number, size: number): number;
+  setReadOnly(id: number, readOnly: boolean): number;
+  setMarks(id: number, length: number): number;
+  setLimit(chunks: number, bytes: number): void;
+  rollbackView(id: number, to: number, created: number, name: number): number;
   reclaimBegin(): number;
   reclaimStep(): number;
   viewCell(id: number): number;
   viewNamed(length: number): number;
   viewNext(cell: number): number;
   viewName(cell: number): number;
+  viewMarks(cell: number): number;
 
   journalPending(): number;
   journalSeal(): number;
@@ -77,12 +83,14 @@ export interface EngineExports {
   restoreSlab(place: number, count: number): number;
   restoreView(
     id: number,
+    seat: number,
     parent: number,
     flags: number,
     created: number,
     size: number,
     name: number,
   ): number;
+  restoreMarks(length: number): number;
   restoreTimeline(): number;
   restoreRoom(): number;
   restoreEntry(take: boolean): number;

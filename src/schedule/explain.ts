@@ -33,6 +33,7 @@ function reasons(verdict: Verdict<Candidate>): string[] {
   const found = verdict.places.filter(({ keeps }) => keeps).map(inFavour);
   if (verdict.newest) found.unshift("the newest");
   if (verdict.inUse) found.push("a client has it open");
+  if (verdict.held) found.push("it is held");
   if (found.length === 0) found.push("there are no rules");
   return found;
 }

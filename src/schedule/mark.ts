@@ -25,6 +25,8 @@ export interface Candidate {
   /** Milliseconds since 1970, by the store. */
   readonly created: number;
   readonly readOnly: boolean;
+  /** Why it must stay; a snapshot that is held is not deleted. */
+  readonly holds?: readonly string[];
 }
 
 /** The store stamps a snapshot once the writes before it have ended. */

@@ -5,7 +5,8 @@
  * first snapshot stands for it. A rule keeps the last `count` buckets that have snapshots, counted
  * from the newest in the order in which they were taken, never by age. So:
  *
- * - The newest stays; what the schedule did not make stays; what a client has open stays.
+ * - The newest stays; what the schedule did not make stays; what a client has open stays, and what
+ *   is held.
  * - The first of a bucket is so from the moment it is taken: a fine rule never deletes what a
  *   coarse one wants later. restic and borg keep the last of each, which for a coarse rule is a
  *   different one every time; so they keep the very oldest as well, as long as a rule has too few.
@@ -48,6 +49,8 @@ export interface Verdict<S> {
   own: boolean;
   newest: boolean;
   inUse: boolean;
+  /** Somebody holds it, whether a rule wants it or not. */
+  held: boolean;
   /** In the order of the rules. */
   places: Place[];
 }
@@ -69,14 +72,16 @@ export function planRetention<S extends Candidate>(
     const places = columns.map((column) => column[index] as Place);
     const newest = index === own.length - 1;
     const opened = inUse(snapshot.name as string);
-    const keep = newest || opened || rules.length === 0 || places.some(({ keeps }) => keeps);
-    verdicts.set(snapshot, { snapshot, keep, own: true, newest, inUse: opened, places });
+    const held = (snapshot.holds ?? []).length > 0;
+    const ruled = rules.length === 0 || places.some(({ keeps }) => keeps);
+    const keep = newest || opened || held || ruled;
+    verdicts.set(snapshot, { snapshot, keep, own: true, newest, inUse: opened, held, places });
   }
   return snapshots.map((snapshot) => verdicts.get(snapshot) ?? foreign(snapshot));
 }
 
 function foreign<S>(snapshot: S): Verdict<S> {
-  return { snapshot, keep: true, own: false, newest: false, inUse: false, places: [] };
+  return { snapshot, keep: true, own: false, newest: false, inUse: false, held: false, places: [] };
 }
 
 /** Walks from the newest to the oldest; `marks` are in the order in which they were taken. */

@@ -73,6 +73,14 @@ export class MaskRules implements EntryRules {
     return seen.map(({ id }) => id);
   }
 
+  originsOwn(entries: readonly Entry[]): Entry | undefined {
+    return entries.find((entry) => lowestBit(entry) === ORIGINS);
+  }
+
+  mayBeOrigins(lost: Lost): boolean {
+    return lost.to === ORIGINS;
+  }
+
   /** Who has a bit in an entry that can be read sees that; others may have one in a lost one. */
   losers(entries: readonly Entry[], { after, to }: Lost): number[] {
     const lost = this.#timeline.filter(({ id, isLive, bit }) => {

@@ -159,6 +159,25 @@ export class GivenUpStore implements ExceptionStore {
   renameSnapshot(): number {
     throw this.#error();
   }
+  resize(): number {
+    throw this.#error();
+  }
+  setReadOnly(): number {
+    throw this.#error();
+  }
+  setMarks(): number {
+    throw this.#error();
+  }
+  // biome-ignore lint/correctness/useYield: it is refused
+  *setMaxSize(): Task<void> {
+    throw this.#error();
+  }
+  canRollBack(): boolean {
+    return false;
+  }
+  rollback(): number {
+    throw this.#error();
+  }
   view(id: number): ViewRecord | null {
     return this.#views.find((view) => view.id === id) ?? null;
   }

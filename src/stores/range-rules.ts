@@ -9,8 +9,11 @@ export const AROUND_MAX = 128;
 
 export class RangeRules implements EntryRules {
   readonly bottom = 0;
-  readonly top = ORIGIN;
+  readonly top: number;
   readonly #timeline: readonly Placed[] | null;
+  /** Of the origin, where there is no timeline. */
+  readonly #origin: number;
+  /** By seat. */
   readonly #position = new Map<number, number>([[0, 0]]);
   #nextLive: number[] | null = null;
   /** Of the column that was asked for last. */
@@ -18,10 +21,12 @@ export class RangeRules implements EntryRules {
   /** Of the column so far: (after, to] of the entries that lie inside no other yet. */
   #apart: [after: number, to: number][] = [];
 
-  constructor(timeline: readonly Placed[] | null) {
+  constructor(timeline: readonly Placed[] | null, origin: number) {
     this.#timeline = timeline;
-    timeline?.forEach(({ id }, index) => {
-      this.#position.set(id, index + 1);
+    this.#origin = origin;
+    this.top = timeline?.at(-1)?.seat ?? ORIGIN;
+    timeline?.forEach(({ seat }, index) => {
+      this.#position.set(seat, index + 1);
     });
   }
 
@@ -101,6 +106,16 @@ export class RangeRules implements EntryRules {
   /** Whether the view of this rank is in one of some entries. */
   #has(entries: readonly Entry[], view: number): boolean {
     return entries.some(({ after, to }) => this.rank(after) < view && view <= this.rank(to));
+  }
+
+  originsOwn(entries: readonly Entry[]): Entry | undefined | null {
+    const own = entries.find((entry) => entry.to === this.#origin);
+    // Never rolled back it is the last: nothing that ends elsewhere is for it.
+    return own ?? (this.#origin === ORIGIN || entries.length === 0 ? undefined : null);
+  }
+
+  mayBeOrigins(lost: Lost): boolean {
+    return this.#origin !== ORIGIN || lost.to === this.top;
   }
 
   /**

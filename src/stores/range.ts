@@ -4,6 +4,7 @@
  */
 import type { Capabilities, ViewCost } from "./store.ts";
 import type { Tally } from "./tree/accounting.ts";
+import type { Placed } from "./tree/check/rules.ts";
 import { TreeStore } from "./tree/tree-store.ts";
 import { type Entry, HOLE, SHARED } from "./tree/walk.ts";
 
@@ -35,13 +36,13 @@ export class RangeStore extends TreeStore {
   }
 }
 
-type Timeline = { id: number; isLive: boolean }[];
+type Timeline = Pick<Placed, "id" | "seat" | "isLive">[];
 
 /** O(entries + views), whatever the number of views that an entry is seen by. */
 class RangeTally implements Tally {
   readonly #chunk: number;
   readonly #ids: number[] = [];
-  /** For every id, how many live views stand at or before it. */
+  /** For every seat, how many live views stand at or before it. */
   readonly #upTo = new Map<number, number>([[0, 0]]);
   readonly #exclusive: Float64Array;
   /** Bytes seen by the live view `i`, as differences to what the one before it sees. */
@@ -49,9 +50,9 @@ class RangeTally implements Tally {
 
   constructor(timeline: Timeline, chunk: number) {
     this.#chunk = chunk;
-    for (const { id, isLive } of timeline) {
+    for (const { id, seat, isLive } of timeline) {
       if (isLive) this.#ids.push(id);
-      this.#upTo.set(id, this.#ids.length);
+      this.#upTo.set(seat, this.#ids.length);
     }
     this.#exclusive = new Float64Array(this.#ids.length + 1);
     this.#seen = new Float64Array(this.#ids.length + 1);

@@ -70,6 +70,8 @@ export interface ViewRecord {
   /** Bytes. */
   size: number;
   readOnly: boolean;
+  /** What it is marked with, as `volume/marks.ts` writes it; mostly nothing. */
+  marks: string;
 }
 
 /** Bytes, unless said otherwise. */
@@ -297,9 +299,22 @@ export interface ExceptionStore {
   skipIds(id: number): void;
   deleteSnapshot(id: number): number;
   renameSnapshot(id: number, name: string): number;
+  /** Whether `rollback` can be done to the view: by a change of metadata, whatever its size. */
+  canRollBack(id: number): boolean;
+  /**
+   * View `id` becomes what view `to` is, its size too. What it was is a snapshot of it called
+   * `keepAs`, made at `created`, or deleted (null).
+   */
+  rollback(id: number, to: number, keepAs: string | null, created: number): number;
+  /** The view has `size` bytes from now on; what it has past them is the caller's to take. */
+  resize(id: number, size: number): number;
+  setReadOnly(id: number, readOnly: boolean): number;
+  setMarks(id: number, marks: string): number;
+  /** Bytes that the store may grow to, null: no limit. Durable when it ends. */
+  setMaxSize(bytes: number | null): Task<void>;
   view(id: number): ViewRecord | null;
   named(name: string): ViewRecord | null;
-  /** Live views in the order of the timeline, origin last. */
+  /** Live views in the order of the timeline. */
   views(): ViewRecord[];
 
   /** A walk over the tree: begins (0: nothing to do), and steps (0: over). */

@@ -74,7 +74,13 @@ async function cloneHeld(
 }
 
 /** Shares chunks from `at` on, as far as one look goes, or until some must be copied. */
-function* share(core: Core, target: number, source: number, at: number, last: number): Task<Step> {
+export function* share(
+  core: Core,
+  target: number,
+  source: number,
+  at: number,
+  last: number,
+): Task<Step> {
   const theirs = yield* runsOf(core, source, at, last);
   const ours = yield* runsOf(core, target, at, last);
   for (const { count, a, b } of pairs(theirs, ours)) {

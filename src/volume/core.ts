@@ -10,7 +10,7 @@ import type { Device } from "../devices/device.ts";
 import type { Env } from "../env.ts";
 import { MultisnapError } from "../errors.ts";
 import { refusal } from "../stores/failure.ts";
-import type { ExceptionStore, Visit } from "../stores/store.ts";
+import type { ExceptionStore, ViewRecord, Visit } from "../stores/store.ts";
 import type { Task } from "../task.ts";
 import type { Traffic } from "./traffic.ts";
 import type { Counters } from "./types.ts";
@@ -53,6 +53,10 @@ export class Core {
    */
   changes = 0;
   settled = 0;
+  /** Counts changes of what views are: their sizes, and whether they are read-only. */
+  remade = 0;
+  /** What a view is being rolled back to by copies, from the first of them to the last. */
+  rolling: ViewRecord | null = null;
   readonly #freeSlots: number[];
 
   constructor(options: CoreOptions) {

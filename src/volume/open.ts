@@ -13,6 +13,7 @@ import {
 } from "../stores/kinds.ts";
 import type { ExceptionStore, OriginMode, StoreKind } from "../stores/store.ts";
 import { run } from "../task.ts";
+import { interrupted } from "./copy-back.ts";
 import { Core, QUEUE_MAX } from "./core.ts";
 import { seldom } from "./part.ts";
 import { readable } from "./readable.ts";
@@ -147,8 +148,18 @@ async function openStores(options: OpenOptions, setup: Setup): Promise<Opened> {
   return { stores, damage };
 }
 
+/** A view that is half of what it was and half of something else is nothing to read. */
+function mustBeWhole(volume: DiskVolume): void {
+  const found = interrupted(volume.core);
+  if (!found) return;
+  const what = `a rollback to @${found.to.name} was interrupted`;
+  throw new MultisnapError("Unsupported", `${what}: open the store for writing, which ends it`);
+}
+
 /** The volume with the snapshots that the options list. */
 async function synchronized(volume: DiskVolume, options: OpenOptions): Promise<Volume> {
+  if (!volume.core.readOnly) await volume.goOn();
+  else if (!options.damaged) mustBeWhole(volume);
   if (options.syncSnapshots === undefined) return volume;
   try {
     const { planSync } = seldom.loaded ?? (await seldom.load());

@@ -14,6 +14,7 @@ import type { Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import type { GiveUp } from "./give-up.ts";
 import type { Holds } from "./holds.ts";
+import { parseMarks } from "./marks.ts";
 import type { Reclaimer } from "./reclaim.ts";
 import type { Pruned } from "./types.ts";
 import { chooseVictim, type Pattern } from "./victims.ts";
@@ -102,8 +103,10 @@ export class Room {
   /** Deletes one victim; without one all snapshots, or none at all: then the request has failed. */
   *#prune(error: MultisnapError, view: number): Task<void> {
     const { patterns, holds } = this.#options;
-    const isInUse = (id: number) => id === view || holds.has(id);
     const snapshots = patterns.length > 0 ? this.#core.store.views() : [];
+    const held = snapshots.filter(({ marks }) => parseMarks(marks).holds.length > 0);
+    const kept = new Set([view, ...held.map(({ id }) => id)]);
+    const isInUse = (id: number) => kept.has(id) || holds.has(id);
     const { victim, priority, inUse } = chooseVictim(patterns, snapshots, isInUse);
     if (victim !== null) {
       yield* this.#options.delete([victim.id]);

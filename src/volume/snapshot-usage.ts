@@ -1,6 +1,7 @@
 /** The snapshots and what each costs: what `list` shows. */
 import type { ExceptionStore, ProgressOptions } from "../stores/store.ts";
 import type { Task } from "../task.ts";
+import { parseMarks } from "./marks.ts";
 import type { SnapshotUsage } from "./types.ts";
 
 export function* snapshotUsage(
@@ -11,9 +12,10 @@ export function* snapshotUsage(
   const views = new Map(store.views().map((view) => [view.id, view]));
   return costs
     .map(({ id, exclusive, shared }) => {
-      const { name, parent, created, size, readOnly } = views.get(id)!;
+      const { name, parent, created, size, readOnly, marks } = views.get(id)!;
       const parentName = views.get(parent)?.name ?? null;
-      return { name: name!, id, parent: parentName, created, size, readOnly, exclusive, shared };
+      const known = { name: name!, id, parent: parentName, created, size, readOnly };
+      return { ...known, ...parseMarks(marks), exclusive, shared };
     })
     .sort((a, b) => a.id - b.id);
 }

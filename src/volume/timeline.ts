@@ -1,15 +1,21 @@
 /**
- * Changes of the timeline: snapshots made, deleted and renamed, between two writes, durable when
- * they end.
+ * Changes of the timeline: snapshots made, deleted and renamed, views rolled back, between two
+ * writes, durable when they end.
  */
 import { MultisnapError } from "../errors.ts";
-import type { ExceptionStore } from "../stores/store.ts";
+import type { ExceptionStore, ViewRecord } from "../stores/store.ts";
 import type { Task } from "../task.ts";
+import { CopyBack, interrupted } from "./copy-back.ts";
+import type { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
+import { parseMarks } from "./marks.ts";
+import { checkResize, Resize } from "./resize.ts";
 import type { SyncPlan } from "./sync.ts";
+import type { ProgressOptions, ResizeOptions } from "./types.ts";
 
 /** What the volume does for it. */
 export interface Hands {
+  originWriter: OriginWriter;
   /** Makes everything durable. */
   flush(): Task<void>;
   /** Reclaims all that is deleted, between two writes. */
@@ -80,8 +86,12 @@ export class Timeline {
   /** The same, inside the barrier. */
   *deleteNow(ids: number[]): Task<void> {
     const { store } = this.#core;
+    const { rolling } = this.#core;
     for (const id of ids) {
-      if (!store.view(id)) throw new MultisnapError("NotFound", "the snapshot has been deleted");
+      if (id === rolling?.id) throw isWanted(rolling);
+      const view = store.view(id);
+      if (!view) throw new MultisnapError("NotFound", "the snapshot has been deleted");
+      mustBeFree(view);
     }
     yield* this.#durably(this.#deleteEach(ids));
   }
@@ -99,6 +109,57 @@ export class Timeline {
     yield* this.#hands.flush();
   }
 
+  /** View `id` becomes what `to` is; what it was is kept under a name, or deleted. */
+  *rollback(id: number, to: number, keepAs: string | null, options: ProgressOptions): Task<void> {
+    const { store, env } = this.#core;
+    this.#core.assertWritable();
+    yield* this.#hands.between(id, () => {
+      if (!store.canRollBack(id)) return this.#copyBack(options).run(id, to, keepAs);
+      const created = env.now();
+      return this.#durably(this.#become(() => store.rollback(id, to, keepAs, created)));
+    });
+  }
+
+  #copyBack(options: ProgressOptions): CopyBack {
+    const { originWriter, flush } = this.#hands;
+    const change = (call: () => number) => this.#change(call);
+    const snapshot = (of: number, name: string) => this.#create(of, name, false);
+    return new CopyBack(this.#core, { originWriter, flush, change, snapshot }, options);
+  }
+
+  /** Goes on with a rollback that was interrupted, if there is one. */
+  *goOn(): Task<void> {
+    const found = interrupted(this.#core);
+    if (!found) return;
+    const { id, to } = found;
+    this.#core.rolling = to;
+    yield* this.#hands.between(id, () => this.#copyBack({}).run(id, to.id, null));
+  }
+
+  /** A change of what views are, between two writes and durable. */
+  *become(id: number, call: () => number): Task<void> {
+    this.#core.assertWritable();
+    yield* this.#hands.between(id, () => this.#durably(this.#become(call)));
+  }
+
+  *resize(size: number, options: ResizeOptions): Task<void> {
+    this.#core.assertWritable();
+    const { shrink = false } = options;
+    const { originWriter, flush } = this.#hands;
+    const change = (call: () => number) => this.#change(call);
+    const resize = new Resize(this.#core, { originWriter, flush, change }, options);
+    yield* this.#hands.between(ORIGIN, () => {
+      const from = this.#core.store.view(ORIGIN)!.size;
+      checkResize(this.#core, size, from, shrink);
+      return resize.run(ORIGIN, from, size);
+    });
+  }
+
+  *setMaxSize(bytes: number | null): Task<void> {
+    const { store } = this.#core;
+    yield* this.#core.between(() => store.setMaxSize(bytes));
+  }
+
   /** Carries out what `planSync` found. */
   *sync({ doomed, missing }: SyncPlan): Task<void> {
     this.#core.assertWritable();
@@ -111,6 +172,13 @@ export class Timeline {
       this.#core.store.skipIds(id);
       yield* this.#create(ORIGIN, null, false);
     }
+  }
+
+  /** A change of what views are. */
+  *#become(call: () => number): Task<void> {
+    yield* this.#change(call);
+    this.#core.changes++;
+    this.#core.remade++;
   }
 
   /** A change, called again after what it asks for is done. */
@@ -135,6 +203,19 @@ export class Timeline {
     }
     yield* this.#hands.flush();
   }
+}
+
+function isWanted({ name }: ViewRecord): MultisnapError {
+  const why = `a view is being rolled back to @${name}`;
+  return new MultisnapError("Busy", `${why}, which was interrupted: call rollback again first`);
+}
+
+/** `Busy` for a snapshot that somebody holds. */
+function mustBeFree({ name, marks }: ViewRecord): void {
+  const { holds } = parseMarks(marks);
+  if (holds.length === 0) return;
+  const reasons = holds.map((reason) => JSON.stringify(reason)).join(", ");
+  throw new MultisnapError("Busy", `@${name} is held (${reasons}): release it first`);
 }
 
 /** The number that the next snapshot gets, for its name. */

@@ -1,15 +1,8 @@
 /** What the library's callers see: options, views, reports. */
-import type { Device, Later, Quota } from "../devices/device.ts";
+import type { Device, Later } from "../devices/device.ts";
 import type { Env } from "../env.ts";
-import type {
-  CheckOptions,
-  CheckProblem,
-  CheckReport,
-  Loss,
-  ProgressOptions,
-  StoreKind,
-  StoreUsage,
-} from "../stores/store.ts";
+import type { CheckOptions, CheckReport, ProgressOptions, StoreKind } from "../stores/store.ts";
+import type { Status, Usage } from "./status.ts";
 
 export type {
   CheckOptions,
@@ -21,6 +14,7 @@ export type {
   RepairReport,
   StoreKind,
 } from "../stores/store.ts";
+export type { Counters, Damage, GivenUp, Pruned, Status, Usage } from "./status.ts";
 
 export interface CreateOptions {
   /**
@@ -128,6 +122,10 @@ export interface View {
   /** Bytes. */
   readonly size: number;
   readonly readOnly: boolean;
+  /** What `Volume.set` and `Volume.addHold` gave it. */
+  readonly note: string | null;
+  readonly tags: readonly string[];
+  readonly holds: readonly string[];
   /** Fills `target` from `offset`. */
   read(offset: number, target: Uint8Array): Promise<void>;
   /** Writes all of `source` at `offset`; durable after the next `flush`. */
@@ -179,87 +177,29 @@ export interface Hold {
   [Symbol.dispose](): void;
 }
 
+export interface RollbackOptions extends ProgressOptions {
+  /** The view that is rolled back; the default is the origin. */
+  of?: View;
+  /** What the view was is kept as a snapshot of it, of this name; without it that goes. */
+  keepAs?: string;
+}
+
+export interface ResizeOptions extends ProgressOptions {
+  /** The origin may lose what it has past its new end. */
+  shrink?: boolean;
+}
+
+/** What is left out stays as it is. */
+export interface ViewChanges {
+  /** Not of the origin. */
+  readOnly?: boolean;
+  /** Text for people; null: none. */
+  note?: string | null;
+  tags?: readonly string[];
+}
+
 export interface SnapshotOptions {
   readOnly?: boolean;
-}
-
-/** Bytes, unless said otherwise. */
-export interface Usage extends Omit<StoreUsage, "reclaiming"> {
-  /**
-   * What the store's device would still get from its platform; null where it does not tell (files,
-   * memory). In a browser a figure of `navigator.storage`, as of the last flushes: it is an
-   * estimate, and Chromium makes it a coarse one on purpose.
-   */
-  quota: Quota | null;
-}
-
-export interface Status extends StoreUsage {
-  kind: StoreKind;
-  uuid: string;
-  chunk: number;
-  size: number;
-  originMode: "inline" | "base" | "attached";
-  /** What snapshots keep is verified when it is read (`create.checksums`). */
-  checksums: boolean;
-  originPath: string | null;
-  basePath: string | null;
-  readOnly: boolean;
-  /** Why the volume went read-only, or null. */
-  error: string | null;
-  /**
-   * Status line of the device-mapper target that the kind of store comes from; one for each store
-   * where several are attached.
-   */
-  dmStatus: string;
-  /** In force: snapshots that may be deleted to make room. */
-  victims: string | null;
-  /** In force. */
-  preserveOnError: boolean;
-  /** Why and how many snapshots were given up since the volume was opened (`preserveOnError`). */
-  givenUp: GivenUp | null;
-  /** What was deleted to make room since the volume was opened (`victims`). */
-  pruned: Pruned | null;
-  /** Of a store that was opened `damaged`: what was found and is lost; null where nothing was. */
-  damage: Damage | null;
-  counters: Counters;
-}
-
-/** Parts of a `CheckReport`, and what had to be done to make the store readable. */
-export interface Damage {
-  problems: CheckProblem[];
-  losses: Loss[];
-  lossCount: number;
-  repaired: string[];
-}
-
-export interface GivenUp {
-  reason: string;
-  snapshots: number;
-}
-
-export interface Pruned {
-  snapshots: number;
-  /** What the request met that the last one was deleted for. */
-  reason: string;
-  /** The last ones, at most 8, in the order of their going. Times: milliseconds since 1970. */
-  last: { name: string; created: number; priority: number; time: number }[];
-}
-
-/** Since the volume was opened. */
-export interface Counters {
-  reads: number;
-  writes: number;
-  bytesRead: number;
-  bytesWritten: number;
-  copies: number;
-  bytesCopied: number;
-  commits: number;
-  checkpoints: number;
-  flushes: number;
-  /** Requests that met a conflict or a full queue and waited. */
-  waits: number;
-  /** Snapshots that were deleted to make room. */
-  pruned: number;
 }
 
 /** Bytes; two ranges that touch are one. */
@@ -282,6 +222,9 @@ export interface SnapshotUsage {
   created: number;
   size: number;
   readOnly: boolean;
+  note: string | null;
+  tags: readonly string[];
+  holds: readonly string[];
   /** Bytes freed if it alone were deleted. */
   exclusive: number;
   /** Bytes it sees in the store together with other views. */
@@ -309,6 +252,36 @@ export interface Volume {
    */
   delete(...snapshots: (View | string)[]): Promise<void>;
   rename(snapshot: View | string, name: string): Promise<void>;
+  /**
+   * The origin (or `of`) becomes what `to` is, its size too, between two writes; all snapshots
+   * stay. Durable when it answers. Views and names stay what they are: who has the origin reads and
+   * writes the other contents from then on. In a range store it is one commit whatever the size.
+   * In a bitmap store, and to an attached origin, what differs is shared or copied meanwhile, and
+   * writes wait; ended by a crash it goes on when the store is opened for writing the next time,
+   * by an error when it is called again.
+   */
+  rollback(to: View | string, options?: RollbackOptions): Promise<void>;
+  /**
+   * The origin gets another size, a multiple of 512 bytes, between two writes; snapshots keep
+   * theirs. What it gets reads as zeros (attached: as its device's bytes; a file grows and is cut
+   * off with it). Durable when it answers; a crash in between leaves the old size, and perhaps
+   * zeros where it was to end, or the new one.
+   */
+  resize(size: number, options?: ResizeOptions): Promise<void>;
+  /** Bytes that the store may grow to, null: no limit. `Invalid` where it has more. Durable. */
+  setMaxSize(bytes: number | null): Promise<void>;
+  /**
+   * Changes what a view is. Note, tags and holds of a view have at most 470 bytes together, as
+   * JSON. Durable when it answers.
+   */
+  set(view: View | string, changes: ViewChanges): Promise<void>;
+  /**
+   * From now on, whoever opens the store, the snapshot cannot be deleted (`Busy`) and is no victim;
+   * until every reason is released. A second time it does nothing. Durable when it answers.
+   */
+  addHold(snapshot: View | string, reason: string): Promise<void>;
+  /** `NotFound`: it is not held for that reason. */
+  removeHold(snapshot: View | string, reason: string): Promise<void>;
   /**
    * A message of the 2009 target: `create`, `create_subsnap ID` or `delete ID`. A new snapshot is
    * called after its id. Answers the id of what was made or deleted; durable when it answers.

@@ -9,6 +9,7 @@ import type { ViewRecord } from "../stores/store.ts";
 import { inFlight, runNow, runSync, type Task } from "../task.ts";
 import { checkBuffer, checkInside } from "./bounds.ts";
 import { type Core, ORIGIN } from "./core.ts";
+import { Described } from "./described.ts";
 import { extentsOf } from "./extents.ts";
 import { seldom } from "./part.ts";
 import { Reader } from "./read.ts";
@@ -22,44 +23,21 @@ import { type Zeroed, zero } from "./zeros.ts";
 
 const DONE: Promise<void> = Promise.resolve();
 
-export class DiskView implements View {
-  readonly id: number;
-  readonly parent: number | null;
-  readonly created: number;
-  readonly size: number;
-  readonly readOnly: boolean;
+export class DiskView extends Described implements View {
   readonly volume: DiskVolume;
   /** The attached origin, where this view is it: its bytes are not in the store. */
   readonly #plain: Device | null;
-  /** Of the store that the view is in. */
-  readonly core: Core;
   readonly #reader: Reader;
   readonly #writer: Writer;
   readonly #chunk: number;
 
   constructor(volume: DiskVolume, record: ViewRecord, core: Core) {
+    super(record, core, () => volume.readOnly);
     this.volume = volume;
-    this.core = core;
     this.#reader = new Reader(core);
     this.#writer = new Writer(core);
-    this.id = record.id;
-    this.parent = record.id === ORIGIN ? null : record.parent;
-    this.created = record.created;
-    this.size = record.size;
-    this.readOnly = record.readOnly || volume.readOnly;
     this.#plain = record.id === ORIGIN ? core.origin : null;
     this.#chunk = core.chunk;
-  }
-
-  get isOrigin(): boolean {
-    return this.id === ORIGIN;
-  }
-
-  get name(): string | null {
-    if (this.isOrigin) return null;
-    const record = this.core.store.view(this.id);
-    if (!record) throw new MultisnapError("NotFound", "the snapshot has been deleted");
-    return record.name;
   }
 
   read(offset: number, target: Uint8Array): Promise<void> {
@@ -289,7 +267,8 @@ export class DiskView implements View {
       this.#plain
         ? originWriter.write(offset, source, mayWait)
         : this.#writer.write(this.id, offset, source);
-    yield* this.#naming(this.#change(work), "writing", offset, source.length);
+    const change = this.#change(() => this.#inside(offset, source.length, work));
+    yield* this.#naming(change, "writing", offset, source.length);
     this.#countWrite(source.length);
   }
 
@@ -304,7 +283,8 @@ export class DiskView implements View {
     try {
       this.#checkRange(offset, length);
       this.#checkWritable();
-      const work = this.#change(() => this.#zeroTask(offset, length, exact));
+      const zeroing = () => this.#zeroTask(offset, length, exact);
+      const work = this.#change(() => this.#inside(offset, length, zeroing));
       const doing = exact ? "zeroing" : "trimming";
       return this.#start(this.#naming(work, doing, offset, length)) ?? DONE;
     } catch (error) {
@@ -326,6 +306,12 @@ export class DiskView implements View {
       punch: canPunch ? (first, count) => this.#writer.punch(this.id, first, count) : null,
     };
     yield* zero(disk, offset, length, exact);
+  }
+
+  /** What waited may find another size (I7). */
+  *#inside(offset: number, length: number, work: () => Task<void>): Task<void> {
+    this.#checkRange(offset, length);
+    yield* work();
   }
 
   *#naming<T>(work: Task<T>, doing: Doing, offset: number, length: number): Task<T> {

@@ -9,6 +9,7 @@ import type { Setup } from "../stores/kinds.ts";
 import type { ExceptionStore, ViewRecord, Visit } from "../stores/store.ts";
 import { run, settle, type Task } from "../task.ts";
 import { checkInside } from "./bounds.ts";
+import { VolumeChanges } from "./changes.ts";
 import { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import { Flusher } from "./flush.ts";
@@ -19,16 +20,13 @@ import { diffOf, seldom } from "./part.ts";
 import { Reclaimer } from "./reclaim.ts";
 import { checkStores, countersOf, usageOf, usageOfSnapshots } from "./reports.ts";
 import { Room } from "./room.ts";
-import type { SyncPlan } from "./sync.ts";
-import { checkName, Timeline } from "./timeline.ts";
+import { Timeline } from "./timeline.ts";
 import type {
   ByteRange,
   CheckOptions,
   CheckReport,
   Damage,
-  Hold,
   ProgressOptions,
-  SnapshotOptions,
   SnapshotUsage,
   Status,
   Usage,
@@ -48,7 +46,7 @@ export interface WhenFull {
   patterns: readonly Pattern[];
 }
 
-export class DiskVolume implements Volume {
+export class DiskVolume extends VolumeChanges implements Volume {
   /** Of the volume's own store. */
   readonly core: Core;
   readonly origin: DiskView;
@@ -61,8 +59,8 @@ export class DiskVolume implements Volume {
   readonly #victims: string | null;
   /** What was found where the store was opened damaged. */
   damage: Damage | null = null;
-  readonly #timeline: Timeline;
-  readonly #reclaimer: Reclaimer;
+  protected readonly timeline: Timeline;
+  protected readonly reclaimer: Reclaimer;
   readonly #flusher: Flusher;
   #merger: Merger | null = null;
   /** All stores that are attached to the origin. */
@@ -70,36 +68,38 @@ export class DiskVolume implements Volume {
   #closing: Promise<void> | null = null;
 
   constructor(cores: readonly Core[], { setup, victims, patterns }: WhenFull) {
+    super();
     const core = cores[0]!;
     this.core = core;
     this.#cores = cores;
     this.#victims = victims;
     this.originWriter = new OriginWriter(cores, setup === null);
     this.#flusher = new Flusher(cores);
-    this.#reclaimer = new Reclaimer(core, (work) => this.guard(work));
-    this.#timeline = new Timeline(core, {
+    this.reclaimer = new Reclaimer(core, (work) => this.guard(work));
+    this.timeline = new Timeline(core, {
+      originWriter: this.originWriter,
       flush: () => this.#flusher.all(),
-      reclaim: () => this.#reclaimer.all(),
+      reclaim: () => this.reclaimer.all(),
       between: (view, work) => this.room.between(view, work),
     });
     this.giveUp = setup && this.#mayGiveUp(cores, setup);
     this.room = new Room(core, {
       patterns,
       holds: this.holds,
-      reclaimer: this.#reclaimer,
-      delete: (ids) => this.#timeline.deleteNow(ids),
+      reclaimer: this.reclaimer,
+      delete: (ids) => this.timeline.deleteNow(ids),
       giveUp: this.giveUp,
     });
     const record = core.store.view(ORIGIN);
     if (!record) throw new MultisnapError("Corrupt", "the store has no origin");
     this.origin = new DiskView(this, record, core);
-    if (!core.readOnly && core.store.usage().reclaiming > 0) this.#reclaimer.start();
+    if (!core.readOnly && core.store.usage().reclaiming > 0) this.reclaimer.start();
   }
 
   #mayGiveUp(cores: readonly Core[], setup: Setup): GiveUp {
     return new seldom.loaded!.GiveUp(cores, setup, {
-      makeRoom: () => this.#reclaimer.forRoom(),
-      delete: (ids) => this.#timeline.deleteNow(ids),
+      makeRoom: () => this.reclaimer.forRoom(),
+      delete: (ids) => this.timeline.deleteNow(ids),
     });
   }
 
@@ -133,18 +133,18 @@ export class DiskVolume implements Volume {
 
   get(name: string): DiskView {
     this.core.assertOpen();
-    const found = this.#find((store) => (typeof name === "string" ? store.named(name) : null));
+    const found = this.find((store) => (typeof name === "string" ? store.named(name) : null));
     if (found) return found;
     throw new MultisnapError("NotFound", `there is no snapshot ${JSON.stringify(name)}`);
   }
 
   has(name: string): boolean {
     this.core.assertOpen();
-    return this.#find((store) => store.named(name)) !== null;
+    return this.find((store) => store.named(name)) !== null;
   }
 
   /** The snapshot that one of the stores answers. */
-  #find(record: (store: ExceptionStore) => ViewRecord | null): DiskView | null {
+  protected find(record: (store: ExceptionStore) => ViewRecord | null): DiskView | null {
     for (const core of this.#cores) {
       const found = record(core.store);
       if (found) return new DiskView(this, found, core);
@@ -153,56 +153,6 @@ export class DiskVolume implements Volume {
   }
 
   // ---- changes of the timeline
-
-  async snapshot(name: string, options: SnapshotOptions & { of?: View } = {}): Promise<View> {
-    const source = this.own(options.of ?? this.origin);
-    checkName(name);
-    return this.#take(source, name, options.readOnly ?? false);
-  }
-
-  /** Without a name it is called after its id. In use from its first moment to the answer. */
-  async #take(source: DiskView, name: string | null, readOnly: boolean): Promise<DiskView> {
-    const holds: Hold[] = [];
-    const made = (id: number) => holds.push(this.holds.take(id));
-    const taking = this.guard(this.#timeline.snapshot(source.id, name, readOnly, made));
-    try {
-      return this.#numbered(await run(this.using(source.id, taking)));
-    } finally {
-      for (const hold of holds) hold.release();
-    }
-  }
-
-  async message(text: string): Promise<number> {
-    this.core.assertOpen();
-    const { parseMessage } = seldom.loaded ?? (await seldom.load());
-    const message = parseMessage(text);
-    const view = message.verb === "create" ? this.origin : this.#numbered(message.id);
-    if (message.verb !== "delete") return (await this.#take(view, null, false)).id;
-    await this.delete(view);
-    return view.id;
-  }
-
-  async delete(...snapshots: (View | string)[]): Promise<void> {
-    this.core.assertWritable();
-    const ids = new Set(snapshots.map((snapshot) => this.#idOf(snapshot)));
-    if (ids.size === 0) return;
-    await run(this.guard(this.#timeline.delete([...ids])));
-    this.#reclaimer.start();
-  }
-
-  async rename(snapshot: View | string, name: string): Promise<void> {
-    this.core.assertWritable();
-    const id = this.#idOf(snapshot);
-    checkName(name);
-    await run(this.guard(this.#timeline.rename(id, name)));
-  }
-
-  /** Of `planSync`; nothing has changed since. */
-  async sync(plan: SyncPlan): Promise<void> {
-    if (plan.doomed.length + plan.missing.length === 0) return;
-    await run(this.guard(this.#timeline.sync(plan)));
-    if (plan.doomed.length > 0) this.#reclaimer.start();
-  }
 
   async merge(options: ProgressOptions = {}): Promise<void> {
     const { Merger } = seldom.loaded ?? (await seldom.load());
@@ -213,27 +163,13 @@ export class DiskVolume implements Volume {
 
   reclaimed(options: ProgressOptions = {}): Promise<void> {
     this.core.assertOpen();
-    return this.#reclaimer.finished(options);
+    return this.reclaimer.finished(options);
   }
 
   /** The view of this volume that a caller names. */
   own(view: View): DiskView {
     if (view instanceof DiskView && view.volume === this) return view;
     throw new MultisnapError("Invalid", "the view is not of this volume");
-  }
-
-  #numbered(id: number): DiskView {
-    const found = this.#find((store) => store.view(id));
-    if (found) return found;
-    throw new MultisnapError("NotFound", `there is no snapshot with the id ${id}`);
-  }
-
-  #idOf(snapshot: View | string): number {
-    const view = typeof snapshot === "string" ? this.get(snapshot) : this.own(snapshot);
-    if (view.id === ORIGIN) {
-      throw new MultisnapError("Invalid", "the origin is not a snapshot: it has no name and stays");
-    }
-    return view.id;
   }
 
   // ---- durability
@@ -254,7 +190,7 @@ export class DiskVolume implements Volume {
   /** Ends all work without touching the devices: they stay the caller's. */
   async abandon(): Promise<void> {
     this.core.traffic.closed = true;
-    await run(this.#reclaimer.stop());
+    await run(this.reclaimer.stop());
   }
 
   close(): Promise<void> {
@@ -264,7 +200,7 @@ export class DiskVolume implements Volume {
 
   *#closeTask(): Task<void> {
     const { core } = this;
-    yield* this.#reclaimer.stop();
+    yield* this.reclaimer.stop();
     core.traffic.closed = true;
     yield* core.traffic.drained();
     try {
@@ -331,6 +267,7 @@ export class DiskVolume implements Volume {
       preserveOnError: this.giveUp === null,
       givenUp: this.giveUp?.state ?? null,
       pruned: this.room.state,
+      rollingBack: this.core.rolling?.name ?? null,
       damage: this.damage,
       counters: { ...counters, commits, checkpoints, flushes },
     };

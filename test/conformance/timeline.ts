@@ -2,7 +2,7 @@
 import * as assert from "uvu/assert";
 import type { View } from "../../src/volume/types.ts";
 import { expectCode } from "../model/history.ts";
-import { FIXED } from "../model/subjects.ts";
+import { FIXED, rollsBack } from "../model/subjects.ts";
 import type { Story } from "./reports.ts";
 
 /** In kinds whose snapshots are made and deleted. */
@@ -56,6 +56,37 @@ export const timeline: Record<string, Story> = {
     await expectCode("NotFound", setting.volume.delete("a", "b"));
     assert.ok(setting.volume.has("a"), "all or none");
     await setting.reopen();
+    await setting.verify();
+  },
+
+  "a rollback, kept and undone": async (setting) => {
+    const { chunk, mode } = setting.place;
+    const { volume, model } = setting;
+    const made = await setting.snapshot(setting.origin, "then");
+    await setting.write(setting.origin, 0, 2 * chunk);
+    const of = rollsBack(setting.can, mode, true) ? setting.origin : null;
+    if (!setting.can.ofSnapshots) return;
+    const view = of ?? (await setting.snapshot(made, "fork"));
+    await setting.write(view, chunk, chunk + 1);
+    await volume.rollback("then", { of: view, keepAs: "kept" });
+    const kept = volume.get("kept");
+    model.rollback(view.id, made.id, { id: kept.id, name: "kept" });
+    assert.is(kept.parent, view.id);
+    assert.is(kept.name, "kept");
+    await setting.verify();
+    await setting.write(view, 100, chunk);
+    await setting.write(kept, 0, 10);
+    await setting.verify();
+    await expectCode("Exists", volume.rollback("then", { of: view, keepAs: "kept" }));
+    await expectCode("NotFound", volume.rollback("nobody", { of: view }));
+    await expectCode("Invalid", volume.rollback(view, { of: view }));
+    await volume.rollback(kept, { of: view });
+    model.rollback(view.id, kept.id, null);
+    await setting.verify();
+    await setting.reopen();
+    await setting.verify();
+    const fixed = await setting.snapshot(setting.origin, "fixed", true);
+    await expectCode("ReadOnly", setting.volume.rollback("then", { of: fixed }));
     await setting.verify();
   },
 
@@ -122,6 +153,7 @@ export const refusals: Record<string, Story> = {
       await expectCode("Unsupported", volume.snapshot("more"));
       await expectCode("Unsupported", volume.delete(snapshot));
       await expectCode("Unsupported", volume.rename(snapshot, "other"));
+      await expectCode("Unsupported", volume.rollback(snapshot));
     }
     if (!can.ofSnapshots) {
       await expectCode("Unsupported", snapshot.snapshot("of it"));

@@ -62,7 +62,8 @@ test("a client written from PROTOCOL.md gets on", async () => {
   const part = await client.next();
   assert.equal([part?.version, part?.type, part?.request], [1, PART, 5]);
   const { id, created, size } = one;
-  const row = { id, name: "one", parent: 1, created, size, readOnly: false };
+  const marks = { note: null, tags: [], holds: [] };
+  const row = { id, name: "one", parent: 1, created, size, readOnly: false, ...marks };
   assert.equal(part?.head, { rows: [row] });
   const state = await client.next();
   assert.equal([state?.type, state?.request, state?.head.uuid], [ANSWER, 5, volume.uuid]);

@@ -1,6 +1,6 @@
 /** Random short histories, and a crash at each of their device events. */
 import { Random } from "../model/prng.ts";
-import { FIXED, type Subject } from "../model/subjects.ts";
+import { FIXED, keepsWhatWas, rollsBack, type Subject } from "../model/subjects.ts";
 import { Wreck } from "./log.ts";
 import { Script } from "./script.ts";
 import type { Effort } from "./tear.ts";
@@ -53,11 +53,19 @@ const weights = {
   flush: 12,
   reclaimed: 5,
   reopen: 3,
+  rollback: 4,
   merge: 0,
 };
 
 /** Of a store whose one snapshot is there from the beginning. */
-const fixedWeights = { ...weights, snapshot: 0, delete: 0, rename: 0, reclaimed: 0 };
+const fixedWeights = {
+  ...weights,
+  snapshot: 0,
+  delete: 0,
+  rollback: 0,
+  rename: 0,
+  reclaimed: 0,
+};
 const mergeWeights = { ...fixedWeights, merge: 3 };
 
 /** A history of `steps` operations (chosen by the seed if not given), recorded to its end. */
@@ -149,6 +157,13 @@ async function runStep(script: Script, random: Random, most: number): Promise<vo
     case "delete": {
       const victims = snapshots.filter(() => random.chance(0.4));
       return victims.length > 0 ? script.delete(...victims) : script.flush();
+    }
+    case "rollback": {
+      const [id, to] = [writable(script, random), random.pick([...script.model.views.keys()])];
+      const can = rollsBack(script.can, script.world.mode, id === script.model.origin);
+      if (!can || id === to) return script.flush();
+      const keeps = keepsWhatWas(script.can, id === script.model.origin);
+      return script.rollback(id, to, keeps && snapshots.length < most && random.chance(0.5));
     }
     case "rename":
       return snapshots.length > 0 ? script.rename(random.pick(snapshots)) : script.flush();

@@ -18,6 +18,7 @@ export type Deed = Span &
     | { do: "snapshot"; of: number; id: number; name: string }
     | { do: "delete"; ids: number[] }
     | { do: "rename"; id: number; name: string }
+    | { do: "rollback"; view: number; to: number; kept: { id: number; name: string } | null }
     | { do: "flush" }
   );
 
@@ -28,6 +29,8 @@ export interface ExpectedView {
   durable: Uint8Array;
   /** Not promised yet, in order. */
   pending: (Patch & Span)[];
+  /** It may have been rolled back to this; then, and only then, there is the snapshot `kept`. */
+  instead?: { durable: Uint8Array; pending: (Patch & Span)[]; kept: number | null };
 }
 
 function whole(view: ExpectedView, until: number): void {
@@ -99,6 +102,21 @@ function apply(views: Map<number, ExpectedView>, deed: Deed, answered: boolean):
         else (views.get(id) as ExpectedView).must = false;
       }
       return;
+    case "rollback": {
+      const view = views.get(deed.view) as ExpectedView;
+      const to = views.get(deed.to) as ExpectedView;
+      if (answered) for (const one of [view, to]) whole(one, deed.start);
+      const { kept } = deed;
+      if (kept) {
+        const { durable, pending } = view;
+        const names = new Set<string | null>([kept.name]);
+        views.set(kept.id, { names, must: answered, durable, pending: [...pending] });
+      }
+      const now = { durable: to.durable.slice(), pending: [...to.pending] };
+      if (answered) Object.assign(view, now);
+      else view.instead = { ...now, kept: kept?.id ?? null };
+      return;
+    }
     case "rename": {
       const view = views.get(deed.id) as ExpectedView;
       if (answered) view.names.clear();

@@ -177,6 +177,19 @@ export class Script {
     this.model.rename(id, name);
   }
 
+  /** View `id` becomes what `to` is; `keeps`: what it was is a snapshot. */
+  async rollback(id: number, to: number, keeps: boolean): Promise<void> {
+    const name = keeps ? this.#newName() : null;
+    this.lines.push(`rollback ${id} to ${to}${name === null ? "" : `, kept as ${name}`}`);
+    const kept = name === null ? null : { id: 0, name };
+    const deed = this.#begin({ do: "rollback", view: id, to, kept });
+    const options = { of: this.view(id), ...(name !== null && { keepAs: name }) };
+    await this.volume.rollback(this.view(to), options);
+    if (kept) kept.id = this.volume.get(kept.name).id;
+    this.#answered(deed);
+    this.model.rollback(id, to, kept);
+  }
+
   async flush(): Promise<void> {
     this.lines.push("flush");
     const deed = this.#begin({ do: "flush" });

@@ -7,7 +7,7 @@ import type { OriginMode } from "../model/model.ts";
 import { subjects } from "../model/openers.ts";
 import { Random } from "../model/prng.ts";
 import { CHUNKS, describeStep, type Step, sequences } from "../model/small-world.ts";
-import type { Subject } from "../model/subjects.ts";
+import { rollsBack, type Subject } from "../model/subjects.ts";
 import { crashEverywhere, type Depth } from "./crashes.ts";
 import { Script } from "./script.ts";
 
@@ -32,6 +32,9 @@ const alphabet: readonly Step[] = [
   { do: "snapshot", of: "newest" },
   { do: "delete", which: "oldest" },
   { do: "delete", which: "newest" },
+  { do: "rollback", of: "origin", to: "oldest", keep: true },
+  { do: "rollback", of: "origin", to: "newest", keep: false },
+  { do: "rollback", of: "newest", to: "origin", keep: false },
   { do: "reclaim" },
   { do: "flush" },
 ];
@@ -50,6 +53,8 @@ async function take(script: Script, step: Step, random: Random): Promise<void> {
       return script.reclaimed();
     case "delete":
       return script.delete(view(step.which));
+    case "rollback":
+      return script.rollback(view(step.of), view(step.to), step.keep);
     case "snapshot":
       return void (await script.snapshot(view(step.of)));
     case "trim":
@@ -86,7 +91,10 @@ for (const subject of subjects) {
   for (const mode of capabilities.origins.filter((origin) => origin !== "base")) {
     for (let length = 1; length <= LENGTH; length++) {
       test(`every sequence of ${length}, ${mode}`, async () => {
-        for (const steps of sequences(length, capabilities, alphabet)) {
+        const possible = alphabet.filter(
+          (step) => step.do !== "rollback" || rollsBack(capabilities, mode, step.of === "origin"),
+        );
+        for (const steps of sequences(length, capabilities, possible)) {
           try {
             await crashLastStep(subject, mode, steps);
           } catch (error) {

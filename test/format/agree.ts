@@ -4,6 +4,7 @@
  */
 import * as assert from "uvu/assert";
 import type { TreeStore } from "../../src/stores/tree/tree-store.ts";
+import { formatMarks } from "../../src/volume/marks.ts";
 import type { Volume } from "../../src/volume/types.ts";
 import type { DiskVolume } from "../../src/volume/volume.ts";
 import { same } from "../model/explain.ts";
@@ -38,8 +39,8 @@ export function mustAgree(fixture: Fixture, views = viewsOf(fixture.volume)): St
   assert.is(reader.uuid, volume.uuid.replaceAll("-", ""));
   assert.is(reader.chunk, volume.chunk);
   const live = reader.views.filter(({ isLive }) => isLive).sort((a, b) => a.id - b.id);
-  const found = live.map(({ id, parent, name, readOnly, created, size }) => {
-    return { id, parent, name, readOnly, created, size };
+  const found = live.map(({ id, parent, name, readOnly, created, size, marks }) => {
+    return { id, parent, name, readOnly, created, size, marks };
   });
   assert.equal(found, views);
   for (const { id, size } of found) {
@@ -51,8 +52,9 @@ export function mustAgree(fixture: Fixture, views = viewsOf(fixture.volume)): St
 /** What the library says of its views. */
 export function viewsOf(volume: Volume) {
   return [volume.origin, ...volume.snapshots].map(
-    ({ id, parent, name, readOnly, created, size }) => {
-      return { id, parent: parent ?? 0, name: name ?? "", readOnly, created, size };
+    ({ id, parent, name, readOnly, created, size, note, tags, holds }) => {
+      const marks = formatMarks({ note, tags, holds, rollback: null });
+      return { id, parent: parent ?? 0, name: name ?? "", readOnly, created, size, marks };
     },
   );
 }
@@ -76,7 +78,7 @@ export async function mustRecoverAs(
     await mustHold(view, 0, model.read(view.id, 0, view.size));
   }
   const timeline = storeOf(volume).facts.timeline();
-  const found = reader.views.map(({ id, isLive, bit }) => ({ id, isLive, bit }));
+  const found = reader.views.map(({ id, seat, isLive, bit }) => ({ id, seat, isLive, bit }));
   const noBits = timeline.map((view) => ({ ...view, bit: null }));
   assert.equal(found, reader.kind === "bitmap" ? timeline : noBits);
   await volume.close();

@@ -90,7 +90,9 @@ export class StoreBlocks {
     const right = crc32c(image) === this.bytes.getUint32(at + 12, true);
     const slotIs = this.bytes.getUint32(at + 28, true);
     const version = this.bytes.getUint32(at + 8, true);
-    return right && slotIs === slot && version === 1 && this.bytes.getUint32(at + 24, true) === 0;
+    return (
+      right && slotIs === slot && version === 1 && (this.bytes.getUint32(at + 24, true) & ~7) === 0
+    );
   }
 
   // ---- metadata blocks

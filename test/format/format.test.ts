@@ -111,6 +111,7 @@ test("what fits into a block is what the constants say", () => {
 test("bounds that FORMAT.md states are those of the code", () => {
   const open = constants("src/stores/tree/open.ts");
   const around = constants("assembly/around.ts");
+  const limit = constants("src/stores/tree/limit.ts");
   const areaMin = value(open, "AREA_MIN");
   const stated = text("assembly/FORMAT.md").replaceAll(",", "").replace(/\s+/g, " ");
   for (const sentence of [
@@ -118,7 +119,7 @@ test("bounds that FORMAT.md states are those of the code", () => {
     `at least ${areaMin} and at most ${value(open, "AREA_MAX")} blocks`,
     `at most ${value(open, "JOURNAL_BYTES")} bytes`,
     `${value(constants("assembly/memory.ts"), "PATH_LEVELS")}; 0: no entry`,
-    `more than ${value(open, "CHUNKS_MAX") / value(layout, "GROUP_CHUNKS")} groups`,
+    `more than ${value(limit, "CHUNKS_MAX") / value(layout, "GROUP_CHUNKS")} groups`,
     `such an entry has at most ${value(around, "AROUND_ENTRIES")} entries`,
     `a column of ${value(around, "AROUND_ENTRIES")} entries and more`,
   ]) {
@@ -146,6 +147,17 @@ const REPEATED: [file: string, name: string, source: string, engineName: string]
   ["stores/tree/check/losses", "ORIGIN", "cells", "ORIGIN"],
   ["stores/tree/check/meta", "HEADER", "layout", "BLOCK_HEADER"],
   ["stores/tree/check/operations", "OP_BYTES", "layout", "OP_BYTES"],
+  ["stores/tree/check/operations", "OP_ROLLBACK", "layout", "OP_ROLLBACK"],
+  ["stores/tree/layout", "FEATURE_SEATS", "layout", "FEATURE_SEATS"],
+  ["stores/tree/check/operations", "OP_SET", "layout", "OP_SET"],
+  ["stores/tree/check/operations", "MARKS_MAX", "layout", "MARKS_MAX"],
+  ["stores/tree/check/saved-views", "MARKS_MAX", "layout", "MARKS_MAX"],
+  ["stores/tree/dump/examine", "NARROW_END", "bounds", "NARROW_CHUNKS"],
+  ["stores/tree/layout", "FEATURE_MARKS", "layout", "FEATURE_MARKS"],
+  ["stores/tree/layout", "FEATURE_WIDE", "layout", "FEATURE_WIDE"],
+  ["stores/tree/repair/replay", "SET_SIZE", "layout", "SET_SIZE"],
+  ["volume/marks", "MARKS_MAX", "layout", "MARKS_MAX"],
+  ["stores/tree/layout", "FEATURES", "layout", "FEATURES"],
   ["stores/tree/check/operations", "RECORD_HEADER", "layout", "RECORD_HEADER"],
   ["stores/tree/check/saved-views", "LIVE", "cells", "VIEW_LIVE_FLAG"],
   ["stores/tree/check/saved-views", "NAME_MAX", "layout", "NAME_MAX"],
@@ -210,7 +222,7 @@ test("bits and flags of a view are where FORMAT.md and the host have them", () =
 
 test("the groups of the host's largest store fit the engine's directory", () => {
   const groups = value(constants("assembly/memory.ts"), "GROUP_PAGES") * 512;
-  const chunks = value(constants("src/stores/tree/open.ts"), "CHUNKS_MAX");
+  const chunks = value(constants("src/stores/tree/limit.ts"), "CHUNKS_MAX");
   assert.is(chunks, groups * value(layout, "GROUP_CHUNKS"));
 });
 

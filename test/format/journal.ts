@@ -9,6 +9,8 @@ export interface Operation {
   count: number;
   view: number;
   chunk: number;
+  /** Upper half of `chunk`, where those are two ids; `chunk` is the lower one then. */
+  other: number;
   place: number;
   /** `place`, where it is a time. */
   created: number;
@@ -64,14 +66,15 @@ function* operations(store: StoreBlocks, at: number, end: number): Generator<Ope
   while (at < end) {
     const kind = bytes.getUint8(at);
     const count = bytes.getUint16(at + 2, true);
-    const named = kind === 3 || kind === 5 ? count : 0;
+    const named = [3, 5, 11, 12].includes(kind) ? count : 0;
     const sums = kind === 10 ? count : 0;
     yield {
       kind,
       flags: bytes.getUint8(at + 1),
       count,
       view: bytes.getUint32(at + 4, true),
-      chunk: store.long(at + 8),
+      chunk: kind === 11 ? bytes.getUint32(at + 8, true) : store.long(at + 8),
+      other: bytes.getUint32(at + 12, true),
       place: store.long(at + 16),
       created: bytes.getFloat64(at + 16, true),
       name: Buffer.from(store.slice(at + 24, named)).toString(),

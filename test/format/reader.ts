@@ -58,7 +58,7 @@ export class StoreReader {
     this.#checkPlaces();
   }
 
-  /** In the order of the timeline, the origin last. */
+  /** In the order of the timeline. */
   get views(): readonly ReadView[] {
     return this.#timeline.views;
   }
@@ -172,7 +172,7 @@ export class StoreReader {
   #apply(operation: Operation): void {
     const { kind, flags, view, chunk, created, name } = operation;
     const timeline = this.#timeline;
-    must(kind >= 1 && kind <= 10, `operation ${kind}`);
+    must(kind >= 1 && kind <= 12, `operation ${kind}`);
     this.sums.apply(operation);
     this.operations.add(flags === 0 ? `${kind}` : `${kind}/${flags}`);
     if (kind === OP_MAP || kind === OP_COPY_OUT) this.#map(operation);
@@ -183,6 +183,13 @@ export class StoreReader {
     if (kind === 5) timeline.rename(view, name);
     if (kind === 7) timeline.markDeleted();
     if (kind === 9) timeline.removeMarked();
+    if (kind === 12 && flags === 1) timeline.set(view, { size: chunk });
+    if (kind === 12 && flags === 2) timeline.set(view, { readOnly: chunk === 1 });
+    if (kind === 12 && flags === 4) timeline.set(view, { marks: name });
+    if (kind === 11) {
+      const { other } = operation;
+      timeline.rollback(view, chunk, { id: other, parent: view, readOnly: false, created, name });
+    }
   }
 
   #map({ kind, flags, count, view, chunk, place }: Operation): void {

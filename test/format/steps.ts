@@ -2,6 +2,7 @@
 import type { View } from "../../src/volume/types.ts";
 import type { Fixture } from "../model/fixture.ts";
 import type { Random } from "../model/prng.ts";
+import { keepsWhatWas, rollsBack } from "../model/subjects.ts";
 
 const VIEWS_MAX = 12;
 
@@ -19,6 +20,7 @@ export async function step(fixture: Fixture, random: Random, number: number): Pr
     clone: 13,
     make: 10,
     drop: 6,
+    back: 5,
     name: 3,
     reclaim: 3,
     flush: 5,
@@ -44,6 +46,7 @@ export async function step(fixture: Fixture, random: Random, number: number): Pr
     const readOnly = random.chance(0.2);
     model.snapshot(of.id, (await volume.snapshot(name, { of, readOnly })).id, name, readOnly);
   }
+  if (act === "back") await back(fixture, view, random.pick(views), random, number);
   if (views.length < 3) return;
   const snapshot = random.pick(views.slice(1));
   if (act === "drop") await fixture.delete(snapshot);
@@ -51,6 +54,23 @@ export async function step(fixture: Fixture, random: Random, number: number): Pr
     await volume.rename(snapshot, `renamed ${number}`);
     model.rename(snapshot.id, `renamed ${number}`);
   }
+}
+
+/** A view becomes what another one is, where the store can do that. */
+async function back(
+  { volume, model, capabilities }: Fixture,
+  view: View,
+  to: View,
+  random: Random,
+  number: number,
+): Promise<void> {
+  const isOrigin = view.id === model.origin;
+  if (view.id === to.id || !rollsBack(capabilities, model.mode, isOrigin)) return;
+  const canKeep = keepsWhatWas(capabilities, isOrigin);
+  const keepAs = canKeep && random.chance(0.5) ? `kept ${number}` : undefined;
+  await volume.rollback(to, { of: view, ...(keepAs && { keepAs }) });
+  const kept = keepAs ? { id: volume.get(keepAs).id, name: keepAs } : null;
+  model.rollback(view.id, to.id, kept);
 }
 
 /** `count` chunks from `first`, as far as the view goes. */

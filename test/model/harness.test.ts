@@ -34,6 +34,7 @@ for (const { kind, capabilities } of subjects) {
 
 const defects: Defect[] = [
   "snapshot shares the pages",
+  "a rollback shares the pages",
   "trim rounds outwards",
   "long writes lose a byte",
   "concurrent writes lose an update",

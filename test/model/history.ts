@@ -13,6 +13,7 @@ import {
   FIXED,
   type Media,
   openOn,
+  rollsBack,
   type Subject,
 } from "./subjects.ts";
 import { drawImage, drawMedia, drawWorld, openOptions, type World } from "./world.ts";
@@ -119,6 +120,11 @@ export class History {
   /** What a trim asks of must have the volume's chunks: those of other stores are of their own. */
   trimmable(id: number): number {
     return this.world.others.length > 0 ? Math.min(id, FIXED.id) : id;
+  }
+
+  /** Whether a view of this world can be rolled back. */
+  rollsBack(id: number): boolean {
+    return rollsBack(this.subject.capabilities, this.world.mode, id === this.model.origin);
   }
 
   newName(): string {

@@ -81,6 +81,12 @@ export class Model {
     this.snapshots.set(id, { name, readOnly });
   }
 
+  /** View `id` becomes what `to` is; what it was is the new snapshot `kept`, or gone. */
+  rollback(id: number, to: number, kept: { id: number; name: string } | null): void {
+    if (kept) this.snapshot(id, kept.id, kept.name);
+    this.views.set(id, new Map(this.pages(to)));
+  }
+
   delete(id: number): void {
     this.views.delete(id);
     this.snapshots.delete(id);

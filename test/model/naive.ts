@@ -6,7 +6,13 @@
 import { MultisnapError } from "../../src/errors.ts";
 import { CAPABILITIES } from "../../src/stores/kinds.ts";
 import type { Capabilities, StoreKind } from "../../src/stores/store.ts";
-import type { ByteRange, SnapshotOptions, View, Volume } from "../../src/volume/types.ts";
+import type {
+  ByteRange,
+  RollbackOptions,
+  SnapshotOptions,
+  View,
+  Volume,
+} from "../../src/volume/types.ts";
 import { turns } from "./late.ts";
 import { Model, PAGE } from "./model.ts";
 import { lastState, newState, ORIGIN, pack, type State, slotStart } from "./naive-state.ts";
@@ -28,6 +34,8 @@ export type Defect =
   | "checksum ignored"
   | "attached origin not flushed"
   | "snapshot answers before it is durable"
+  | "a rollback shares the pages"
+  | "a rollback answers before it is durable"
   | "recovery brings a deleted snapshot back";
 
 /** A store that can do what a kind of stores can. */
@@ -145,6 +153,20 @@ class NaiveVolume {
       void turns(1).then(() => this.model.views.set(id, new Map(this.model.pages(of))));
     }
     return view;
+  }
+
+  async rollback(to: View | string, { of, keepAs }: RollbackOptions = {}): Promise<void> {
+    this.#mustBeChangeable();
+    const [id, source] = [of?.id ?? ORIGIN, typeof to === "string" ? this.get(to).id : to.id];
+    if (keepAs !== undefined && this.has(keepAs)) fail("Exists", keepAs);
+    if (id === source) fail("Invalid", "itself");
+    if (this.model.snapshots.get(id)?.readOnly) fail("ReadOnly", String(id));
+    const fresh = this.#state.next++;
+    const target = this.#defect === "a rollback shares the pages" ? this.model.pages(source) : null;
+    this.model.rollback(id, source, keepAs === undefined ? null : { id: fresh, name: keepAs });
+    if (target !== null) this.model.views.set(id, target);
+    if (keepAs !== undefined) this.#view(fresh, id);
+    if (this.#defect !== "a rollback answers before it is durable") await this.commit();
   }
 
   async delete(...snapshots: (View | string)[]): Promise<void> {
@@ -288,6 +310,9 @@ class NaiveVolume {
       created: 0,
       size: this.#state.size,
       readOnly: this.model.snapshots.get(id)?.readOnly ?? false,
+      note: null,
+      tags: [],
+      holds: [],
       read: async (offset, target) => view.readSync(offset, target),
       write: (offset, source) => volume.write(id, offset, source),
       trim: async (offset, length) => volume.trim(id, offset, length),

@@ -15,6 +15,7 @@ export type Step =
   | { do: "trim"; to: Target; chunk: 0 | 1 }
   | { do: "snapshot"; of: Target }
   | { do: "delete"; which: "newest" | "oldest" }
+  | { do: "rollback"; of: Target; to: Target; keep: boolean }
   | { do: "reclaim" }
   | { do: "flush" };
 
@@ -32,6 +33,23 @@ export const alphabet: readonly Step[] = [
   { do: "snapshot", of: "newest" },
   { do: "delete", which: "newest" },
   { do: "delete", which: "oldest" },
+  { do: "reclaim" },
+];
+
+/** The same with rollbacks, and less of the rest. */
+export const rollbackAlphabet: readonly Step[] = [
+  { do: "write", to: "origin", chunk: 0 },
+  { do: "write", to: "origin", chunk: "both" },
+  { do: "write", to: "newest", chunk: 0 },
+  { do: "trim", to: "origin", chunk: 0 },
+  { do: "snapshot", of: "origin" },
+  { do: "snapshot", of: "newest" },
+  { do: "delete", which: "newest" },
+  { do: "delete", which: "oldest" },
+  { do: "rollback", of: "origin", to: "newest", keep: false },
+  { do: "rollback", of: "origin", to: "oldest", keep: true },
+  { do: "rollback", of: "newest", to: "origin", keep: false },
+  { do: "rollback", of: "newest", to: "oldest", keep: true },
   { do: "reclaim" },
 ];
 
@@ -53,6 +71,12 @@ function after(step: Step, before: Situation): Situation | null {
     case "delete":
       if (snapshots === 0 || (snapshots === 1 && step.which === "oldest")) return null;
       return { snapshots: snapshots - 1, apart, toReclaim: true };
+    case "rollback": {
+      const least = step.of === "newest" && step.to === "oldest" ? 2 : 1;
+      if (snapshots < least || (step.to === "oldest" && snapshots < 2)) return null;
+      if (!step.keep) return { ...before, toReclaim: true };
+      return snapshots === SNAPSHOTS_MAX ? null : { ...before, snapshots: snapshots + 1 };
+    }
     case "snapshot":
       if (snapshots === SNAPSHOTS_MAX || (step.of === "newest" && snapshots === 0)) return null;
       return { ...before, snapshots: snapshots + 1 };
@@ -97,6 +121,8 @@ export function describeStep(step: Step): string {
       return step.do;
     case "delete":
       return `delete ${step.which}`;
+    case "rollback":
+      return `rollback ${step.of} to ${step.to}${step.keep ? ", kept" : ""}`;
     case "snapshot":
       return `snapshot of ${step.of}`;
     default:

@@ -8,8 +8,8 @@ import { Image, imageDevice } from "./image.ts";
 import { Model, type OriginMode } from "./model.ts";
 import { subjects } from "./openers.ts";
 import { SmallWorld } from "./small.ts";
-import { CHUNKS, sequences } from "./small-world.ts";
-import { begin, type Subject } from "./subjects.ts";
+import { CHUNKS, rollbackAlphabet, sequences } from "./small-world.ts";
+import { begin, keepsWhatWas, rollsBack, type Subject } from "./subjects.ts";
 
 const LENGTH = Number(process.env.LENGTH ?? 5);
 const CHUNK = 4096;
@@ -43,6 +43,30 @@ for (const subject of subjects) {
       let world = await smallWorld(subject, mode);
       let count = 0;
       for (const sequence of sequences(length, capabilities)) {
+        if (++count % perVolume === 0) {
+          await world.volume.close();
+          world = await smallWorld(subject, mode);
+        }
+        await world.run(sequence);
+      }
+      await world.volume.close();
+    });
+  }
+  for (const mode of capabilities.origins) {
+    const isOrigins = rollsBack(capabilities, mode, true);
+    const wanted = rollbackAlphabet.filter(
+      (step) =>
+        step.do !== "rollback" ||
+        (rollsBack(capabilities, mode, step.of === "origin") &&
+          (!step.keep || keepsWhatWas(capabilities, step.of === "origin"))),
+    );
+    if (!wanted.some((step) => step.do === "rollback")) continue;
+    const length = isOrigins && mode === "inline" ? LENGTH : LENGTH - 1;
+    test(`every sequence of ${length} steps with rollbacks, ${mode}`, async () => {
+      let world = await smallWorld(subject, mode);
+      let count = 0;
+      for (const sequence of sequences(length, capabilities, wanted)) {
+        if (!sequence.some((step) => step.do === "rollback")) continue;
         if (++count % perVolume === 0) {
           await world.volume.close();
           world = await smallWorld(subject, mode);

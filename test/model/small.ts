@@ -59,6 +59,13 @@ export class SmallWorld {
         await volume.delete(victim);
         return model.delete(victim.id);
       }
+      case "rollback": {
+        const [of, to] = [this.view(step.of), this.view(step.to)];
+        const name = `s${++this.#names}`;
+        await volume.rollback(to, { of, ...(step.keep && { keepAs: name }) });
+        const kept = step.keep ? { id: volume.get(name).id, name } : null;
+        return model.rollback(of.id, to.id, kept);
+      }
       case "snapshot": {
         const of = this.view(step.of);
         const name = `s${++this.#names}`;

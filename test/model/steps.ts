@@ -2,7 +2,7 @@
 import { runBurst } from "./burst.ts";
 import { expectCode, History, type Range } from "./history.ts";
 import { compareDiff, compareExtents } from "./reports.ts";
-import { FIXED, type Subject } from "./subjects.ts";
+import { FIXED, keepsWhatWas, type Subject } from "./subjects.ts";
 import { describeWorld } from "./world.ts";
 
 /** What a step touched: compared afterwards, together with another view. */
@@ -20,6 +20,7 @@ const weights = {
   clone: 2,
   snapshot: 9,
   delete: 6,
+  rollback: 3,
   rename: 1,
   refused: 1,
   flush: 3,
@@ -33,7 +34,15 @@ const weights = {
 type Step = keyof typeof weights;
 
 /** Of a store whose one snapshot is there from the beginning. */
-const fixedWeights = { ...weights, snapshot: 0, delete: 0, rename: 0, reclaimed: 1, refused: 2 };
+const fixedWeights = {
+  ...weights,
+  snapshot: 0,
+  delete: 0,
+  rollback: 0,
+  rename: 0,
+  reclaimed: 1,
+  refused: 2,
+};
 const mergeWeights = { ...fixedWeights, merge: 1 };
 
 const steps: Record<Step, Run> = {
@@ -128,6 +137,24 @@ const steps: Record<Step, Run> = {
     );
     for (const id of victims) history.model.delete(id);
     return null;
+  },
+
+  async rollback(history): Promise<Touched | null> {
+    const [id, to] = [history.writableView(), history.anyView()];
+    if (id === to || !history.rollsBack(id)) return await steps.snapshot(history);
+    const { size, snapshots } = history.model;
+    const { capabilities } = history.subject;
+    const most = Math.min(history.world.snapshotsMax, capabilities.snapshots);
+    const canKeep = keepsWhatWas(capabilities, id === history.model.origin);
+    const mayKeep = canKeep && snapshots.size < most;
+    const name = mayKeep && history.random.chance(0.5) ? history.newName() : null;
+    history.note(`rollback ${id} to ${to}${name === null ? "" : `, kept as ${name}`}`);
+    const of = history.view(id);
+    await history.volume.rollback(history.view(to), { of, ...(name !== null && { keepAs: name }) });
+    const kept = name === null ? null : { id: history.volume.get(name).id, name };
+    history.model.rollback(id, to, kept);
+    await history.verify(id, bounded(history, { offset: 0, length: size }));
+    return { id: kept?.id ?? id };
   },
 
   async rename(history) {

@@ -16,6 +16,16 @@ export interface Devices {
 export type VolumeOptions = Omit<OpenOptions, keyof Devices>;
 export type Opener = (devices: Devices, options: VolumeOptions) => Promise<Volume>;
 
+/** Whether views of a volume of this kind are rolled back. */
+export function rollsBack(can: Capabilities, _mode: OriginMode, _isOrigin: boolean): boolean {
+  return !can.fixed;
+}
+
+/** Whether what is rolled back can be kept. */
+export function keepsWhatWas({ ofSnapshots }: Capabilities, isOrigin: boolean): boolean {
+  return ofSnapshots || isOrigin;
+}
+
 export interface Subject {
   name: string;
   kind: StoreKind;

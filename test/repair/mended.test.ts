@@ -20,8 +20,9 @@ function timelineOf(count: number): SavedView[] {
   const views = Array.from({ length: count }, (_, i) => i + 2);
   return [...views, ORIGIN].map((id, index) => {
     const bit = id === ORIGIN ? null : index;
-    const none = { parent: 0, name: new Uint8Array(0), created: 0, size: 4096 };
-    return { id, flags: 1, isLive: true, bit, ...none };
+    const bytes = new Uint8Array(0);
+    const none = { parent: 0, name: bytes, marks: bytes, created: 0, size: 4096 };
+    return { id, seat: id, flags: 1, isLive: true, bit, ...none };
   });
 }
 

@@ -10,7 +10,7 @@ import type { View, Volume } from "../../src/volume/types.ts";
 import { readAll } from "../model/fixture.ts";
 import { Image, imageDevice } from "../model/image.ts";
 import { Random } from "../model/prng.ts";
-import type { Devices } from "../model/subjects.ts";
+import { type Devices, keepsWhatWas, rollsBack } from "../model/subjects.ts";
 
 export type TreeKind = "range" | "bitmap";
 export type Mode = "inline" | "base" | "attached";
@@ -115,10 +115,18 @@ class History {
   async step(volume: Volume): Promise<void> {
     const random = this.#random;
     const { snapshots } = volume;
-    const what = random.weighted({ write: 60, snapshot: 12, delete: 5, trim: 10, flush: 6 });
+    const what = random.weighted({
+      write: 60,
+      snapshot: 12,
+      delete: 5,
+      trim: 10,
+      flush: 6,
+      rollback: 6,
+    });
     if (what === "write") await this.#write(volume);
     else if (what === "flush") await volume.flush();
     else if (what === "trim") await this.#any(volume).trim(...this.#range(volume));
+    else if (what === "rollback") await this.#rollback(volume);
     else if (what === "snapshot" && snapshots.length < this.#most) {
       const isRange = volume.status().kind === "range";
       const of = isRange ? this.#any(volume) : volume.origin;
@@ -127,6 +135,16 @@ class History {
       await volume.delete(random.pick(snapshots));
       if (random.chance(0.5)) await volume.reclaimed();
     }
+  }
+
+  async #rollback(volume: Volume): Promise<void> {
+    const [of, to] = [this.#any(volume), this.#any(volume)];
+    const { kind, originMode } = volume.status();
+    const can = CAPABILITIES[kind];
+    if (of.id === to.id || !rollsBack(can, originMode, of.name === null)) return;
+    const canKeep = keepsWhatWas(can, of.name === null);
+    const keeps = canKeep && this.#random.chance(0.5) && volume.snapshots.length < this.#most;
+    await volume.rollback(to, { of, ...(keeps && { keepAs: `ß-${this.#names++}` }) });
   }
 
   #any(volume: Volume): View {

@@ -30,6 +30,7 @@ const weights: Record<Action["do"], number> = {
   snapshot: 10,
   message: 2,
   delete: 6,
+  rollback: 4,
   rename: 2,
   flush: 10,
   reclaimed: 2,
@@ -47,9 +48,19 @@ const weights: Record<Action["do"], number> = {
 };
 
 /** Of clients who are after each other's chunks. */
-const racing = { ...weights, read: 40, zero: 2, clone: 1, join: 2, diff: 0, extents: 0, reopen: 1 };
+const racing = {
+  ...weights,
+  read: 40,
+  rollback: 2,
+  zero: 2,
+  clone: 1,
+  join: 2,
+  diff: 0,
+  extents: 0,
+  reopen: 1,
+};
 
-const fixed = { snapshot: 0, message: 0, delete: 0, rename: 0 };
+const fixed = { snapshot: 0, message: 0, delete: 0, rollback: 0, rename: 0 };
 
 export function drawPlan(seed: number, wanted: Wanted = {}): Plan {
   const random = new Random(seed);
@@ -165,6 +176,10 @@ class Drawing {
       }
       case "delete":
         return { do: what, views: this.#several() };
+      case "rollback": {
+        const keepAs = random.chance(0.5) ? this.#name() : null;
+        return { do: what, view, to: other, keepAs };
+      }
       case "rename":
         return { do: what, view: other, name: this.#name() };
       case "diff":

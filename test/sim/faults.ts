@@ -41,6 +41,11 @@ export class Faults {
   /** Blocks that may still be filled for the first time; null: as many as one likes. */
   room: number | null = null;
 
+  /** Nothing has gone wrong, nor will. */
+  get areNone(): boolean {
+    return this.#armed.length === 0 && this.room === null && this.fired.size === 0;
+  }
+
   arm(fault: Fault): void {
     this.#armed.push({ ...fault });
   }

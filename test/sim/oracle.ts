@@ -16,6 +16,9 @@ export type Mark = { tick: number; key: number } & (
   | { do: "deleted"; isDone: boolean }
   | { do: "rename"; id: number; name: string }
   | { do: "renamed"; isDone: boolean }
+  /** `keepAs` null: what the view was goes. */
+  | { do: "rollback"; id: number; to: number; keepAs: string | null }
+  | { do: "rolled"; outcome: "done" | "refused" | "unknown"; kept: number | null }
   | { do: "flush" }
   | { do: "flushed"; isDone: boolean }
   /** Snapshots may be given up for the origin; or are no more. */
@@ -33,6 +36,8 @@ export interface Expected {
   /** False while its creation or its deletion is in flight, or when that failed. */
   must: boolean;
   content: Content;
+  /** It may have been rolled back to this; then, and only then, `kept` is there. */
+  instead?: { content: Content; kept: Expected | null };
 }
 
 /** A view that is there when the life begins, the origin first. */
@@ -109,6 +114,9 @@ export class Oracle {
         this.view(mark.id)?.names.add(mark.name);
         this.#unfinished.set(mark.key, { mark });
         break;
+      case "rollback":
+        this.#rollback(mark);
+        break;
       case "flush":
         this.#unfinished.set(mark.key, { mark });
         break;
@@ -153,6 +161,28 @@ export class Oracle {
     this.#unfinished.set(mark.key, { mark, view });
   }
 
+  #rollback(mark: Mark & { do: "rollback" }): void {
+    const [view, to] = [this.view(mark.id), this.view(mark.to)];
+    if (!view || !to) return;
+    const names = new Set<string | null>([mark.keepAs]);
+    const content = view.content.fork();
+    const kept = mark.keepAs === null ? null : { id: null, names, must: false, content };
+    if (kept) this.views.push(kept);
+    view.instead = { content: to.content.fork(), kept };
+    this.#unfinished.set(mark.key, { mark, view });
+  }
+
+  #rolled(view: Expected, mark: Mark & { do: "rolled" }): void {
+    const { instead } = view;
+    if (!instead || mark.outcome === "unknown") return;
+    delete view.instead;
+    const { content, kept } = instead;
+    if (mark.outcome === "done") {
+      view.content = content;
+      if (kept) Object.assign(kept, { id: mark.kept, must: true });
+    } else if (kept) this.views.splice(this.views.indexOf(kept), 1);
+  }
+
   #ended(mark: Mark): void {
     const begun = this.#unfinished.get(mark.key);
     if (!begun) return;
@@ -163,6 +193,10 @@ export class Oracle {
       patch.isVague = !mark.isDone;
     }
     if (mark.do === "snapped" && view) this.#snapped(view, mark.id, mark.tick);
+    if (mark.do === "rolled" && view) {
+      this.#rolled(view, mark);
+      if (mark.outcome === "done") this.#promise(first.tick);
+    }
     if (!("isDone" in mark) || !mark.isDone) return;
     if (first.do === "delete") this.#remove(first.ids);
     if (first.do === "rename") {

@@ -51,6 +51,7 @@ export type Action =
   | { do: "snapshot"; view: number; name: string; readOnly: boolean }
   | { do: "message"; verb: "create" | "create_subsnap" | "delete"; view: number }
   | { do: "delete"; views: number[] }
+  | { do: "rollback"; view: number; to: number; keepAs: string | null }
   | { do: "rename"; view: number; name: string }
   | { do: "diff"; from: number; to: number }
   | { do: "flush" | "reclaimed" | "check" | "costs" | "status" | "merge" | "join" }

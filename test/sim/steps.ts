@@ -2,6 +2,7 @@
 
 import type { View } from "../../src/volume/types.ts";
 import { Random } from "../model/prng.ts";
+import { keepsWhatWas, rollsBack } from "../model/subjects.ts";
 import type { Life } from "./life.ts";
 import type { Action, Step } from "./plan.ts";
 import { reopen } from "./reopen.ts";
@@ -18,6 +19,7 @@ const ALONE: ReadonlySet<Action["do"]> = new Set([
   "extents",
   "reopen",
   "merge",
+  "rollback",
   "join",
 ]);
 
@@ -73,6 +75,8 @@ async function runStep(life: Life, step: Step): Promise<void> {
       return message(life, step);
     case "delete":
       return remove(life, step.views);
+    case "rollback":
+      return rollback(life, step);
     case "rename":
       return rename(life, step);
     case "reopen":
@@ -188,6 +192,33 @@ async function remove(life: Life, numbers: readonly number[], byMessage = false)
   });
   life.mark({ do: "deleted", isDone }, key);
   for (const id of ids) life.doomed.delete(id);
+}
+
+/** Refused, it has changed nothing; where the store has failed, nobody knows. */
+async function rollback(life: Life, { view, to, keepAs }: Of<"rollback">): Promise<void> {
+  const [of, source] = [life.writable(view), life.pick(to)];
+  const { capabilities } = life.subject;
+  const isOrigin = of.id === life.volume.origin.id;
+  if (of.id === source.id || !rollsBack(capabilities, life.world.mode, isOrigin)) return;
+  const { faults } = life.machine;
+  const copies = !capabilities.ofSnapshots || (isOrigin && life.world.mode === "attached");
+  // Copies that a full store or a broken disk cuts off leave half of each, until it goes on.
+  if (copies && !(faults.areNone && life.world.maxSize === null)) return;
+  const isKept = keepAs !== null && keepsWhatWas(capabilities, isOrigin);
+  const options = { of, ...(isKept && { keepAs }) };
+  const key = life.mark({
+    do: "rollback",
+    id: of.id,
+    to: source.id,
+    keepAs: isKept ? keepAs : null,
+  });
+  const isDone = await life.on([of.id, source.id], () =>
+    life.attempt(() => life.volume.rollback(source, options)),
+  );
+  const kept = isDone && isKept ? life.volume.get(keepAs).id : null;
+  const outcome = isDone ? "done" : life.volume.readOnly ? "unknown" : "refused";
+  life.mark({ do: "rolled", outcome, kept }, key);
+  if (outcome === "unknown") life.isOver = true;
 }
 
 async function rename(life: Life, { view: number, name }: Of<"rename">): Promise<void> {

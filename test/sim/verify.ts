@@ -113,6 +113,12 @@ export async function compareViews(
     one.candidates = candidates.filter((_, i) => misfit[i] === null);
     if (!assign(one, found, new Set())) throw new Error(misfit[0] ?? `${what} is one too many`);
   }
+  for (const [expected, { what, bytes }] of found) {
+    const { instead } = expected;
+    if (!instead?.kept || bytes === null) continue;
+    const now = found.has(instead.kept) ? instead.content : expected.content;
+    if (now.unexplained(bytes) >= 0) throw new Error(`${what}: half of a rollback`);
+  }
   for (const view of oracle.views) {
     if (oracle.mustBeThere(view) && !found.has(view)) throw new Error(`view ${view.id} is lost`);
   }
@@ -146,7 +152,9 @@ async function contentOf(
 function misfitOf({ what, name, bytes }: Found, should: Expected, isOrigin: boolean) {
   const isNumbered = should.names.has(null) && !isOrigin;
   if (!should.names.has(name) && !isNumbered) return `${what}: another name`;
-  const at = bytes === null ? -1 : should.content.unexplained(bytes);
+  const { content, instead } = should;
+  const at = bytes === null ? -1 : content.unexplained(bytes);
+  if (at >= 0 && bytes !== null && instead && instead.content.unexplained(bytes) < 0) return null;
   return at < 0 ? null : `${what} at byte ${at}: not what may be there`;
 }
 

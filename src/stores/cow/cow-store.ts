@@ -8,6 +8,7 @@
  * States: sound; merging (the origin's view finds the snapshot's chunks here, the snapshot answers
  * no more); merged (no snapshot); invalid (the snapshot is lost for good).
  */
+
 import type { Device } from "../../devices/device.ts";
 import { Engine } from "../../engine/engine.ts";
 import { NO_SPACE } from "../../engine/status.ts";
@@ -30,6 +31,7 @@ import type {
 } from "../store.ts";
 import { Commits } from "./commits.ts";
 import { EXCEPTIONS_MAX, Exceptions } from "./exceptions.ts";
+import { FixedViews } from "./fixed-views.ts";
 import { invalidSnapshot, PLACE_MAX } from "./format.ts";
 import type { Places } from "./places.ts";
 import { Runs } from "./runs.ts";
@@ -57,8 +59,8 @@ export interface CowSetup {
   maxSize: number | null;
 }
 
-export abstract class CowStore implements ExceptionStore {
-  abstract readonly kind: StoreKind;
+export abstract class CowStore extends FixedViews implements ExceptionStore {
+  abstract override readonly kind: StoreKind;
   abstract readonly capabilities: Capabilities;
   readonly sums = null;
   readonly mergeable: Mergeable | null = null;
@@ -101,6 +103,7 @@ export abstract class CowStore implements ExceptionStore {
   readonly #runs: Runs;
 
   constructor(device: Device, chunk: number, created: number, setup: CowSetup) {
+    super();
     const { originBytes, index, maxSize } = setup;
     this.device = device;
     this.chunk = chunk;
@@ -172,7 +175,7 @@ export abstract class CowStore implements ExceptionStore {
   }
 
   mapShared(): number {
-    throw this.#unsupported("a snapshot's chunks are not shared with another's");
+    throw this.unsupported("a snapshot's chunks are not shared with another's");
   }
 
   /** A snapshot that was given up meanwhile needs no entry any more. */
@@ -206,22 +209,9 @@ export abstract class CowStore implements ExceptionStore {
 
   // ---- the snapshot
 
-  createSnapshot(): number {
-    throw this.#unsupported("it has its one snapshot from the beginning");
-  }
   nextId(): number {
     return this.#snapshot.id + 1;
   }
-  skipIds(): void {
-    throw this.#unsupported("it gives no ids");
-  }
-  deleteSnapshot(): number {
-    throw this.#unsupported("its snapshot goes with its device: merge it, or drop the device");
-  }
-  renameSnapshot(): number {
-    throw this.#unsupported("its device remembers no name");
-  }
-
   view(id: number): ViewRecord | null {
     return this.views().find((view) => view.id === id) ?? null;
   }
@@ -280,10 +270,6 @@ export abstract class CowStore implements ExceptionStore {
       const message = `${name} is being merged into the origin: read that, it has its content`;
       throw new MultisnapError("Busy", message, { retryable: false });
     }
-  }
-
-  #unsupported(why: string): MultisnapError {
-    return new MultisnapError("Unsupported", `a store of kind ${this.kind}: ${why}`);
   }
 
   // ---- durability

@@ -11,9 +11,10 @@ const SNAPSHOT_FIRST = 2;
  */
 export function fixedSnapshot(index: number, size: number, created: number): ViewRecord {
   const name = index === 0 ? "cow" : `cow${index + 1}`;
-  return { id: SNAPSHOT_FIRST + index, name, parent: ORIGIN, created, size, readOnly: false };
+  const id = SNAPSHOT_FIRST + index;
+  return { id, name, parent: ORIGIN, created, size, readOnly: false, marks: "" };
 }
 
 export function originOf({ created, size }: ViewRecord): ViewRecord {
-  return { id: ORIGIN, name: null, parent: 0, created, size, readOnly: false };
+  return { id: ORIGIN, name: null, parent: 0, created, size, readOnly: false, marks: "" };
 }

@@ -4,6 +4,7 @@
  */
 import type { Engine } from "../../engine/engine.ts";
 import { settle, type Task } from "../../task.ts";
+import type { Placed } from "./check/rules.ts";
 import { Superblock } from "./layout.ts";
 import type { Log } from "./log.ts";
 
@@ -17,6 +18,7 @@ export class TreeFacts {
   readonly #log: Log;
   readonly #super: Superblock;
   readonly #flags: number;
+  readonly #id: number;
   readonly #bitShift: number;
 
   constructor(engine: Engine, log: Log) {
@@ -24,20 +26,21 @@ export class TreeFacts {
     this.#log = log;
     this.#super = new Superblock(engine, engine.at.super);
     this.#flags = engine.constant("CELL_FLAGS");
+    this.#id = engine.constant("CELL_ID");
     this.#bitShift = engine.constant("VIEW_BIT_SHIFT");
   }
 
   /**
    * All views in the order of the timeline, deleted ones that are not reclaimed yet included.
-   * `bit`: a snapshot's in the masks of a bitmap store.
    */
-  timeline(): { id: number; isLive: boolean; bit: number | null }[] {
-    const found: { id: number; isLive: boolean; bit: number | null }[] = [];
+  timeline(): Placed[] {
+    const found: Placed[] = [];
     for (let cell = this.#engine.x.viewNext(0); cell !== 0; cell = this.#engine.x.viewNext(cell)) {
-      const id = this.#engine.u32[cell >>> 2]!;
+      const seat = this.#engine.u32[cell >>> 2]!;
+      const id = this.#engine.u32[(cell + this.#id) >>> 2]!;
       const flags = this.#engine.u32[(cell + this.#flags) >>> 2]!;
       const bit = id === ORIGIN ? null : (flags >>> this.#bitShift) & 63;
-      found.push({ id, isLive: (flags & LIVE_FLAG) !== 0, bit });
+      found.push({ id, seat, isLive: (flags & LIVE_FLAG) !== 0, bit });
     }
     return found;
   }

@@ -8,6 +8,14 @@ import type { OriginMode, Policy } from "../store.ts";
 export const SUPER_BYTES = 4096;
 export const MODES: OriginMode[] = ["inline", "base", "attached"];
 export const FEATURE_SUMS = 1;
+/** Of SUPER_INCOMPATIBLE: views were rolled back. */
+export const FEATURE_SEATS = 1;
+/** Views have marks, or were changed in other ways. */
+export const FEATURE_MARKS = 2;
+/** Views have more chunks than the origin's size tells. */
+export const FEATURE_WIDE = 4;
+/** All of them that are known. */
+export const FEATURES = 7;
 export const KIND_RANGE = 1;
 export const KIND_BITMAP = 2;
 /** Bits of SUPER_POLICY. */

@@ -13,13 +13,12 @@ import type { OriginMode, Policy } from "../store.ts";
 import { Blocks } from "./check/blocks.ts";
 import { SuperImage } from "./check/supers.ts";
 import { FEATURE_SUMS, MODES, SUPER_BYTES, Superblock } from "./layout.ts";
+import { limitOf } from "./limit.ts";
 import { refuseGap, refuseOlder } from "./past.ts";
 import { trapError } from "./trap.ts";
 import type { TreeStore } from "./tree-store.ts";
 
 const BLOCK = 4096;
-/** The most chunks that the space map can hold: 2,097,152 groups of 32,256. */
-const CHUNKS_MAX = 2_097_152 * 32_256;
 /**
  * A journal area is a 1,024th of the origin: a fill of it costs one pass over the leaves it
  * changed.
@@ -119,12 +118,6 @@ function pathBytes(path: string): Uint8Array {
   const bytes = new TextEncoder().encode(path);
   if (bytes.length <= 1021) return bytes;
   throw new MultisnapError("Invalid", `a path of ${bytes.length} bytes is too long to remember`);
-}
-
-/** Chunks that the store may have. */
-export function limitOf(device: Device, maxSize: number | null, chunk: number): number {
-  const bytes = Math.min(maxSize ?? Infinity, device.growable ? Infinity : device.size());
-  return Math.min(CHUNKS_MAX, Math.floor(Math.min(bytes, Number.MAX_SAFE_INTEGER) / chunk));
 }
 
 const GENERATION = "SUPER_GENERATION";

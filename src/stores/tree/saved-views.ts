@@ -17,11 +17,15 @@ export class SavedViews implements Iterable<ViewFields> {
     const field = (cell: number, name: string) => cell + this.#engine.constant(name);
     for (let cell = x.viewNext(0); cell !== 0; cell = x.viewNext(cell)) {
       const bytes = x.viewName(cell);
+      const name = u8.slice(at.name, at.name + bytes);
+      const marks = u8.slice(at.name, at.name + x.viewMarks(cell));
       yield {
-        id: u32[cell >>> 2]!,
+        id: u32[field(cell, "CELL_ID") >>> 2]!,
+        seat: u32[cell >>> 2]!,
         parent: u32[field(cell, "CELL_PARENT") >>> 2]!,
         flags: u32[field(cell, "CELL_FLAGS") >>> 2]! & FLAGS,
-        name: u8.slice(at.name, at.name + bytes),
+        name,
+        marks,
         created: f64[field(cell, "CELL_CREATED") >>> 3]!,
         size: this.#engine.u64At(field(cell, "CELL_SIZE")),
       };

@@ -38,6 +38,7 @@ import type {
 import { costsOf, type Tally } from "./accounting.ts";
 import { TreeFacts } from "./facts.ts";
 import { FEATURE_SUMS, MODES, Superblock } from "./layout.ts";
+import { limitOf } from "./limit.ts";
 import { Log } from "./log.ts";
 import { treeTools } from "./part.ts";
 import { Room } from "./room.ts";
@@ -228,6 +229,31 @@ export abstract class TreeStore implements ExceptionStore {
   }
   renameSnapshot(id: number, name: string): number {
     return this.#views.rename(id, name);
+  }
+  resize(id: number, size: number): number {
+    return this.#views.resize(id, size);
+  }
+  setReadOnly(id: number, readOnly: boolean): number {
+    return this.engine.x.setReadOnly(id, readOnly);
+  }
+  setMarks(id: number, marks: string): number {
+    return this.#views.mark(id, marks);
+  }
+  *setMaxSize(bytes: number | null): Task<void> {
+    const used = this.usage().storeBytes;
+    if (bytes !== null && bytes < used) {
+      const has = `${this.device.name} has ${used} bytes already`;
+      throw new MultisnapError("Invalid", `a limit of ${bytes} bytes: ${has}`);
+    }
+    const chunks = limitOf(this.device, bytes, 2 ** this.chunkShift);
+    this.engine.x.setLimit(chunks, bytes ?? 0);
+    yield* this.log.checkpoint(null, false);
+  }
+  canRollBack(id: number): boolean {
+    return this.kind === "range" && (id !== ORIGIN || this.mode !== "attached");
+  }
+  rollback(id: number, to: number, keepAs: string | null, created: number): number {
+    return this.#views.rollback(id, to, keepAs, created);
   }
   view(id: number): ViewRecord | null {
     return this.#views.view(id);

@@ -11,13 +11,15 @@ const encoder = new TextEncoder();
 
 export class TreeViews {
   readonly #engine: Engine;
-  readonly #cell: { created: number; flags: number; parent: number; size: number };
+  readonly #cell: Record<"created" | "flags" | "id" | "marks" | "parent" | "size", number>;
 
   constructor(engine: Engine) {
     this.#engine = engine;
     this.#cell = {
       created: engine.constant("CELL_CREATED"),
       flags: engine.constant("CELL_FLAGS"),
+      id: engine.constant("CELL_ID"),
+      marks: engine.constant("CELL_MARK_BYTES"),
       parent: engine.constant("CELL_PARENT"),
       size: engine.constant("CELL_SIZE"),
     };
@@ -32,6 +34,24 @@ export class TreeViews {
   rename(id: number, name: string): number {
     const length = this.#putName(name);
     return this.#answer(this.#engine.x.renameSnapshot(id, length), name);
+  }
+
+  /** `name` null: what the view was is deleted. */
+  rollback(id: number, to: number, name: string | null, created: number): number {
+    const length = name === null ? 0 : this.#putName(name);
+    return this.#answer(this.#engine.x.rollbackView(id, to, created, length), name ?? "");
+  }
+
+  resize(id: number, size: number): number {
+    const status = this.#engine.x.resizeView(id, size);
+    if (status !== UNSUPPORTED) return status;
+    const what = `${this.#engine.device.name} was made for smaller views than ${size} bytes`;
+    throw new MultisnapError("Unsupported", `${what}: copy the volume to a new store`);
+  }
+
+  mark(id: number, marks: string): number {
+    const length = this.#engine.putName(encoder.encode(marks));
+    return this.#answer(this.#engine.x.setMarks(id, length), "");
   }
 
   #answer(status: number, name: string): number {
@@ -76,9 +96,14 @@ export class TreeViews {
     return found;
   }
 
+  #marks(cell: number): string {
+    const bytes = this.#engine.u32[(cell + this.#cell.marks) >>> 2]!;
+    return bytes === 0 ? "" : this.#engine.takeName(this.#engine.x.viewMarks(cell));
+  }
+
   #record(cell: number): ViewRecord {
     const { u32, f64, x } = this.#engine;
-    const id = u32[cell >>> 2]!;
+    const id = u32[(cell + this.#cell.id) >>> 2]!;
     const name = id === ORIGIN ? null : this.#engine.takeName(x.viewName(cell));
     return {
       id,
@@ -86,6 +111,7 @@ export class TreeViews {
       parent: u32[(cell + this.#cell.parent) >>> 2]!,
       created: f64[(cell + this.#cell.created) >>> 3]!,
       size: this.#engine.u64At(cell + this.#cell.size),
+      marks: this.#marks(cell),
       readOnly: (u32[(cell + this.#cell.flags) >>> 2]! & READ_ONLY_FLAG) !== 0,
     };
   }

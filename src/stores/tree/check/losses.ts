@@ -33,13 +33,14 @@ export class Losses {
   /** Reports what is lost of a column. */
   column(column: Column): void {
     const { entries, lost, first, count } = column;
-    if (lost.length === 0) return;
     const { rules, timeline } = this.#salvage;
     if (timeline === null) {
-      if (this.#hasOrigin && lost.some(({ to }) => to === rules.top))
-        this.#add("all", first, count);
+      const isLost =
+        rules.originsOwn(entries) === null || lost.some((one) => rules.mayBeOrigins(one));
+      if (this.#hasOrigin && isLost) this.#add("all", first, count);
       return;
     }
+    if (lost.length === 0) return;
     const ids = new Set<number>();
     for (const stretch of lost) {
       for (const id of rules.losers(entries, stretch)) {

@@ -9,11 +9,12 @@
  * Memory: some bytes for each block of a stream, and what `Salvage` takes.
  */
 import type { Task } from "../../../task.ts";
+import { FEATURE_MARKS, FEATURE_SEATS } from "../layout.ts";
 import { BLOCK, type Blocks, putU32, READ_BLOCKS, u32At, u64At } from "./blocks.ts";
 import { Findings } from "./findings.ts";
 import { JournalReader } from "./journal.ts";
 import { HEADER, MetaBlocks } from "./meta.ts";
-import { eachOperation, OP_CREATE } from "./operations.ts";
+import { eachOperation, OP_CREATE, OP_ROLLBACK } from "./operations.ts";
 import { Salvage } from "./salvage.ts";
 import { Scan } from "./scan.ts";
 import { Slabs } from "./slabs.ts";
@@ -23,6 +24,7 @@ import { type Groups, readTables } from "./tables.ts";
 /** Blocks of a stream, at most. */
 const STREAM_MAX = 32_768;
 const VIEW_WORDS = 6;
+const ORIGIN = 1;
 
 /** A block of a stream. */
 interface Link {
@@ -122,8 +124,9 @@ class Rebuild {
       if (area !== own) return;
       accepted++;
       top = Math.max(top, u64At(bytes, topAt));
-      eachOperation(bytes, ({ kind, view }) => {
+      eachOperation(bytes, ({ kind, view }, own) => {
         if (kind === OP_CREATE) nextId = Math.max(nextId, view + 1);
+        if (kind === OP_ROLLBACK) nextId = Math.max(nextId, u32At(own, 12) + 1);
       });
     });
     this.#set32("SUPER_AREA", own ^ 1);
@@ -165,7 +168,7 @@ class Rebuild {
     this.#set32("SUPER_META", found.meta);
     this.#set("SUPER_VIEWS", stream[0]!.at);
     this.#set("SUPER_VIEWS_WORDS", wordsOf(stream));
-    this.#set32("SUPER_VIEW_COUNT", yield* this.#countViews(stream));
+    yield* this.#views(stream);
     const index = chain(sums) ?? [];
     this.#set("SUPER_SUMS", index[0]?.at ?? 0);
     this.#set32("SUPER_SUM_GROUPS", wordsOf(index));
@@ -173,20 +176,39 @@ class Rebuild {
     return true;
   }
 
-  *#countViews(stream: readonly Link[]): Task<number> {
-    const words: number[] = [];
+  /** How many there are, and what the superblock says of the origin. */
+  *#views(stream: readonly Link[]): Task<void> {
+    const low: number[] = [];
+    const high: number[] = [];
     let views = 0;
     for (const { at, words: count } of stream) {
       const bytes = yield* this.#blocks.read(at, 1);
       for (let i = 0; i < count; i++) {
-        words.push(u32At(bytes, HEADER + 8 * i + 4));
-        const name = words.length >= 2 ? words[1]! : 0;
-        if (words.length < 2 || words.length < VIEW_WORDS + Math.ceil(name / 8)) continue;
+        low.push(u32At(bytes, HEADER + 8 * i));
+        high.push(u32At(bytes, HEADER + 8 * i + 4));
+        const name = high.length >= 2 ? high[1]! : 0;
+        const marks = high.length >= VIEW_WORDS ? low[5]! : 0;
+        const wanted = VIEW_WORDS + Math.ceil(name / 8) + Math.ceil(marks / 8);
+        if (high.length < VIEW_WORDS || high.length < wanted) continue;
+        this.#view(low, high);
         views++;
-        words.length = 0;
+        low.length = 0;
+        high.length = 0;
       }
     }
-    return views;
+    this.#set32("SUPER_VIEW_COUNT", views);
+  }
+
+  /** Words of a record of the views stream: id, flags, created, size, seat. */
+  #view(low: readonly number[], high: readonly number[]): void {
+    const [id, seat] = [low[0]!, low[4]!];
+    if (id === ORIGIN) {
+      this.#set("SUPER_SIZE", low[3]! + high[3]! * 2 ** 32);
+      this.#set32("SUPER_ORIGIN_SEAT", seat);
+    }
+    const at = this.#blocks.constant("SUPER_INCOMPATIBLE");
+    const needs = (seat === 0 ? 0 : FEATURE_SEATS) | (low[5] === 0 ? 0 : FEATURE_MARKS);
+    putU32(this.#bytes, at, u32At(this.#bytes, at) | needs);
   }
 
   *#countChunks(meta: MetaBlocks, { blocks: maps, free }: Groups): Task<void> {

@@ -12,6 +12,9 @@ export const OP_RECLAIM_END = 9;
 const OP_SUMS = 10;
 /** Flag: an operation before it has named the place. */
 export const OP_AGAIN = 8;
+export const OP_ROLLBACK = 11;
+export const OP_SET = 12;
+const MARKS_MAX = 500;
 const RECORD_HEADER = 64;
 const OP_BYTES = 24;
 const NAME_MAX = 255;
@@ -55,8 +58,10 @@ export function eachOperation(
 }
 
 function isOperation({ kind, flags, count, view, chunk, place }: Operation): boolean {
-  if (kind < OP_MAP || kind > OP_SUMS || flags > FLAGS) return false;
+  if (kind < OP_MAP || kind > OP_SET || flags > FLAGS) return false;
   if (kind === OP_CREATE || kind === OP_RENAME) return count > 0 && count <= NAME_MAX && view > 1;
+  if (kind === OP_SET) return count <= MARKS_MAX && view > 0;
+  if (kind === OP_ROLLBACK) return count <= NAME_MAX && view > 0;
   if (kind === OP_DELETE) return view > 1;
   if (kind === OP_MAP || kind === OP_COPY_OUT) {
     return count > 0 && view > 0 && chunk < CHUNK_MAX && place < CHUNK_MAX;
@@ -71,6 +76,8 @@ export function isNamed({ kind, flags }: Operation): boolean {
 
 /** Bytes behind an operation: a name, or checksums. */
 function tailBytes({ kind, count }: Operation): number {
-  if (kind === OP_CREATE || kind === OP_RENAME) return Math.ceil(count / 8) * 8;
+  const isMade = kind === OP_CREATE || kind === OP_RENAME;
+  const isNamed = isMade || kind === OP_ROLLBACK || kind === OP_SET;
+  if (isNamed) return Math.ceil(count / 8) * 8;
   return kind === OP_SUMS ? Math.ceil((4 * count) / 8) * 8 : 0;
 }

@@ -7,13 +7,15 @@ import type { Entry } from "../walk.ts";
 /** A view of the timeline, live or deleted. `bit`: a snapshot's in the masks of a bitmap store. */
 export interface Placed {
   id: number;
+  /** What entries of a range store name it by; its id, unless it was rolled back. */
+  seat: number;
   isLive: boolean;
   bit: number | null;
 }
 
 /**
  * Entries of a column that cannot be read: those with keys in (after, to]. Keys are as inner nodes
- * keep them: ids in a range store, lowest bits in a bitmap store.
+ * keep them: seats in a range store, lowest bits in a bitmap store.
  */
 export interface Lost {
   after: number;
@@ -42,13 +44,27 @@ export interface EntryRules {
   flags(entries: readonly Entry[], index: number, isAttached: boolean): number;
   /** Whether two entries of a column may name the same place. */
   mayShare(a: Entry, b: Entry): boolean;
-  /** Live views that see the chunks of entry `index` of a column. */
+  /** Ids of live views that see the chunks of entry `index` of a column. */
   seers(entries: readonly Entry[], index: number): number[];
-  /** Live views that see something else, or nothing, without the lost entries of a column. */
+  /**
+   * Without a timeline: which of a column's entries is the origin's. Undefined: none is; null:
+   * nobody can tell, some may be.
+   */
+  originsOwn(entries: readonly Entry[]): Entry | undefined | null;
+  /** Without a timeline: whether the origin's entry can be among lost ones. */
+  mayBeOrigins(lost: Lost): boolean;
+  /** Ids of live views that see something else, or nothing, without a column's lost entries. */
   losers(entries: readonly Entry[], lost: Lost): number[];
 }
 
-/** `timeline`: null where it is lost; then ids and bits are taken as they are. */
-export function rulesOf(kind: "range" | "bitmap", timeline: readonly Placed[] | null): EntryRules {
-  return kind === "bitmap" ? new MaskRules(timeline) : new RangeRules(timeline);
+/**
+ * `timeline`: null where it is lost; then seats and bits are taken as they are, and `origin` is the
+ * origin's seat.
+ */
+export function rulesOf(
+  kind: "range" | "bitmap",
+  timeline: readonly Placed[] | null,
+  origin = 1,
+): EntryRules {
+  return kind === "bitmap" ? new MaskRules(timeline) : new RangeRules(timeline, origin);
 }

@@ -32,7 +32,8 @@ export class Salvage {
     this.image = meta.image;
     this.timeline = timeline;
     this.space = space;
-    this.rules = rulesOf(meta.image.kind, timeline);
+    const origin = meta.image.u32("SUPER_ORIGIN_SEAT") || 1;
+    this.rules = rulesOf(meta.image.kind, timeline, origin);
     this.shape = new Shape(meta.blocks, this.rules, meta.image.top);
   }
 

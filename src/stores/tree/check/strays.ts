@@ -12,6 +12,7 @@ import {
   OP_CREATE,
   OP_DELETE,
   OP_MAP,
+  OP_ROLLBACK,
   type Operation,
 } from "./operations.ts";
 
@@ -37,5 +38,6 @@ export function operationLosses(operation: Operation, losses: Losses): void {
   if (kind === OP_MAP) losses.views(new Set([view]), chunk, count);
   if (kind === OP_COPY_OUT) losses.allSnapshots(chunk, count);
   // What a deleted view had can be another's by now.
-  if (kind === OP_CREATE || kind === OP_DELETE) losses.views(new Set([view]), 0, Infinity);
+  const isOther = kind === OP_CREATE || kind === OP_DELETE || kind === OP_ROLLBACK;
+  if (isOther) losses.views(new Set([view]), 0, Infinity);
 }

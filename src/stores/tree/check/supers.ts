@@ -5,7 +5,7 @@
 import { MultisnapError } from "../../../errors.ts";
 import type { Task } from "../../../task.ts";
 import type { OriginMode } from "../../store.ts";
-import { KIND_BITMAP, KIND_RANGE, MODES } from "../layout.ts";
+import { FEATURES, KIND_BITMAP, KIND_RANGE, MODES } from "../layout.ts";
 import { BLOCK, type Blocks, putU32, type Seal, u32At, u64At } from "./blocks.ts";
 import { flippedBit } from "./flip.ts";
 
@@ -169,7 +169,7 @@ function stateOf(blocks: Blocks, image: SuperImage, seal: Seal): SuperState {
   if (seal === "damaged") return "damaged";
   const kind = image.u32("SUPER_KIND");
   const isKind = kind === KIND_RANGE || kind === KIND_BITMAP;
-  if (image.u32("SUPER_INCOMPATIBLE") !== 0 || !isKind) return "unsupported";
+  if ((image.u32("SUPER_INCOMPATIBLE") & ~FEATURES) !== 0 || !isKind) return "unsupported";
   return isSane(image) ? "good" : "damaged";
 }
 

@@ -10,7 +10,7 @@ import { SavedViews } from "../saved-views.ts";
 import type { TreeStore } from "../tree-store.ts";
 import { type Entry, Leaves } from "../walk.ts";
 import { headerOf } from "./header.ts";
-import { columnLine, type DumpKind, LINE_ENTRIES, viewLine } from "./lines.ts";
+import { columnLine, type DumpKind, headerLine, LINE_ENTRIES, viewLine } from "./lines.ts";
 import { Sum } from "./sum.ts";
 
 /** Leaves between two turns of others. */
@@ -61,7 +61,7 @@ export class Dumper {
   #head(): string[] {
     const { engine } = this.#store;
     const sequence = engine.u64At(engine.constant("JOURNAL_SEQUENCE"));
-    const lines = [JSON.stringify(headerOf(engine, sequence))];
+    const lines = [headerLine(headerOf(engine, sequence))];
     for (const view of new SavedViews(engine)) {
       lines.push(viewLine(view, this.#kind));
       this.#views++;

@@ -8,6 +8,7 @@ import { MultisnapError } from "../../../errors.ts";
 import { Bits } from "../check/bits.ts";
 import { type EntryRules, type Placed, rulesOf } from "../check/rules.ts";
 import type { ViewFields } from "../check/saved-views.ts";
+import { FEATURE_MARKS, FEATURE_SEATS, FEATURE_WIDE } from "../layout.ts";
 import { type Entry, HOLE } from "../walk.ts";
 import type { End, Header, Line } from "./lines.ts";
 
@@ -29,6 +30,7 @@ export class Examination {
   /** Behind the last place that an entry names. */
   top = 0;
   readonly #ids = new Set<number>();
+  readonly #seats = new Set<number>();
   readonly #names = new Set<string>();
   readonly #bits = new Set<number>();
   #rules: EntryRules | null = null;
@@ -63,14 +65,20 @@ export class Examination {
   }
 
   #view(view: ViewFields): string | null {
-    const { id, flags, name, parent, size } = view;
-    const { kind, nextId, chunk, size: origin } = this.header!;
+    const { id, seat, flags, name, parent, size } = view;
+    const { kind, nextId, chunk, size: origin, incompatible } = this.header!;
     if (this.#rules) return "views stand before columns";
-    if (this.#ids.has(ORIGIN)) return "the origin is the last of the views";
+    if (this.#isLast) return "the origin is the last of the views";
     if (id >= nextId || this.#ids.has(id)) return `view ${id} cannot be`;
+    if (seat >= nextId || this.#seats.has(seat)) return `view ${id} cannot have the seat ${seat}`;
+    if (seat !== id && !this.#moves) return `view ${id} was not rolled back, and has another seat`;
     if (parent >= id) return `view ${id} is not younger than ${parent}, its parent`;
     if (size === 0) return `view ${id} has no bytes`;
-    const end = origin / chunk >= NARROW_END ? WIDE_END : NARROW_END;
+    const isWide = (incompatible & FEATURE_WIDE) !== 0 || origin / chunk >= NARROW_END;
+    const end = isWide ? WIDE_END : NARROW_END;
+    if (view.marks.length > 0 && (incompatible & FEATURE_MARKS) === 0) {
+      return `view ${id} has marks, in a store without any`;
+    }
     if (Math.floor(size / chunk) >= end) return `view ${id} has ${size} bytes, too many`;
     const text = String.fromCharCode(...name);
     if (name.length > 0 && this.#names.has(text)) return "two views have one name";
@@ -80,10 +88,24 @@ export class Examination {
       this.#bits.add(bit);
     }
     if (id === ORIGIN && (flags & LIVE) === 0) return "the origin lives";
+    if (id === ORIGIN && size !== origin) return `the origin has ${origin} bytes in the header`;
     this.#names.add(text);
     this.#ids.add(id);
+    this.#seats.add(seat);
     this.views.push(view);
     return null;
+  }
+
+  /** Whether views of the store can have been rolled back. */
+  get #moves(): boolean {
+    return (this.header!.incompatible & FEATURE_SEATS) !== 0;
+  }
+
+  /** The origin has come, and nothing can have moved it. */
+  get #isLast(): boolean {
+    const { kind, mode } = this.header!;
+    const stays = !this.#moves || kind === "bitmap" || mode === "attached";
+    return stays && this.#ids.has(ORIGIN);
   }
 
   #entries(entries: readonly Entry[]): string | null {
@@ -136,7 +158,7 @@ export class Examination {
   }
 }
 
-function placed({ id, flags }: ViewFields): Placed {
+function placed({ id, seat, flags }: ViewFields): Placed {
   const bit = id === ORIGIN ? null : (flags >>> 8) % BITS;
-  return { id, isLive: (flags & LIVE) !== 0, bit };
+  return { id, seat, isLive: (flags & LIVE) !== 0, bit };
 }

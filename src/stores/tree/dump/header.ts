@@ -3,6 +3,8 @@ import { Engine } from "../../../engine/engine.ts";
 import { KIND_BITMAP, KIND_RANGE, MODES, SUPER_BYTES, Superblock } from "../layout.ts";
 import { DUMP_VERSION, type Header } from "./lines.ts";
 
+/** SUPER_ORIGIN_SEAT. */
+const SEAT = 216;
 /** "MULTISNP" */
 const MAGIC = [0x4d, 0x55, 0x4c, 0x54, 0x49, 0x53, 0x4e, 0x50];
 /** Bytes of the superblock that features have, but for where checksums of data lie. */
@@ -34,12 +36,16 @@ export function headerOf(engine: Engine, sequence: number): Header {
     top: fields.u64("SUPER_TOP"),
     compatible: fields.u32("SUPER_COMPATIBLE"),
     readCompatible: fields.u32("SUPER_READ_COMPATIBLE"),
+    incompatible: fields.u32("SUPER_INCOMPATIBLE"),
     extra: extraOf(engine.u8.slice(engine.at.super, engine.at.super + SUPER_BYTES)),
   };
 }
 
 function extraOf(bytes: Uint8Array): string {
-  const all = EXTRA.flatMap(([from, end]) => [...bytes.subarray(from, end)]);
+  const known = bytes.slice();
+  // Where the origin stands follows from the views.
+  known.fill(0, SEAT, SEAT + 4);
+  const all = EXTRA.flatMap(([from, end]) => [...known.subarray(from, end)]);
   const used = all.findLastIndex((byte) => byte !== 0) + 1;
   return all
     .slice(0, used)
@@ -56,6 +62,7 @@ export function superblockOf(module: WebAssembly.Module, header: Header, area: n
   fields.setU32("SUPER_VERSION", engine.constant("VERSION"));
   fields.setU32("SUPER_COMPATIBLE", header.compatible);
   fields.setU32("SUPER_READ_COMPATIBLE", header.readCompatible);
+  fields.setU32("SUPER_INCOMPATIBLE", header.incompatible);
   fields.setBytes("SUPER_UUID", bytesOf(uuid));
   fields.setU32("SUPER_CHUNK_SHIFT", Math.log2(header.chunk));
   fields.setU32("SUPER_KIND", header.kind === "bitmap" ? KIND_BITMAP : KIND_RANGE);

@@ -6,7 +6,7 @@
 import { MultisnapError } from "../../../errors.ts";
 import type { OriginMode } from "../../store.ts";
 import type { ViewFields } from "../check/saved-views.ts";
-import { MODES } from "../layout.ts";
+import { FEATURES, MODES } from "../layout.ts";
 import { type Entry, HOLE, isLost, LOST_PLACE } from "../walk.ts";
 
 export const DUMP_VERSION = 1;
@@ -46,6 +46,8 @@ export interface Header {
   /** Bits of features that an older program may ignore, or that one which only reads may. */
   compatible: number;
   readCompatible: number;
+  /** Bits of features that an older program must refuse; left out of the line where none is. */
+  incompatible: number;
   /** Bytes of the superblock that features have, in hex. */
   extra: string;
 }
@@ -65,13 +67,20 @@ export type Line =
 
 // ---- writing
 
+export function headerLine({ incompatible, ...header }: Header): string {
+  return JSON.stringify({ ...header, ...(incompatible !== 0 && { incompatible }) });
+}
+
 export function viewLine(view: ViewFields, kind: DumpKind): string {
-  const { id, parent, flags, created, size } = view;
+  const { id, seat, parent, flags, created, size } = view;
   const name =
     view.name.length === 0 ? null : new TextDecoder("utf-8", { ignoreBOM: true }).decode(view.name);
   const bit = kind === "bitmap" && id !== 1 ? { bit: (flags >>> BIT_SHIFT) & 63 } : {};
   const state = { live: (flags & LIVE) !== 0, readOnly: (flags & READ_ONLY) !== 0 };
-  return JSON.stringify({ view: id, parent, name, created, size, ...state, ...bit });
+  const moved = seat === id ? {} : { seat };
+  const marks = view.marks.length === 0 ? {} : { marks: new TextDecoder().decode(view.marks) };
+  const own = { view: id, ...moved, parent, name, created, size, ...state, ...bit, ...marks };
+  return JSON.stringify(own);
 }
 
 /** Names of the flags of an entry, by bit; the last one is the kind's. */
@@ -134,8 +143,16 @@ function parseHeader(fields: Fields): Header {
     top: fields.whole("top", 1, CHUNKS_MAX),
     compatible: fields.whole("compatible", 0, ID_MAX),
     readCompatible: fields.whole("readCompatible", 0, ID_MAX),
+    incompatible: parseFeatures(fields),
     extra: fields.like("extra", /^([0-9a-f]{2}){0,1836}$/),
   };
+}
+
+function parseFeatures(fields: Fields): number {
+  const found = fields.has("incompatible") ? fields.whole("incompatible", 1, ID_MAX) : 0;
+  if ((found & ~FEATURES) === 0) return found;
+  const message = "the dump is of a store with features that this version does not know";
+  throw new MultisnapError("Unsupported", message);
 }
 
 function parseView(fields: Fields, kind: DumpKind): ViewFields {
@@ -151,8 +168,12 @@ function parseView(fields: Fields, kind: DumpKind): ViewFields {
   const bit = kind === "bitmap" && id !== 1 ? fields.whole("bit", 0, 63) : 0;
   const flags = (live ? LIVE : 0) | (fields.flag("readOnly") ? READ_ONLY : 0) | (bit << BIT_SHIFT);
   const parent = fields.whole("parent", 0, ID_MAX);
+  const seat = fields.has("seat") ? fields.whole("seat", 1, ID_MAX) : id;
   const created = fields.time("created");
-  return { id, parent, flags, name: bytes, created, size: fields.whole("size", 0, SIZE_MAX) };
+  const size = fields.whole("size", 0, SIZE_MAX);
+  const marks = new TextEncoder().encode(fields.has("marks") ? fields.text("marks") : "");
+  if (marks.length > 500 || (marks.length > 0 && !live)) throw fields.wrong("marks");
+  return { id, seat, parent, flags, name: bytes, created, size, marks };
 }
 
 function parseColumn(fields: Fields, kind: DumpKind): Entry[] {

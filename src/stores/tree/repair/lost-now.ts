@@ -52,7 +52,7 @@ class LostNow {
     this.#hasOrigin = store.mode !== "attached";
     for (const view of new SavedViews(store.engine)) {
       const rank = this.#ranks.size;
-      this.#ranks.set(view.id, rank);
+      this.#ranks.set(view.seat, rank);
       const counts = view.id !== ORIGIN || this.#hasOrigin;
       if (counts && (view.flags & LIVE) !== 0) this.#seers.push({ ...view, rank });
     }

@@ -24,7 +24,7 @@ export interface MendOptions {
 
 export class Mender {
   readonly #options: MendOptions;
-  /** Id of the last view that has entries; 0: none has. */
+  /** Seat of the last view that has entries; 0: none has. */
   readonly #top: number;
   /** Bits that views have. */
   readonly #bits: readonly number[];
@@ -32,8 +32,8 @@ export class Mender {
   constructor(options: MendOptions) {
     this.#options = options;
     const { timeline, isAttached } = options;
-    const newest = timeline?.findLast(({ id, isLive }) => isLive && id !== ORIGIN);
-    this.#top = isAttached ? (newest?.id ?? 0) : ORIGIN;
+    const last = timeline?.findLast(({ id, isLive }) => isLive && !(isAttached && id === ORIGIN));
+    this.#top = last?.seat ?? 0;
     this.#bits = (timeline ?? []).flatMap(({ bit }) => (bit === null ? [] : [bit]));
   }
 
@@ -105,11 +105,11 @@ export class Mender {
   #originsOnly(entries: readonly Entry[], lost: readonly Lost[], part: Part): Entry[] {
     const { rules, isAttached, kind } = this.#options;
     if (isAttached) return [];
-    const own = entries.find((entry) => rules.key(entry) === rules.top);
+    const own = rules.originsOwn(entries);
     const views = kind === "range" ? [0, ORIGIN] : [0, 0];
     const [after, to] = views as [number, number];
     if (own) return [{ ...own, after, to, flags: own.flags & HOLE }];
-    const isLost = lost.some((stretch) => stretch.to === rules.top);
+    const isLost = own === null || lost.some((stretch) => rules.mayBeOrigins(stretch));
     return isLost ? [{ ...part, ...nothing(after, to) }] : [];
   }
 }

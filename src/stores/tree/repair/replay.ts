@@ -8,6 +8,8 @@ import {
   OP_AGAIN,
   OP_MAP,
   OP_RECLAIM_END,
+  OP_ROLLBACK,
+  OP_SET,
   OP_SLAB,
   type Operation,
 } from "../check/operations.ts";
@@ -16,6 +18,7 @@ import { HOLE, LOST_PLACE } from "../walk.ts";
 
 const WAITS = -5;
 const ORIGIN = 1;
+const SET_SIZE = 1;
 const RECORD_HEADER = 64;
 
 /** A record does not apply: the engine is spoilt, and only so many records can be replayed. */
@@ -75,7 +78,11 @@ export class Replay {
         this.#restorer.engine.x.replayDone();
         continue;
       }
-      if (this.#options.originOnly && !isOfOrigin(kind, view)) continue;
+      if (this.#options.originOnly) {
+        // What another view has is not known any more.
+        if (kind === OP_ROLLBACK && view === ORIGIN) throw new Stopped(this.done, "a rollback");
+        if (!isOfOrigin(operation)) continue;
+      }
       if (isNamed(operation)) yield* this.#map(operation, bytes);
       else yield* this.#run(bytes);
     }
@@ -146,6 +153,8 @@ function changed(operation: Uint8Array, { chunk, place, flags, count }: Part): U
   return own;
 }
 
-function isOfOrigin(kind: number, view: number): boolean {
-  return kind === OP_MAP && view === ORIGIN;
+/** The size counts; who marked it how is not worth the bytes behind the operation. */
+function isOfOrigin({ kind, view, flags }: Operation): boolean {
+  const isSize = kind === OP_SET && flags === SET_SIZE;
+  return view === ORIGIN && (kind === OP_MAP || isSize);
 }

@@ -63,8 +63,8 @@ export function* feed(
 function originOf(image: SuperImage): SavedView {
   const { created } = image;
   const size = image.u64("SUPER_SIZE");
-  const none = { parent: 0, name: new Uint8Array(0), bit: null };
-  return { id: ORIGIN, flags: LIVE, isLive: true, created, size, ...none };
+  const none = { parent: 0, name: new Uint8Array(0), marks: new Uint8Array(0), bit: null };
+  return { id: ORIGIN, seat: ORIGIN, flags: LIVE, isLive: true, created, size, ...none };
 }
 
 /** A column, cut where the places of an entry begin or cease to have its data; there it is lost. */

@@ -75,11 +75,13 @@ export class Restorer {
   *views(views: readonly ViewFields[]): Task<void> {
     const { x } = this.engine;
     yield* this.#slab(FIRST_BLOCKS);
-    for (const { id, parent, flags, created, size, name } of views) {
+    for (const { id, seat, parent, flags, created, size, name, marks } of views) {
       yield* this.until(() => {
         const length = this.engine.putName(name);
-        return x.restoreView(id, parent, flags, created, size, length);
+        return x.restoreView(id, seat, parent, flags, created, size, length);
       });
+      if (marks.length === 0) continue;
+      yield* this.until(() => x.restoreMarks(this.engine.putName(marks)));
     }
     yield* this.until(() => x.restoreTimeline());
   }
