@@ -8,7 +8,6 @@ import type { Holds } from "./holds.ts";
 import { formatMarks, type Marks, parseMarks } from "./marks.ts";
 import { seldom } from "./part.ts";
 import type { Reclaimer } from "./reclaim.ts";
-import { checkRollback } from "./rollback.ts";
 import type { SyncPlan } from "./sync.ts";
 import { checkName, type Timeline } from "./timeline.ts";
 import type {
@@ -79,6 +78,7 @@ export abstract class VolumeChanges {
     const view = this.own(options.of ?? this.origin);
     const keepAs = options.keepAs ?? null;
     if (keepAs !== null) checkName(keepAs);
+    const { checkRollback } = seldom.loaded ?? (await seldom.load());
     checkRollback({ view, to: source, keepAs });
     endIfAborted(options.signal);
     const change = this.guard(this.timeline.rollback(view.id, source.id, keepAs, options));

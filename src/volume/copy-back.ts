@@ -7,7 +7,6 @@
  * the last. So what a crash interrupts is gone on with when the store is opened, before anybody
  * uses it; and the view is all of what it was, or all of what it was rolled back to.
  */
-import type { ViewRecord } from "../stores/store.ts";
 import { settle, type Task } from "../task.ts";
 import { share } from "./clone.ts";
 import { differing, grouped } from "./compare.ts";
@@ -30,18 +29,6 @@ export interface CopyBackHands {
   snapshot(of: number, name: string): Task<unknown>;
   /** A change, called again after what it asks for is done. */
   change(call: () => number): Task<void>;
-}
-
-/** The view and what its marks say that it is being rolled back to; null: nothing of the kind. */
-export function interrupted({ store }: Core): { id: number; to: ViewRecord } | null {
-  if (store.canRollBack(ORIGIN) || store.capabilities.fixed) return null;
-  const views = store.views();
-  for (const { id, marks } of views) {
-    const { rollback } = parseMarks(marks);
-    const to = views.find((view) => view.id === rollback);
-    if (rollback !== null && to) return { id, to };
-  }
-  return null;
 }
 
 export class CopyBack {

@@ -13,8 +13,8 @@ import {
 } from "../stores/kinds.ts";
 import type { ExceptionStore, OriginMode, StoreKind } from "../stores/store.ts";
 import { run } from "../task.ts";
-import { interrupted } from "./copy-back.ts";
 import { Core, QUEUE_MAX } from "./core.ts";
+import { interrupted } from "./interrupted.ts";
 import { seldom } from "./part.ts";
 import { readable } from "./readable.ts";
 import { Traffic } from "./traffic.ts";

@@ -5,11 +5,12 @@
 import { MultisnapError } from "../errors.ts";
 import type { ExceptionStore, ViewRecord } from "../stores/store.ts";
 import type { Task } from "../task.ts";
-import { CopyBack, interrupted } from "./copy-back.ts";
+import type { CopyBack } from "./copy-back.ts";
 import type { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
+import { interrupted } from "./interrupted.ts";
 import { parseMarks } from "./marks.ts";
-import { checkResize, Resize } from "./resize.ts";
+import { seldom } from "./part.ts";
 import type { SyncPlan } from "./sync.ts";
 import type { ProgressOptions, ResizeOptions } from "./types.ts";
 
@@ -113,14 +114,19 @@ export class Timeline {
   *rollback(id: number, to: number, keepAs: string | null, options: ProgressOptions): Task<void> {
     const { store, env } = this.#core;
     this.#core.assertWritable();
+    if (!store.canRollBack(id)) {
+      const copyBack = yield* this.#copyBack(options);
+      yield* this.#hands.between(id, () => copyBack.run(id, to, keepAs));
+      return;
+    }
     yield* this.#hands.between(id, () => {
-      if (!store.canRollBack(id)) return this.#copyBack(options).run(id, to, keepAs);
       const created = env.now();
       return this.#durably(this.#become(() => store.rollback(id, to, keepAs, created)));
     });
   }
 
-  #copyBack(options: ProgressOptions): CopyBack {
+  *#copyBack(options: ProgressOptions): Task<CopyBack> {
+    const { CopyBack } = yield* seldom.get();
     const { originWriter, flush } = this.#hands;
     const change = (call: () => number) => this.#change(call);
     const snapshot = (of: number, name: string) => this.#create(of, name, false);
@@ -133,7 +139,8 @@ export class Timeline {
     if (!found) return;
     const { id, to } = found;
     this.#core.rolling = to;
-    yield* this.#hands.between(id, () => this.#copyBack({}).run(id, to.id, null));
+    const copyBack = yield* this.#copyBack({});
+    yield* this.#hands.between(id, () => copyBack.run(id, to.id, null));
   }
 
   /** A change of what views are, between two writes and durable. */
@@ -147,6 +154,7 @@ export class Timeline {
     const { shrink = false } = options;
     const { originWriter, flush } = this.#hands;
     const change = (call: () => number) => this.#change(call);
+    const { checkResize, Resize } = yield* seldom.get();
     const resize = new Resize(this.#core, { originWriter, flush, change }, options);
     yield* this.#hands.between(ORIGIN, () => {
       const from = this.#core.store.view(ORIGIN)!.size;

@@ -16,6 +16,8 @@ export const FEATURE_MARKS = 2;
 export const FEATURE_WIDE = 4;
 /** All of them that are known. */
 export const FEATURES = 7;
+/** A record whose number is further off than this is no record of this journal, but damage. */
+export const AHEAD_MAX = 2 ** 32;
 export const KIND_RANGE = 1;
 export const KIND_BITMAP = 2;
 /** Bits of SUPER_POLICY. */
