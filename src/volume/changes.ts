@@ -5,7 +5,6 @@ import { endIfAborted, run, type Task } from "../task.ts";
 import type { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import type { Holds } from "./holds.ts";
-import { formatMarks, type Marks, parseMarks } from "./marks.ts";
 import { seldom } from "./part.ts";
 import type { Reclaimer } from "./reclaim.ts";
 import type { SyncPlan } from "./sync.ts";
@@ -126,36 +125,28 @@ export abstract class VolumeChanges {
       );
     }
     if (note === undefined && tags === undefined) return;
-    await this.#mark(id, (marks) => ({
-      ...marks,
-      note: note ?? marks.note,
-      tags: tags ?? marks.tags,
-      ...(note === null && { note: null }),
-    }));
+    const { described } = seldom.loaded ?? (await seldom.load());
+    await this.#mark(id, (marks) => described(marks, changes));
   }
 
   async addHold(snapshot: View | string, reason: string): Promise<void> {
     this.core.assertWritable();
-    await this.#mark(this.#idOf(snapshot), (marks) => {
-      return { ...marks, holds: [...marks.holds, reason] };
-    });
+    const { held } = seldom.loaded ?? (await seldom.load());
+    await this.#mark(this.#idOf(snapshot), (marks) => held(marks, reason));
   }
 
   async removeHold(snapshot: View | string, reason: string): Promise<void> {
     this.core.assertWritable();
-    await this.#mark(this.#idOf(snapshot), (marks) => {
-      const holds = marks.holds.filter((other) => other !== reason);
-      if (holds.length < marks.holds.length) return { ...marks, holds };
-      throw new MultisnapError("NotFound", `it is not held for ${JSON.stringify(reason)}`);
-    });
+    const { released } = seldom.loaded ?? (await seldom.load());
+    await this.#mark(this.#idOf(snapshot), (marks) => released(marks, reason));
   }
 
-  async #mark(id: number, change: (marks: Marks) => Marks): Promise<void> {
+  async #mark(id: number, change: (marks: string) => string): Promise<void> {
     const { store } = this.core;
     const call = () => {
       const view = store.view(id);
       if (!view) throw new MultisnapError("NotFound", "the snapshot has been deleted");
-      return store.setMarks(id, formatMarks(change(parseMarks(view.marks))));
+      return store.setMarks(id, change(view.marks));
     };
     await run(this.guard(this.timeline.become(id, call)));
   }

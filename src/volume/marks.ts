@@ -1,10 +1,4 @@
 /** What a view is marked with, as the store keeps it: a note, tags, and reasons to hold it. */
-import { MultisnapError } from "../errors.ts";
-
-/** Bytes of all of them together, as they are kept; some are left to what a rollback adds. */
-const MARKS_MAX = 500;
-const GIVEN_MAX = MARKS_MAX - 30;
-const encoder = new TextEncoder();
 
 export interface Marks {
   /** For people. */
@@ -37,29 +31,4 @@ export function parseMarks(text: string): Marks {
     holds: texts(holds),
     rollback: typeof rollback === "number" ? rollback : null,
   };
-}
-
-/** Errors: `Invalid`. */
-export function formatMarks({ note, tags, holds, rollback }: Marks): string {
-  if (note !== null) checkText("note", note);
-  for (const tag of tags) checkText("tag", tag);
-  for (const hold of holds) checkText("hold", hold);
-  const given = {
-    ...(note !== null && { note }),
-    ...(tags.length > 0 && { tags: [...new Set(tags)].sort() }),
-    ...(holds.length > 0 && { holds: [...new Set(holds)].sort() }),
-  };
-  const bytes = encoder.encode(JSON.stringify(given)).length;
-  const kept = { ...given, ...(rollback !== null && { rollback }) };
-  if (bytes <= GIVEN_MAX) return Object.keys(kept).length === 0 ? "" : JSON.stringify(kept);
-  const most = `note, tags and holds of a view have at most ${GIVEN_MAX} bytes together`;
-  throw new MultisnapError("Invalid", `${most}, as JSON: these have ${bytes}`);
-}
-
-function checkText(what: string, text: unknown): void {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  const isText = typeof text === "string" && text !== "" && !/[\u0000-\u001f\u007f]/.test(text);
-  if (isText && new TextDecoder().decode(encoder.encode(text)) === text) return;
-  const wanted = "text without control characters";
-  throw new MultisnapError("Invalid", `${JSON.stringify(text)} is no ${what}: ${wanted}`);
 }

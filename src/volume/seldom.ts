@@ -1,12 +1,13 @@
 /**
- * What few volumes ever need: comparing, cloning, merging, rolling back by copies, other sizes,
- * giving up, damage, dm's messages and lists.
+ * What few volumes ever need: comparing, cloning, merging, rolling back by copies, other sizes and
+ * marks, giving up, damage, dm's messages and lists.
  */
 export { cloneRange } from "./clone.ts";
 export { CopyBack } from "./copy-back.ts";
 export { readDamaged } from "./damaged.ts";
 export { diffViews } from "./diff.ts";
 export { GiveUp } from "./give-up.ts";
+export { described, held, released } from "./marking.ts";
 export { Merger } from "./merge.ts";
 export { parseMessage } from "./message.ts";
 export { checkResize, Resize } from "./resize.ts";
