@@ -8,12 +8,8 @@ export { type EngineSource, useEngine } from "./engine/source.ts";
 export { type Env, seededEnv, systemEnv } from "./env.ts";
 export { type ErrorCode, MultisnapError } from "./errors.ts";
 export { type CheckStoreOptions, checkStore } from "./volume/check-store.ts";
-export {
-  type DumpOptions,
-  dumpStore,
-  type RestoreOptions,
-  restoreStore,
-} from "./volume/dump-store.ts";
+export { dumpStore, restoreStore } from "./volume/dump-later.ts";
+export type { DumpOptions, RestoreOptions } from "./volume/dump-store.ts";
 export { openVolume, peekStore } from "./volume/open.ts";
 export { repairStore } from "./volume/repair-store.ts";
 export type {
