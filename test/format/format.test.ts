@@ -156,7 +156,7 @@ const REPEATED: [file: string, name: string, source: string, engineName: string]
   ["stores/tree/layout", "FEATURE_MARKS", "layout", "FEATURE_MARKS"],
   ["stores/tree/layout", "FEATURE_WIDE", "layout", "FEATURE_WIDE"],
   ["stores/tree/repair/replay", "SET_SIZE", "layout", "SET_SIZE"],
-  ["volume/marks", "MARKS_MAX", "layout", "MARKS_MAX"],
+  ["volume/marking", "MARKS_MAX", "layout", "MARKS_MAX"],
   ["stores/tree/layout", "FEATURES", "layout", "FEATURES"],
   ["stores/tree/check/operations", "RECORD_HEADER", "layout", "RECORD_HEADER"],
   ["stores/tree/check/saved-views", "LIVE", "cells", "VIEW_LIVE_FLAG"],
