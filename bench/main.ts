@@ -6,6 +6,7 @@
 import { parseArgs } from "node:util";
 import { afterSnapshot } from "./io/after-snapshot.ts";
 import { checksums } from "./io/checksums.ts";
+import { diff } from "./io/diff.ts";
 import { manySnapshots } from "./io/many-snapshots.ts";
 import { metadata } from "./io/metadata.ts";
 import { open } from "./io/open.ts";
@@ -34,6 +35,7 @@ const SECTIONS: readonly Section[] = [
   manySnapshots,
   snapshot,
   open,
+  diff,
   existing,
   ...firstWriteSections,
   flush,

@@ -23,6 +23,7 @@ export type {
   Counters,
   CreateOptions,
   Damage,
+  DiffOptions,
   Extent,
   GivenUp,
   Hold,

@@ -6,6 +6,7 @@ import { Command, CommanderError } from "commander";
 import { addCheck } from "./check.ts";
 import { addCreate } from "./create.ts";
 import { addDelete } from "./delete.ts";
+import { addDiff } from "./diff.ts";
 import { addDump } from "./dump.ts";
 import { addExport } from "./export.ts";
 import { addExportCow } from "./export-cow.ts";
@@ -67,6 +68,7 @@ function build(): Command {
   addList(program);
   addRename(program);
   addDelete(program);
+  addDiff(program);
   addStatus(program);
   addCheck(program);
   addDump(program);

@@ -46,6 +46,8 @@ const CHECK_BYTES = 8 * 2 ** 20;
 /** Ranges of an answer; each has two numbers of at most 16 digits. */
 const PAGE_ROWS = 1000;
 const PAGE_BYTES = 64 * PAGE_ROWS;
+/** A piece of each view that a diff of contents reads. */
+const CONTENT_BYTES = 2 * 2 ** 20;
 
 const perSnapshot = ({ volume }: Served) => volume.status().snapshots * ROW_BYTES;
 
@@ -67,7 +69,7 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   ["reclaimed", { run: reclaimed }],
   ["usage", { cost: perSnapshot, run: usage }],
   ["check", { cost: () => CHECK_BYTES, run: check }],
-  ["diff", { cost: () => PAGE_BYTES, run: diff }],
+  ["diff", { cost: (_, head) => PAGE_BYTES + (head.content ? CONTENT_BYTES : 0), run: diff }],
   ["extents", { cost: () => PAGE_BYTES, run: extents }],
 ]);
 
@@ -195,9 +197,12 @@ async function check(served: Served, { head, row, signal, progress }: Call): Pro
   return { head: { report, ...statusOf(served) } };
 }
 
-async function diff({ volume }: Served, { head }: Call): Promise<Result> {
+async function diff({ volume }: Served, { head, signal, progress }: Call): Promise<Result> {
   const within = { offset: numberOf(head, "offset"), length: numberOf(head, "length") };
-  const ranges = volume.diff(viewOf(volume, head, "from"), viewOf(volume, head, "to"), within);
+  // A client of version 1 that knows nothing of it leaves it out.
+  const content = head.content === undefined ? false : flagOf(head, "content");
+  const options = { ...within, content, signal, progress };
+  const ranges = volume.diff(viewOf(volume, head, "from"), viewOf(volume, head, "to"), options);
   return { head: await page(ranges, ({ offset, length }) => [offset, length]) };
 }
 

@@ -9,6 +9,7 @@ import type {
   CheckOptions,
   CheckProblem,
   CheckReport,
+  DiffOptions,
   Hold,
   Loss,
   ProgressOptions,
@@ -204,20 +205,27 @@ export class RemoteVolume implements Volume {
 
   // ---- reports
 
-  async *diff(from: View, to: View, within?: ByteRange): AsyncGenerator<ByteRange> {
+  async *diff(from: View, to: View, options: DiffOptions = {}): AsyncGenerator<ByteRange> {
     const views = { from: this.own(from).reference, to: this.own(to).reference };
-    const length = Math.max(from.size, to.size);
-    for await (const row of this.pages("diff", views, within ?? { offset: 0, length })) {
-      yield { offset: row[0] as number, length: row[1] as number };
-    }
+    const { offset = 0, length = Math.max(from.size, to.size) - offset, content = false } = options;
+    const { signal } = options;
+    const progress = (done: number, total: number) =>
+      options.progress?.(length - total + done, length);
+    const pages = this.pages(
+      "diff",
+      { ...views, content },
+      { offset, length },
+      { signal, progress },
+    );
+    for await (const row of pages) yield { offset: row[0] as number, length: row[1] as number };
   }
 
   /** Rows of what is asked for page by page, as the caller takes them. */
-  async *pages(op: string, head: Head, within: ByteRange): AsyncGenerator<unknown[]> {
+  async *pages(op: string, head: Head, within: ByteRange, ask?: Ask): AsyncGenerator<unknown[]> {
     const end = within.offset + within.length;
     for (let offset: number | null = within.offset; offset !== null; ) {
       const asked: Head = { ...head, offset, length: end - offset };
-      const { rows, next }: Head = (await this.request(op, asked)).head;
+      const { rows, next }: Head = (await this.request(op, asked, ask)).head;
       yield* rows as unknown[][];
       offset = next as number | null;
     }

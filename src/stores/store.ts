@@ -250,6 +250,11 @@ export interface ExceptionStore {
 
   /** Runs of a view's chunks; see `runKind`. With `writing` PRIVATE is told from SHARED. */
   lookup(view: number, chunk: number, count: number, writing: boolean): number;
+  /**
+   * Runs of chunks of two views in which they are the same (kind 0) or not (kind 1), as far as one
+   * look goes. Without it, who wants to know looks both up.
+   */
+  compare?(a: number, b: number, chunk: number, count: number): number;
   /** Which chunks of an attached origin must be copied before they are overwritten. */
   planCopyOut(chunk: number, count: number): number;
   runKind(index: number): number;

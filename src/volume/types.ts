@@ -261,6 +261,15 @@ export interface ByteRange {
   length: number;
 }
 
+/** What of two views is compared, and how. */
+export interface DiffOptions extends Partial<ByteRange>, ProgressOptions {
+  /**
+   * Reads the ranges that may differ from both views and leaves out chunks that are equal. Memory:
+   * 2 MiB, or two chunks where those are larger.
+   */
+  content?: boolean;
+}
+
 /** Bytes, and whether they are anywhere; what is nowhere reads as zeros. */
 export interface Extent extends ByteRange {
   data: boolean;
@@ -317,8 +326,13 @@ export interface Volume {
   /** Answers when the space of everything deleted so far is free. */
   reclaimed(options?: ProgressOptions): Promise<void>;
   flush(): Promise<void>;
-  /** Changed ranges between two views, in order, joined; only what lies in `within`, if given. */
-  diff(from: View, to: View, within?: ByteRange): AsyncIterable<ByteRange>;
+  /**
+   * Changed ranges between two views, in order, joined; only what lies in the range of `options`,
+   * if given (from `offset` to the end without a `length`). A walk over metadata: chunks that were
+   * written with what they had before are changed, unless `content` is asked for. Progress: bytes
+   * of the range that have been looked at.
+   */
+  diff(from: View, to: View, options?: DiffOptions): AsyncIterable<ByteRange>;
   usage(): Usage;
   status(): Status;
   /** One walk over the tree. */

@@ -12,6 +12,7 @@ import { checkInside } from "./bounds.ts";
 import { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import { diffViews } from "./diff.ts";
+import { byContent } from "./diff-content.ts";
 import { Flusher } from "./flush.ts";
 import { GiveUp } from "./give-up.ts";
 import { Holds } from "./holds.ts";
@@ -27,6 +28,7 @@ import type {
   CheckOptions,
   CheckReport,
   Damage,
+  DiffOptions,
   Hold,
   ProgressOptions,
   SnapshotOptions,
@@ -293,13 +295,20 @@ export class DiskVolume implements Volume {
 
   // ---- reports
 
-  diff(from: View, to: View, within?: ByteRange): AsyncIterable<ByteRange> {
+  diff(from: View, to: View, options: DiffOptions = {}): AsyncIterable<ByteRange> {
     this.core.assertOpen();
-    const size = Math.max(this.own(from).size, this.own(to).size);
-    const range = within ?? { offset: 0, length: size };
-    checkInside(range.offset, range.length, size);
-    const ranges = diffViews(this.own(from), this.own(to), range, (work) => this.guard(work));
-    return this.holds.along([from.id, to.id], ranges);
+    const [a, b] = [this.own(from), this.own(to)];
+    const size = Math.max(a.size, b.size);
+    const { offset = 0, length = size - offset, content, signal, progress } = options;
+    checkInside(offset, length, size);
+    const within = { offset, length };
+    const guard = <T>(work: Task<T>) => this.guard(work);
+    const looked = content ? undefined : progress;
+    const ranges = diffViews(a, b, within, guard, { signal, progress: looked });
+    const chunk = Math.max(a.core.chunk, b.core.chunk);
+    const read = { chunk, within, signal, progress };
+    const found = content ? byContent(a, b, ranges, read) : ranges;
+    return this.holds.along([from.id, to.id], found);
   }
 
   usage(): Usage {

@@ -162,6 +162,9 @@ export abstract class TreeStore implements ExceptionStore {
   lookup(view: number, chunk: number, count: number, writing: boolean): number {
     return this.engine.x.lookup(view, chunk, count, writing);
   }
+  compare(a: number, b: number, chunk: number, count: number): number {
+    return this.engine.x.diff(a, b, chunk, count);
+  }
   planCopyOut(chunk: number, count: number): number {
     return this.engine.x.planCopyOut(chunk, count);
   }
