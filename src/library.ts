@@ -13,6 +13,7 @@ export {
   type RestoreOptions,
   restoreStore,
 } from "./volume/dump-store.ts";
+export type { SnapshotIdentity } from "./volume/identity.ts";
 export { openVolume, peekStore } from "./volume/open.ts";
 export { repairStore } from "./volume/repair-store.ts";
 export type {

@@ -64,6 +64,7 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   ["snapshot", { run: snapshot }],
   ["delete", { cost: perSnapshot, run: deleteSnapshots }],
   ["rename", { run: rename }],
+  ["identity", { run: identity }],
   ["message", { run: message }],
   ["merge", { run: merge }],
   ["reclaimed", { run: reclaimed }],
@@ -156,6 +157,10 @@ async function deleteSnapshots(served: Served, { payload }: Call): Promise<Resul
 async function rename(served: Served, { head }: Call): Promise<Result> {
   await served.volume.rename(viewOf(served.volume, head, "view"), textOf(head, "name"));
   return { head: statusOf(served) };
+}
+
+async function identity({ volume }: Served, { head }: Call): Promise<Result> {
+  return { head: { identity: await volume.identity(viewOf(volume, head, "view")) } };
 }
 
 async function message(served: Served, { head }: Call): Promise<Result> {

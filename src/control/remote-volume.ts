@@ -4,6 +4,7 @@
  * change that is made here.
  */
 import { MultisnapError } from "../errors.ts";
+import type { SnapshotIdentity } from "../volume/identity.ts";
 import type {
   ByteRange,
   CheckOptions,
@@ -247,6 +248,11 @@ export class RemoteVolume implements Volume {
     const notes = found.flatMap(({ note }) => note ?? []);
     const losses = found.flatMap(({ loss }) => loss ?? []);
     return { clean, problems, notes, losses, lossCount, blocks, exceptions, chunks };
+  }
+
+  async identity(snapshot: View | string): Promise<SnapshotIdentity> {
+    const view = this.#snapshot(snapshot).reference;
+    return (await this.request("identity", { view })).head.identity as SnapshotIdentity;
   }
 
   // ---- what is known here

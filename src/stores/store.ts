@@ -61,8 +61,10 @@ export interface Visit {
 
 export interface ViewRecord {
   id: number;
-  /** `null` for the origin. */
+  /** `null` for the origin. One that begins with "@" is of a hidden view: see `Stages`. */
   name: string | null;
+  /** What the volume keeps of where the view came from: see `Positions`. */
+  mark?: string | null;
   /** Id of the view that it is a snapshot of; 0 for the origin. */
   parent: number;
   /** Milliseconds since 1970. */
@@ -301,7 +303,8 @@ export interface ExceptionStore {
   /** Leaves ids out: the next view gets `id`, which is not below `nextId()`. */
   skipIds(id: number): void;
   deleteSnapshot(id: number): number;
-  renameSnapshot(id: number, name: string): number;
+  /** `mark`: what `ViewRecord.mark` is from now on; without it that stays. */
+  renameSnapshot(id: number, name: string, mark?: string | null): number;
   view(id: number): ViewRecord | null;
   named(name: string): ViewRecord | null;
   /** Live views in the order of the timeline, origin last. */

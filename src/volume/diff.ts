@@ -4,9 +4,11 @@
  */
 import { RUN_LOST, RUN_SHARED } from "../engine/status.ts";
 import { endIfAborted, run, type Task } from "../task.ts";
+import { checkInside } from "./bounds.ts";
 import type { Core } from "./core.ts";
+import { byContent } from "./diff-content.ts";
 import { type Run, runsOf } from "./runs.ts";
-import type { ByteRange, ProgressOptions } from "./types.ts";
+import type { ByteRange, DiffOptions, ProgressOptions } from "./types.ts";
 import type { DiskView } from "./view.ts";
 
 type Guard = <T>(work: Task<T>) => Task<T>;
@@ -15,11 +17,30 @@ type Guard = <T>(work: Task<T>) => Task<T>;
 const LOOK_CHUNKS = 2 ** 30;
 const SAME = 0;
 
+/** See `Volume.diff`; both views stay in use as long as somebody takes what it gives. */
+export function diffOf(
+  from: DiskView,
+  to: DiskView,
+  { offset = 0, length, content, signal, progress }: DiffOptions,
+): AsyncIterable<ByteRange> {
+  const { volume } = from;
+  const size = Math.max(from.size, to.size);
+  const within = { offset, length: length ?? size - offset };
+  checkInside(within.offset, within.length, size);
+  const guard: Guard = (work) => volume.guard(work);
+  const looked = content ? undefined : progress;
+  const ranges = diffViews(from, to, within, guard, { signal, progress: looked });
+  const chunk = Math.max(from.core.chunk, to.core.chunk);
+  const how = { chunk, within, signal, progress };
+  const found = content ? byContent(from, to, ranges, how) : ranges;
+  return volume.holds.along([from.id, to.id], found);
+}
+
 /**
  * Changed ranges in order; ranges that touch are one. Bytes past the end of the shorter view are
  * changed.
  */
-export async function* diffViews(
+async function* diffViews(
   from: DiskView,
   to: DiskView,
   within: ByteRange,

@@ -1,6 +1,7 @@
 /** The snapshots and what each costs: what `list` shows. */
 import type { ExceptionStore, ProgressOptions } from "../stores/store.ts";
 import type { Task } from "../task.ts";
+import { isHidden } from "./stages.ts";
 import type { SnapshotUsage } from "./types.ts";
 
 export function* snapshotUsage(
@@ -10,6 +11,7 @@ export function* snapshotUsage(
   const costs = yield* store.costs(options);
   const views = new Map(store.views().map((view) => [view.id, view]));
   return costs
+    .filter(({ id }) => !isHidden(views.get(id)!.name))
     .map(({ id, exclusive, shared }) => {
       const { name, parent, created, size, readOnly } = views.get(id)!;
       const parentName = views.get(parent)?.name ?? null;

@@ -29,25 +29,25 @@ export class Timeline {
 
   /**
    * A snapshot of view `source`; answers its id. `name` null: it is called after that. `made` is
-   * told the id before any write can follow.
+   * told the id before any write can follow. `created`: milliseconds since 1970.
    */
   *snapshot(
     source: number,
     name: string | null,
     readOnly: boolean,
     made: (id: number) => void,
+    created = this.#core.env.now(),
   ): Task<number> {
     this.#core.assertWritable();
-    const create = () => this.#create(source, name, readOnly);
+    const create = () => this.#create(source, name, readOnly, created);
     const id = yield* this.#hands.between(source, create);
     made(id);
     yield* this.#hands.flush();
     return id;
   }
 
-  *#create(source: number, name: string | null, readOnly: boolean): Task<number> {
-    const { store, env } = this.#core;
-    const created = env.now();
+  *#create(source: number, name: string | null, readOnly: boolean, created: number): Task<number> {
+    const { store } = this.#core;
     const given = name ?? ownName(store);
     yield* this.#allow(source);
     yield* this.#change(() => store.createSnapshot(source, given, readOnly, created));
@@ -109,7 +109,7 @@ export class Timeline {
     yield* this.#deleteEach(doomed);
     for (const id of missing) {
       this.#core.store.skipIds(id);
-      yield* this.#create(ORIGIN, null, false);
+      yield* this.#create(ORIGIN, null, false, this.#core.env.now());
     }
   }
 

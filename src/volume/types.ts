@@ -10,6 +10,7 @@ import type {
   StoreKind,
   StoreUsage,
 } from "../stores/store.ts";
+import type { SnapshotIdentity } from "./identity.ts";
 
 export type {
   CheckOptions,
@@ -333,6 +334,11 @@ export interface Volume {
    * of the range that have been looked at.
    */
   diff(from: View, to: View, options?: DiffOptions): AsyncIterable<ByteRange>;
+  /**
+   * Which snapshot it is, wherever it lies: for who takes its content elsewhere. If it can be
+   * written, the first write after that changes its `position` (once, with a commit of its own).
+   */
+  identity(snapshot: View | string): Promise<SnapshotIdentity>;
   usage(): Usage;
   status(): Status;
   /** One walk over the tree. */

@@ -17,7 +17,7 @@ import { sumLeftNow } from "./sum-left.ts";
 import type { Extent, Hold, SnapshotOptions, View } from "./types.ts";
 import { readSummedNow } from "./verified.ts";
 import type { DiskVolume } from "./volume.ts";
-import { giveBack, Writer } from "./write.ts";
+import { finishMap, giveBack, Writer } from "./write.ts";
 import { type Zeroed, zero } from "./zeros.ts";
 
 const DONE: Promise<void> = Promise.resolve();
@@ -49,6 +49,7 @@ export class DiskView implements View {
     this.readOnly = record.readOnly || volume.readOnly;
     this.#plain = record.id === ORIGIN ? core.origin : null;
     this.#chunk = core.chunk;
+    volume.positions.note(record);
   }
 
   get isOrigin(): boolean {
@@ -182,6 +183,7 @@ export class DiskView implements View {
     const core = this.core;
     const { length } = source;
     if (!core.quiet || core.origin || length === 0) return false;
+    if (this.volume.positions.isWatched(this.id)) return false;
     const chunk = Math.floor(offset / this.#chunk);
     const within = offset - chunk * this.#chunk;
     if (within + length > this.#chunk) return false;
@@ -229,7 +231,8 @@ export class DiskView implements View {
     }
     if (store.map(this.id, chunk, 1, place, false) === 1) return true;
     try {
-      runSync(this.volume.finishMap(this.id, chunk, place), "writeSync");
+      const guard = (work: Task<void>) => this.volume.guard(work);
+      runSync(finishMap(this.core, guard, this.id, chunk, place), "writeSync");
       return true;
     } catch (error) {
       if (isFull(error)) return false;
@@ -294,7 +297,8 @@ export class DiskView implements View {
   /** Does what changes this view; again, where that found the store full and room was made. */
   #change(work: () => Task<void>): Task<void> {
     const { volume } = this;
-    const change = () => volume.guard(volume.room.writing(this.id, work));
+    const moved = () => volume.positions.moved(this.id, work);
+    const change = () => volume.guard(volume.room.writing(this.id, moved));
     return this.#plain && volume.giveUp ? volume.giveUp.insist(change) : change();
   }
 

@@ -2,25 +2,25 @@
  * One virtual disk: its views, what happens to all of them at once (snapshot, delete, flush,
  * close), and the reclaim that runs behind.
  */
-import { PENDING_COPY } from "../engine/status.ts";
 import { MultisnapError } from "../errors.ts";
 import { refusal } from "../stores/failure.ts";
 import type { Setup } from "../stores/kinds.ts";
-import type { ExceptionStore, ViewRecord, Visit } from "../stores/store.ts";
+import type { ExceptionStore, ViewRecord } from "../stores/store.ts";
 import { run, settle, type Task } from "../task.ts";
-import { checkInside } from "./bounds.ts";
 import { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
-import { diffViews } from "./diff.ts";
-import { byContent } from "./diff-content.ts";
+import { diffOf } from "./diff.ts";
 import { Flusher } from "./flush.ts";
 import { GiveUp } from "./give-up.ts";
 import { Holds } from "./holds.ts";
+import type { SnapshotIdentity } from "./identity.ts";
 import { Merger } from "./merge.ts";
 import { parseMessage } from "./message.ts";
+import { Positions } from "./positions.ts";
 import { Reclaimer } from "./reclaim.ts";
 import { checkStores, countersOf, usageOf, usageOfSnapshots } from "./reports.ts";
 import { Room } from "./room.ts";
+import { isHidden, Stages } from "./stages.ts";
 import type { SyncPlan } from "./sync.ts";
 import { checkName, Timeline } from "./timeline.ts";
 import type {
@@ -40,7 +40,6 @@ import type {
 } from "./types.ts";
 import type { Pattern } from "./victims.ts";
 import { DiskView } from "./view.ts";
-import { giveUp, mapAll } from "./write.ts";
 
 /** What happens when the store is full (I8). */
 export interface WhenFull {
@@ -60,6 +59,9 @@ export class DiskVolume implements Volume {
   readonly giveUp: GiveUp | null;
   readonly room: Room;
   readonly holds = new Holds();
+  readonly positions: Positions;
+  /** Snapshots in the making. */
+  readonly stages: Stages;
   /** In force, as given. */
   readonly #victims: string | null;
   /** What was found where the store was opened damaged. */
@@ -84,6 +86,13 @@ export class DiskVolume implements Volume {
       flush: () => this.#flusher.all(),
       reclaim: () => this.#reclaimer.all(),
       between: (view, work) => this.room.between(view, work),
+    });
+    this.positions = new Positions(core, () => this.#flusher.all());
+    this.stages = new Stages(core, {
+      flush: () => this.#flusher.all(),
+      create: (source, name, created) =>
+        this.#timeline.snapshot(source, name, true, () => {}, created),
+      delete: (ids) => this.#timeline.delete(ids),
     });
     this.#merger = new Merger(cores, this.originWriter, this.#flusher, (work) => this.guard(work));
     this.giveUp = setup && this.#mayGiveUp(cores, setup);
@@ -132,7 +141,7 @@ export class DiskVolume implements Volume {
     const views = this.#cores.flatMap((core) =>
       core.store.views().map((record) => new DiskView(this, record, core)),
     );
-    return views.filter(({ id }) => id !== ORIGIN).sort((a, b) => a.id - b.id);
+    return views.filter(({ id, name }) => id !== ORIGIN && !isHidden(name)).sort(byId);
   }
 
   get(name: string): DiskView {
@@ -151,7 +160,7 @@ export class DiskVolume implements Volume {
   #find(record: (store: ExceptionStore) => ViewRecord | null): DiskView | null {
     for (const core of this.#cores) {
       const found = record(core.store);
-      if (found) return new DiskView(this, found, core);
+      if (found && !isHidden(found.name)) return new DiskView(this, found, core);
     }
     return null;
   }
@@ -198,6 +207,11 @@ export class DiskVolume implements Volume {
     const id = this.#idOf(snapshot);
     checkName(name);
     await run(this.guard(this.#timeline.rename(id, name)));
+  }
+
+  async identity(snapshot: View | string): Promise<SnapshotIdentity> {
+    this.core.assertOpen();
+    return run(this.guard(this.positions.watch(this.#idOf(snapshot))));
   }
 
   /** Of `planSync`; nothing has changed since. */
@@ -297,18 +311,7 @@ export class DiskVolume implements Volume {
 
   diff(from: View, to: View, options: DiffOptions = {}): AsyncIterable<ByteRange> {
     this.core.assertOpen();
-    const [a, b] = [this.own(from), this.own(to)];
-    const size = Math.max(a.size, b.size);
-    const { offset = 0, length = size - offset, content, signal, progress } = options;
-    checkInside(offset, length, size);
-    const within = { offset, length };
-    const guard = <T>(work: Task<T>) => this.guard(work);
-    const looked = content ? undefined : progress;
-    const ranges = diffViews(a, b, within, guard, { signal, progress: looked });
-    const chunk = Math.max(a.core.chunk, b.core.chunk);
-    const read = { chunk, within, signal, progress };
-    const found = content ? byContent(a, b, ranges, read) : ranges;
-    return this.holds.along([from.id, to.id], found);
+    return diffOf(this.own(from), this.own(to), options);
   }
 
   usage(): Usage {
@@ -383,20 +386,8 @@ export class DiskVolume implements Volume {
     const [first] = this.#stores.map((store) => store.poison(error));
     return first;
   }
+}
 
-  /** Enters a chunk whose data is written, after the engine asked for something first. */
-  *finishMap(view: number, chunk: number, place: number): Task<void> {
-    const { core } = this;
-    const visit: Visit = core.store.enter();
-    const slot = core.pend(chunk, 1, view, PENDING_COPY, place);
-    const target = { place, count: 1, slot, named: 0 };
-    try {
-      yield* this.guard(mapAll(core, view, chunk, 1, target, visit));
-    } catch (error) {
-      yield* giveUp(core.store, target, error, visit);
-    } finally {
-      core.unpend(slot);
-      core.store.leave(visit);
-    }
-  }
+function byId(a: View, b: View): number {
+  return a.id - b.id;
 }

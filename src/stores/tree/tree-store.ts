@@ -43,6 +43,7 @@ import { FEATURE_SUMS, MODES, Superblock } from "./layout.ts";
 import { Log } from "./log.ts";
 import { Room } from "./room.ts";
 import { statusLine } from "./status-line.ts";
+import { isHidden } from "./stored-names.ts";
 import { TreeSums } from "./sums.ts";
 import { trapError } from "./trap.ts";
 import { usageOf } from "./usage.ts";
@@ -230,8 +231,8 @@ export abstract class TreeStore implements ExceptionStore {
   deleteSnapshot(id: number): number {
     return this.engine.x.deleteSnapshot(id);
   }
-  renameSnapshot(id: number, name: string): number {
-    return this.#views.rename(id, name);
+  renameSnapshot(id: number, name: string, mark?: string | null): number {
+    return this.#views.rename(id, name, mark);
   }
   view(id: number): ViewRecord | null {
     return this.#views.view(id);
@@ -265,7 +266,7 @@ export abstract class TreeStore implements ExceptionStore {
   }
 
   dmStatus(): string {
-    const snapshots = this.views().filter(({ id }) => id !== ORIGIN);
+    const snapshots = this.views().filter(({ id, name }) => id !== ORIGIN && !isHidden(name));
     return statusLine(this.usage(), 2 ** this.chunkShift, this.failure, {
       next: this.nextId(),
       ids: snapshots.map(({ id }) => id),
