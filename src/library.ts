@@ -6,6 +6,13 @@ export { type MemoryDeviceOptions, memoryDevice } from "./devices/memory.ts";
 export { type EngineSource, useEngine } from "./engine/source.ts";
 export { type Env, seededEnv, systemEnv } from "./env.ts";
 export { type ErrorCode, MultisnapError } from "./errors.ts";
+export {
+  dropReceived,
+  type HalfWay,
+  halfReceived,
+} from "./stream/half-way.ts";
+export { type Received, type ReceiveOptions, receiveStream } from "./stream/receive.ts";
+export { type SendOptions, sendStream } from "./stream/send.ts";
 export { type CheckStoreOptions, checkStore } from "./volume/check-store.ts";
 export {
   type DumpOptions,

@@ -76,11 +76,17 @@ async function cloneHeld(
 }
 
 /** Shares chunks from `at` on, as far as one look goes, or until some must be copied. */
-function* share(core: Core, target: number, source: number, at: number, last: number): Task<Step> {
+export function* share(
+  core: Core,
+  target: number,
+  source: number,
+  at: number,
+  last: number,
+): Task<Step> {
   const theirs = yield* runsOf(core, source, at, last);
   const ours = yield* runsOf(core, target, at, last);
   for (const { count, a, b } of pairs(theirs, ours)) {
-    if (!isSame(a, b)) {
+    if (!isSameRun(a, b)) {
       if (mustCopy(core, target, a)) return { next: at, copy: count };
       yield* mapRun(core, target, source, at, at + count);
     }
@@ -90,7 +96,7 @@ function* share(core: Core, target: number, source: number, at: number, last: nu
 }
 
 /** Both views see the same, now and later. */
-function isSame(a: Run, b: Run): boolean {
+export function isSameRun(a: Run, b: Run): boolean {
   return a.kind === b.kind && (a.kind < RUN_SHARED || a.place === b.place);
 }
 

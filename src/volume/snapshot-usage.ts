@@ -1,7 +1,8 @@
 /** The snapshots and what each costs: what `list` shows. */
+
+import { isHidden } from "../stores/hidden.ts";
 import type { ExceptionStore, ProgressOptions } from "../stores/store.ts";
 import type { Task } from "../task.ts";
-import { isHidden } from "./stages.ts";
 import type { SnapshotUsage } from "./types.ts";
 
 export function* snapshotUsage(

@@ -7,6 +7,7 @@
  * - Names are given in one record of the journal: all of them or none.
  */
 import { MultisnapError } from "../errors.ts";
+import { HIDDEN_SIGN, isHidden } from "../stores/hidden.ts";
 import type { ViewRecord } from "../stores/store.ts";
 import type { Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
@@ -100,10 +101,6 @@ export class Stages {
   }
 }
 
-export function isHidden(name: string | null): boolean {
-  return name?.startsWith("@") ?? false;
-}
-
 function hiddenName(name: string): string {
-  return `@${name}`;
+  return HIDDEN_SIGN + name;
 }

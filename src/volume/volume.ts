@@ -4,6 +4,7 @@
  */
 import { MultisnapError } from "../errors.ts";
 import { refusal } from "../stores/failure.ts";
+import { isHidden } from "../stores/hidden.ts";
 import type { Setup } from "../stores/kinds.ts";
 import type { ExceptionStore, ViewRecord } from "../stores/store.ts";
 import { run, settle, type Task } from "../task.ts";
@@ -20,7 +21,7 @@ import { Positions } from "./positions.ts";
 import { Reclaimer } from "./reclaim.ts";
 import { checkStores, countersOf, usageOf, usageOfSnapshots } from "./reports.ts";
 import { Room } from "./room.ts";
-import { isHidden, Stages } from "./stages.ts";
+import { Stages } from "./stages.ts";
 import type { SyncPlan } from "./sync.ts";
 import { checkName, Timeline } from "./timeline.ts";
 import type {

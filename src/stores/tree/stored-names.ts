@@ -4,17 +4,13 @@
  * came from. A stored name that begins with "@" is that of a hidden view: all of it is the name.
  */
 import { MultisnapError } from "../../errors.ts";
+import { HIDDEN_SIGN as SIGN } from "../hidden.ts";
 
 const BYTES_MAX = 255;
-const SIGN = "@";
 
 export interface StoredName {
   name: string;
   mark: string | null;
-}
-
-export function isHidden(name: string | null): boolean {
-  return name?.startsWith(SIGN) ?? false;
 }
 
 export function splitName(stored: string): StoredName {

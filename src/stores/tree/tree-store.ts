@@ -20,6 +20,7 @@ import {
 } from "../../engine/status.ts";
 import { MultisnapError } from "../../errors.ts";
 import { settle, type Task } from "../../task.ts";
+import { isHidden } from "../hidden.ts";
 import type {
   Capabilities,
   CheckOptions,
@@ -43,7 +44,6 @@ import { FEATURE_SUMS, MODES, Superblock } from "./layout.ts";
 import { Log } from "./log.ts";
 import { Room } from "./room.ts";
 import { statusLine } from "./status-line.ts";
-import { isHidden } from "./stored-names.ts";
 import { TreeSums } from "./sums.ts";
 import { trapError } from "./trap.ts";
 import { usageOf } from "./usage.ts";

@@ -2,8 +2,9 @@
 import type { Engine } from "../../engine/engine.ts";
 import { EXISTS, INVALID, UNSUPPORTED } from "../../engine/status.ts";
 import { MultisnapError } from "../../errors.ts";
+import { isHidden } from "../hidden.ts";
 import type { ViewRecord } from "../store.ts";
-import { isHidden, joinName, splitName } from "./stored-names.ts";
+import { joinName, splitName } from "./stored-names.ts";
 
 const READ_ONLY_FLAG = 2;
 const LIVE_FLAG = 1;
