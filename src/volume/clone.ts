@@ -86,7 +86,7 @@ export function* share(
   const theirs = yield* runsOf(core, source, at, last);
   const ours = yield* runsOf(core, target, at, last);
   for (const { count, a, b } of pairs(theirs, ours)) {
-    if (!isSameRun(a, b)) {
+    if (!isSame(a, b)) {
       if (mustCopy(core, target, a)) return { next: at, copy: count };
       yield* mapRun(core, target, source, at, at + count);
     }
@@ -96,7 +96,7 @@ export function* share(
 }
 
 /** Both views see the same, now and later. */
-export function isSameRun(a: Run, b: Run): boolean {
+function isSame(a: Run, b: Run): boolean {
   return a.kind === b.kind && (a.kind < RUN_SHARED || a.place === b.place);
 }
 

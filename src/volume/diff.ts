@@ -118,28 +118,41 @@ interface Look {
 }
 
 /** Two views of one store whose engine walks along both. */
-function* compareAtOnce({ id, core }: Side, b: Side, at: number, end: number): Task<Look> {
-  const { store, chunk } = core;
-  const first = Math.floor(at / chunk);
-  const count = Math.min(LOOK_CHUNKS, Math.ceil(end / chunk) - first);
+function* compareAtOnce(a: Side, b: Side, at: number, end: number): Task<Look> {
+  const { chunk } = a.core;
+  const [first, last] = [Math.floor(at / chunk), Math.ceil(end / chunk)];
+  const { ranges, next } = yield* differentChunks(a.core, a.id, b.id, first, last);
+  const bytes = ranges.map(([from, count]) => ({ offset: from * chunk, length: count * chunk }));
+  return { ranges: bytes, next: next * chunk };
+}
+
+/** Runs of chunks that are not at the same place in two views, as far as one look goes. */
+export function* differentChunks(
+  core: Core,
+  a: number,
+  b: number,
+  first: number,
+  end: number,
+): Task<{ ranges: [first: number, count: number][]; next: number }> {
+  const { store } = core;
+  const most = Math.min(LOOK_CHUNKS, end - first);
   const visit = store.enter();
   try {
     for (;;) {
       yield* store.gate(visit);
-      const runs = store.compare!(id, b.id, first, count);
+      const runs = store.compare!(a, b, first, most);
       if (runs < 0) {
         yield* store.serve(runs, visit);
         continue;
       }
-      const ranges: ByteRange[] = [];
+      const ranges: [number, number][] = [];
       let next = first;
       for (let i = 0; i < runs; i++) {
-        const length = store.runCount(i);
-        if (store.runKind(i) !== SAME)
-          ranges.push({ offset: next * chunk, length: length * chunk });
-        next += length;
+        const count = store.runCount(i);
+        if (store.runKind(i) !== SAME) ranges.push([next, count]);
+        next += count;
       }
-      return { ranges, next: next * chunk };
+      return { ranges, next };
     }
   } finally {
     store.leave(visit);

@@ -3,14 +3,13 @@
  * has written to it. Nothing is copied; all of it happens between two writes.
  */
 
-import { RUN_UNMAPPED } from "../engine/status.ts";
+import { RUN_HOLE, RUN_UNMAPPED } from "../engine/status.ts";
 import { run, type Task } from "../task.ts";
-import { isSameRun, share } from "./clone.ts";
+import { share } from "./clone.ts";
 import { type Core, ORIGIN } from "./core.ts";
-import { pairs, type Run, runsOf } from "./runs.ts";
+import { differentChunks } from "./diff.ts";
+import { runsOf } from "./runs.ts";
 import type { DiskView } from "./view.ts";
-
-const NOTHING: Run = { kind: RUN_UNMAPPED, count: Number.MAX_SAFE_INTEGER, place: 0 };
 
 /**
  * `from`: what the origin still has to be; null: empty. False, and nothing has changed: it is not,
@@ -36,15 +35,29 @@ function* follow(core: Core, from: number | null, to: number, end: number): Task
   return true;
 }
 
-/** Whether the origin has what the view has; null: nothing. */
+/** Whether the origin has what the view has; null: nothing, and nothing lies under it. */
 function* isSame(core: Core, view: number | null, end: number): Task<boolean> {
   for (let at = 0; at < end; ) {
-    const ours = yield* runsOf(core, ORIGIN, at, end);
-    const theirs = view === null ? [NOTHING] : yield* runsOf(core, view, at, end);
-    for (const { count, a, b } of pairs(ours, theirs)) {
-      if (!isSameRun(a, b)) return false;
-      at += count;
-    }
+    const { same, next } =
+      view === null ? yield* isEmpty(core, at, end) : yield* isAlike(core, view, at, end);
+    if (!same) return false;
+    at = next;
   }
   return true;
+}
+
+function* isEmpty(core: Core, at: number, end: number): Task<{ same: boolean; next: number }> {
+  const runs = yield* runsOf(core, ORIGIN, at, end);
+  const same = runs.every(({ kind }) => kind === RUN_UNMAPPED || kind === RUN_HOLE);
+  return { same, next: runs.reduce((next, { count }) => next + count, at) };
+}
+
+function* isAlike(
+  core: Core,
+  view: number,
+  at: number,
+  end: number,
+): Task<{ same: boolean; next: number }> {
+  const { ranges, next } = yield* differentChunks(core, ORIGIN, view, at, end);
+  return { same: ranges.length === 0, next };
 }
