@@ -7,6 +7,7 @@ import { flagOf, numberOf, snapshotsOf, textOf, viewOf } from "./arguments.ts";
 import type { Head } from "./frame.ts";
 import type { HeldViews } from "./held.ts";
 import { MESSAGE_LENGTH_MAX, PAYLOAD_BYTES_MAX } from "./layout.ts";
+import { STREAMS } from "./streams.ts";
 
 /** What a server serves. */
 export interface Served {
@@ -72,6 +73,7 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   ["check", { cost: () => CHECK_BYTES, run: check }],
   ["diff", { cost: (_, head) => PAGE_BYTES + (head.content ? CONTENT_BYTES : 0), run: diff }],
   ["extents", { cost: () => PAGE_BYTES, run: extents }],
+  ...STREAMS,
 ]);
 
 async function state(served: Served, { row }: Call): Promise<Result> {

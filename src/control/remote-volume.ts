@@ -4,6 +4,8 @@
  * change that is made here.
  */
 import { MultisnapError } from "../errors.ts";
+import type { HalfWay } from "../stream/half-way.ts";
+import type { Received, ReceiveOptions } from "../stream/receive.ts";
 import type { SnapshotIdentity } from "../volume/identity.ts";
 import type {
   ByteRange,
@@ -25,6 +27,7 @@ import type { Head } from "./frame.ts";
 import { tooManyHolds } from "./held.ts";
 import { HOLDS_MAX, PAYLOAD_BYTES_MAX } from "./layout.ts";
 import { RemoteView, type ViewRow } from "./remote-view.ts";
+import { sendThrough } from "./sender.ts";
 import type { Answer, Ask, Session } from "./session.ts";
 
 /** Bytes of an id in a request to delete. */
@@ -253,6 +256,26 @@ export class RemoteVolume implements Volume {
   async identity(snapshot: View | string): Promise<SnapshotIdentity> {
     const view = this.#snapshot(snapshot).reference;
     return (await this.request("identity", { view })).head.identity as SnapshotIdentity;
+  }
+
+  // ---- streams of snapshots: see `receiveStream`, `halfReceived`, `dropReceived`
+
+  async receive(
+    source: AsyncIterable<Uint8Array>,
+    options: ReceiveOptions = {},
+  ): Promise<Received> {
+    const request = (op: string, head?: Head, ask?: Ask) => this.request(op, head, ask);
+    const received = await sendThrough(request, source, options);
+    await this.refresh();
+    return received;
+  }
+
+  async halfReceived(): Promise<HalfWay | null> {
+    return (await this.request("half")).head.half as HalfWay | null;
+  }
+
+  async dropReceived(): Promise<void> {
+    await this.request("forget");
   }
 
   // ---- what is known here

@@ -4,6 +4,7 @@
  *
  *     c0001@NAME@IDENTITY   a snapshot that is whole, the second of the stream
  *     p0002POINT            the one at work, and what of it is durable (`breakText`)
+ *     w                     one that is not yet what its base is
  */
 import { MultisnapError } from "../errors.ts";
 import { run } from "../task.ts";
@@ -18,6 +19,7 @@ import {
   textOf,
 } from "../volume/identity.ts";
 import type { Published } from "../volume/stages.ts";
+import { checkName } from "../volume/timeline.ts";
 import type { Hold } from "../volume/types.ts";
 import { DiskView } from "../volume/view.ts";
 import type { DiskVolume } from "../volume/volume.ts";
@@ -26,6 +28,7 @@ import { type BreakPoint, breakText, parseBreak } from "./token.ts";
 
 const READY = "@c";
 const HALF = "@p";
+const RAW = "@w";
 const INDEX_DIGITS = 4;
 const NAME_BYTES_MAX = 200;
 
@@ -42,7 +45,7 @@ export interface Staged {
 
 export class HalfReceived {
   readonly #volume: DiskVolume;
-  /** Whole, in the order of the stream, but for the last one: that is `current` to the end. */
+  /** Whole, in the order of the stream; the last one is `current` until another one follows. */
   readonly #ready: Published[] = [];
   #current: Staged | null = null;
   #hold: Hold | null = null;
@@ -70,7 +73,7 @@ export class HalfReceived {
     return this.#ready;
   }
 
-  /** Bytes of the stream's snapshots before the one at work are not counted. */
+  /** Nobody goes on with it here. */
   release(): void {
     this.#hold?.release();
   }
@@ -80,17 +83,17 @@ export class HalfReceived {
     const { core, stages } = this.#volume;
     const source = base !== null && core.store.capabilities.ofSnapshots ? base : ORIGIN;
     demandSize(core.store.view(source)!.size, head);
-    const index = this.#ready.length + (this.#current ? 1 : 0);
-    const work = stages.open(source, halfName(index, point), head.created);
-    const view = this.#writable(await this.#run(work));
+    // First: of two that are at work, nobody could say which one is whole.
     await this.#finish();
-    this.#hold?.release();
+    const index = this.#ready.length;
+    const isEqual = base === null || source === base;
+    const name = isEqual ? halfName(index, point) : RAW.slice(1);
+    const view = this.#writable(await this.#run(stages.open(source, name, head.created)));
     this.#hold = view.hold();
-    this.#current = { view, index, point, name: head.name };
     // Where there are no snapshots of snapshots, it is one of the origin, made equal.
-    if (base !== null && source !== base) {
-      await view.cloneFrom(this.#view(base), 0, view.size);
-    }
+    if (!isEqual) await view.cloneFrom(this.#view(base), 0, view.size);
+    this.#current = { view, index, point, name: head.name };
+    if (!isEqual) await this.keep();
     return this.#current;
   }
 
@@ -102,6 +105,8 @@ export class HalfReceived {
     const ready = { id: view.id, name, identity: point.current };
     await this.#run(this.#volume.stages.note(view.id, readyName(index, ready)));
     this.#ready.push(ready);
+    this.#current = null;
+    this.release();
   }
 
   /** What is written of the one at work is durable, and need not come again. */
@@ -146,6 +151,7 @@ export class HalfReceived {
 
 /** `Invalid` for a name that does not fit beside what is kept with it. */
 export function checkReceivedName(name: string): void {
+  checkName(name);
   const bytes = new TextEncoder().encode(name).length;
   if (bytes <= NAME_BYTES_MAX) return;
   const found = `${JSON.stringify(name)} has ${bytes} bytes`;

@@ -26,6 +26,11 @@ export interface ReceiveOptions extends ProgressOptions {
   drop?: boolean;
   /** Name of the last snapshot here, instead of the one that it has there. */
   name?: string;
+  /**
+   * Bytes of snapshots after which what has come is made durable, so that it need not come again
+   * after a crash. The default is 64 MiB.
+   */
+  keepBytes?: number;
 }
 
 export interface Received {
@@ -40,7 +45,7 @@ interface Receives {
   receive(source: AsyncIterable<Uint8Array>, options?: ReceiveOptions): Promise<Received>;
 }
 
-/** Bytes after which what has come is made durable, so that it need not come again. */
+/** See `ReceiveOptions.keepBytes`. */
 const KEPT_BYTES = 64 * 2 ** 20;
 const TURN_BYTES = 2 ** 20;
 
@@ -125,8 +130,9 @@ class Receiver {
   async #end(): Promise<void> {
     const { failure } = this.#volume.core.store;
     if (failure || this.#volume.core.traffic.closed) return;
-    if (this.#options.drop && this.#hasBegun) await this.#half.drop();
-    else if (this.#hasBegun) await this.#half.keep();
+    if (!this.#hasBegun) return;
+    if (this.#options.drop || !this.#half.current) await this.#half.drop();
+    else await this.#half.keep();
   }
 
   async #receive(): Promise<Received> {
@@ -169,12 +175,11 @@ class Receiver {
   async #snapshot(stream: StreamHead, record: StreamRecord, index: number): Promise<void> {
     const head = decodeSnapshot(record.payload);
     if (record.offset + record.length !== head.size) throw damaged("a snapshot of another size");
-    if (!stream.isResumed && index === 0) await this.#checkNames(head, stream.count);
+    if (!stream.isResumed && index === 0) this.#checkNames(head, stream.count);
     const current =
       stream.isResumed && index === 0
         ? this.#goOn(head, record.offset)
         : await this.#open(stream, head, record.offset);
-    this.#hasBegun = true;
     current.name = this.#nameOf(head, index === stream.count - 1);
     await this.#fill(current, head);
     this.#bases.add(head.identity, current.view.id, current.name);
@@ -200,15 +205,14 @@ class Receiver {
   }
 
   /** What would be refused in the end is refused before anything is written. */
-  async #checkNames(head: SnapshotHead, count: number): Promise<void> {
+  #checkNames(head: SnapshotHead, count: number): void {
     this.#bases.refuseSame(head);
     const name = this.#nameOf(head, count === 1);
+    if (this.#options.name !== undefined) checkReceivedName(this.#options.name);
     if (this.#volume.has(name)) {
       const taken = `a snapshot is called ${JSON.stringify(name)} already`;
       throw new MultisnapError("Exists", `${taken}: rename it, or receive under another name`);
     }
-    // Only now: a stream that is refused takes nothing from what can be gone on with.
-    await this.#half.drop();
   }
 
   #nameOf({ name }: SnapshotHead, isLast: boolean): string {
@@ -218,7 +222,10 @@ class Receiver {
   /** What is half here. */
   #goOn(head: SnapshotHead, offset: number): Staged {
     const current = this.#half.current!;
-    if (isGoneOnWith(current, head, offset)) return current;
+    if (isGoneOnWith(current, head, offset)) {
+      this.#hasBegun = true;
+      return current;
+    }
     throw new MultisnapError("Invalid", "the stream does not go on where the other one broke off");
   }
 
@@ -226,6 +233,9 @@ class Receiver {
     if (offset !== 0) throw damaged("a snapshot begins in its middle");
     checkReceivedName(head.name);
     const base = head.base ? this.#bases.find(head.base, head.baseName) : null;
+    // Only now: a stream that is refused takes nothing from what can be gone on with.
+    if (!this.#hasBegun) await this.#half.drop();
+    this.#hasBegun = true;
     const { target, from } = stream;
     const point = { target, from, current: head.identity, base: head.base, offset };
     const staged = await this.#half.open(point, base?.id ?? null, head);
@@ -242,7 +252,7 @@ class Receiver {
   async #pause(length: number, done: number, size: number): Promise<void> {
     this.#sinceKept += length;
     this.#sinceTurn += length;
-    if (this.#sinceKept >= KEPT_BYTES) {
+    if (this.#sinceKept >= (this.#options.keepBytes ?? KEPT_BYTES)) {
       this.#sinceKept = 0;
       await this.#half.keep();
     }

@@ -72,14 +72,16 @@ export class Stages {
       const found = `${views.length} snapshots at once, at most ${PUBLISHED_MAX}`;
       throw new MultisnapError("Invalid", `${found}: send them in parts`);
     }
+    const names = new Set<string>();
     for (const { id, name } of views) {
       if (!isHidden(store.view(id)?.name ?? null)) {
         throw new MultisnapError("NotFound", "a half received snapshot has been deleted");
       }
-      if (store.named(name)) {
+      if (store.named(name) || names.has(name)) {
         const called = `a snapshot is called ${JSON.stringify(name)} already`;
         throw new MultisnapError("Exists", `${called}: rename it, or receive under another name`);
       }
+      names.add(name);
     }
     // The record that they go into is empty, and what an operation needs is there: none waits.
     yield* this.#hands.flush();
