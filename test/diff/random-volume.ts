@@ -42,12 +42,13 @@ export async function live(volume: Volume, random: Random, steps: number): Promi
 }
 
 async function liveOnce(volume: Volume, random: Random): Promise<void> {
-  const { snapshots, origin } = volume;
+  const { origin } = volume;
+  const snapshots = volume.snapshots.filter(({ readOnly }) => !readOnly);
   const ofSnapshots = volume.status().kind === "range";
   const view = random.chance(0.6) ? origin : random.pick([origin, ...snapshots]);
-  if (random.chance(0.2) && snapshots.length < 12) {
+  if (random.chance(0.2) && volume.snapshots.length < 12) {
     const of = ofSnapshots ? view : origin;
-    await of.snapshot(`s${snapshots.reduce((most, { id }) => Math.max(most, id), 1) + 1}`);
+    await of.snapshot(`s${volume.snapshots.reduce((most, { id }) => Math.max(most, id), 1) + 1}`);
     return;
   }
   if (random.chance(0.05) && snapshots.length > 2) {
