@@ -2,6 +2,7 @@
  * Compression of one record's payload at a time, so that a record is checked and used without the
  * ones before it.
  */
+import { platformZstd } from "../devices/zstd.ts";
 import { MultisnapError } from "../errors.ts";
 import { COMPRESSION_GZIP, COMPRESSION_NONE, COMPRESSION_ZSTD } from "./layout.ts";
 
@@ -61,14 +62,33 @@ async function through(
   }
 }
 
-/** Errors: `Invalid` (no such compression), `Unsupported` (not on this platform). */
-export async function codecOf(name: Compression | number): Promise<Codec> {
+/** `Unsupported`: no such compression, or not on this platform. */
+export function codecOf(name: Compression | number): Codec {
   if (name === "none" || name === COMPRESSION_NONE) return NONE;
   if (name === "gzip" || name === COMPRESSION_GZIP) return GZIP;
   if (name === "zstd" || name === COMPRESSION_ZSTD) return zstd();
   throw new MultisnapError("Unsupported", `compression ${name}: known are none, gzip and zstd`);
 }
 
-async function zstd(): Promise<Codec> {
-  throw new MultisnapError("Unsupported", "zstd is not there: send with --compress gzip");
+function zstd(): Codec {
+  const platform = platformZstd();
+  if (!platform) {
+    const why = "zstd is not on this platform (Node has it from 22.15 on)";
+    throw new MultisnapError("Unsupported", `${why}: send with gzip`);
+  }
+  return {
+    number: COMPRESSION_ZSTD,
+    compress: async (bytes) => platform.zstdCompressSync(bytes),
+    async expand(bytes, target) {
+      try {
+        const options = { maxOutputLength: target.length };
+        const expanded = platform.zstdDecompressSync(bytes, options);
+        if (expanded.length !== target.length) return false;
+        target.set(expanded);
+        return true;
+      } catch {
+        return false;
+      }
+    },
+  };
 }

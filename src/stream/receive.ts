@@ -139,7 +139,7 @@ class Receiver {
     const first = await this.#reader.next();
     if (first.type !== l.TYPE_STREAM) throw damaged("it does not begin as one");
     const head = decodeStream(first.payload);
-    await this.#reader.setCompression(head.compression);
+    this.#reader.setCompression(head.compression);
     this.#begin(head);
     for (let count = 0; ; count++) {
       const record = await this.#next();

@@ -93,8 +93,8 @@ export class RecordReader {
   }
 
   /** Once the stream has said how it is compressed. */
-  async setCompression(number: number): Promise<void> {
-    this.#codec = await codecOf(number);
+  setCompression(number: number): void {
+    this.#codec = codecOf(number);
   }
 
   /**

@@ -1,6 +1,7 @@
 /** Snapshots carried from one store to another: whatever its kind, its chunks, its origin. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { platformZstd } from "../../src/devices/zstd.ts";
 import { type Received, receiveStream, type StoreKind } from "../../src/library.ts";
 import type { Volume } from "../../src/volume/types.ts";
 import { bytesOf, changeOnce, live, newVolume } from "../diff/random-volume.ts";
@@ -142,6 +143,29 @@ async function messageOf(work: Promise<unknown>): Promise<string> {
     (error) => error.message,
   );
 }
+
+test("compression: as the platform has it", async () => {
+  const random = new Random(81);
+  const past = { kind: "range", mode: "inline", chunk: 4096, size: 2 ** 22 } as const;
+  const { volume: a } = await newVolume(past, random);
+  const half = new Uint8Array(2 ** 21).map((_, i) => (i >> 9) & 255);
+  await a.origin.write(0, half);
+  await a.origin.write(2 ** 21, random.bytes(2 ** 20));
+  await a.snapshot("one");
+  const plain = await sent(a, "one");
+  for (const compress of ["gzip", "zstd"] as const) {
+    if (compress === "zstd" && !platformZstd()) {
+      await expectCode("Unsupported", sent(a, "one", { compress }));
+      continue;
+    }
+    const { volume: b } = await newVolume(past, random);
+    const bytes = await sent(a, "one", { compress });
+    assert.ok(bytes.length < plain.length - 2 ** 20, `${compress}: ${bytes.length}`);
+    await receive(b, bytes, random);
+    await mustEqual(a, b, "one");
+  }
+  await expectCode("Unsupported", sent(a, "one", { compress: "lzw" as "gzip" }));
+});
 
 test("received snapshots are read-only, and stay what they are", async () => {
   const random = new Random(79);
