@@ -61,7 +61,7 @@ export class Stages {
     if (ids.length > 0) yield* this.#hands.delete(ids);
   }
 
-  /** Errors: `Exists` (a name is taken), `NotFound` (somebody deleted one): nothing is published. */
+  /** Errors: `Exists` (a name is taken), `NotFound` (one was deleted): none is published. */
   *publish(views: readonly Published[]): Task<void> {
     yield* this.#core.between(() => this.#publishAll(views));
   }

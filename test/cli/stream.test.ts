@@ -1,4 +1,4 @@
-/** `diff`, `send` and `receive` as users run them: in pipes that break, on served stores as well. */
+/** `diff`, `send`, `receive` as users run them: in pipes that break, on served stores, too. */
 import { type ChildProcess, spawn } from "node:child_process";
 import fs from "node:fs";
 import { test } from "uvu";
