@@ -23,7 +23,10 @@ export {
 export type { SnapshotIdentity } from "./volume/identity.ts";
 export { openVolume, peekStore } from "./volume/open.ts";
 export { repairStore } from "./volume/repair-store.ts";
+export { type GroupMember, snapshotAll } from "./volume/snapshot-all.ts";
 export type {
+  Accounting,
+  AccountingOptions,
   ByteRange,
   CheckOptions,
   CheckProblem,
@@ -49,3 +52,4 @@ export type {
   View,
   Volume,
 } from "./volume/types.ts";
+export type { Changed, Named, VolumeEvent, WatchOptions } from "./volume/watchers.ts";

@@ -24,6 +24,7 @@ import { addSend } from "./send.ts";
 import { addServe } from "./serve.ts";
 import { addSnapshot } from "./snapshot.ts";
 import { addStatus } from "./status.ts";
+import { addWatch } from "./watch.ts";
 import { addWrite } from "./write.ts";
 
 const FAILED = 1;
@@ -73,6 +74,7 @@ function build(): Command {
   addDiff(program);
   addSend(program);
   addReceive(program);
+  addWatch(program);
   addStatus(program);
   addCheck(program);
   addDump(program);

@@ -8,6 +8,7 @@ import type { Head } from "./frame.ts";
 import type { HeldViews } from "./held.ts";
 import { MESSAGE_LENGTH_MAX, PAYLOAD_BYTES_MAX } from "./layout.ts";
 import { STREAMS } from "./streams.ts";
+import { WATCHING } from "./watching.ts";
 
 /** What a server serves. */
 export interface Served {
@@ -70,10 +71,12 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   ["merge", { run: merge }],
   ["reclaimed", { run: reclaimed }],
   ["usage", { cost: perSnapshot, run: usage }],
+  ["account", { cost: perSnapshot, run: account }],
   ["check", { cost: () => CHECK_BYTES, run: check }],
   ["diff", { cost: (_, head) => PAGE_BYTES + (head.content ? CONTENT_BYTES : 0), run: diff }],
   ["extents", { cost: () => PAGE_BYTES, run: extents }],
   ...STREAMS,
+  ...WATCHING,
 ]);
 
 async function state(served: Served, { row }: Call): Promise<Result> {
@@ -189,6 +192,17 @@ async function usage({ volume }: Served, { row, signal, progress }: Call): Promi
     if (later) await later;
   }
   return {};
+}
+
+async function account({ volume }: Served, call: Call): Promise<Result> {
+  const { payload, row, signal, progress } = call;
+  const without = snapshotsOf(volume, payload);
+  const { snapshots, ...bytes } = await volume.accounting({ without, signal, progress });
+  for (const usage of snapshots) {
+    const later = row(usage);
+    if (later) await later;
+  }
+  return { head: bytes };
 }
 
 async function check(served: Served, { head, row, signal, progress }: Call): Promise<Result> {

@@ -8,6 +8,8 @@ import type { HalfWay } from "../stream/half-way.ts";
 import type { Received, ReceiveOptions } from "../stream/receive.ts";
 import type { SnapshotIdentity } from "../volume/identity.ts";
 import type {
+  Accounting,
+  AccountingOptions,
   ByteRange,
   CheckOptions,
   CheckProblem,
@@ -23,6 +25,7 @@ import type {
   View,
   Volume,
 } from "../volume/types.ts";
+import type { VolumeEvent, WatchOptions } from "../volume/watchers.ts";
 import type { Head } from "./frame.ts";
 import { tooManyHolds } from "./held.ts";
 import { HOLDS_MAX, PAYLOAD_BYTES_MAX } from "./layout.ts";
@@ -156,15 +159,7 @@ export class RemoteVolume implements Volume {
   async delete(...snapshots: (View | string)[]): Promise<void> {
     const views = new Set(snapshots.map((snapshot) => this.#snapshot(snapshot)));
     if (views.size === 0) return;
-    if (views.size > PAYLOAD_BYTES_MAX / ID_BYTES) {
-      const most = PAYLOAD_BYTES_MAX / ID_BYTES;
-      const message = `${views.size} snapshots: a server deletes at most ${most} at once`;
-      throw new MultisnapError("Invalid", message);
-    }
-    const payload = new Uint8Array(views.size * ID_BYTES);
-    const ids = new DataView(payload.buffer);
-    for (const [index, { id }] of [...views].entries()) ids.setUint32(index * ID_BYTES, id, true);
-    await this.change("delete", {}, { payload });
+    await this.change("delete", {}, { payload: idsOf(views) });
     for (const view of views) this.#forget(view);
   }
 
@@ -235,11 +230,45 @@ export class RemoteVolume implements Volume {
     }
   }
 
+  /** There is always a request under way, so that the server knows when nobody watches any more. */
+  async *watch({ signal }: WatchOptions = {}): AsyncGenerator<VolumeEvent> {
+    const end = new AbortController();
+    const leave = () => end.abort(new MultisnapError("Closed", "nobody watches any more"));
+    signal?.addEventListener("abort", leave);
+    if (signal?.aborted) return;
+    const ask = () => this.request("events", {}, { signal: end.signal });
+    let asked = ask();
+    try {
+      for (;;) {
+        const { event } = (await asked).head;
+        if (event === null) return;
+        asked = ask();
+        asked.catch(() => {});
+        yield event as VolumeEvent;
+      }
+    } catch (error) {
+      if (!end.signal.aborted) throw error;
+    } finally {
+      leave();
+      signal?.removeEventListener("abort", leave);
+    }
+  }
+
   async snapshotUsage({ signal, progress }: ProgressOptions = {}): Promise<SnapshotUsage[]> {
     const usages: SnapshotUsage[] = [];
     const rows = (rows: unknown[]) => collect(usages, rows);
     await this.request("usage", {}, { signal, progress, rows });
     return usages;
+  }
+
+  async accounting(options: AccountingOptions = {}): Promise<Accounting> {
+    const { without = [], signal, progress } = options;
+    const snapshots: SnapshotUsage[] = [];
+    const rows = (rows: unknown[]) => collect(snapshots, rows);
+    const payload = idsOf(new Set(without.map((snapshot) => this.#snapshot(snapshot))));
+    const ask = { payload, signal, progress, rows };
+    const { head } = await this.request("account", {}, ask);
+    return { ...(head as unknown as Omit<Accounting, "snapshots">), snapshots };
   }
 
   async check({ data = false, signal, progress }: CheckOptions = {}): Promise<CheckReport> {
@@ -311,6 +340,18 @@ export class RemoteVolume implements Volume {
     if (view.known !== null) return view;
     throw new MultisnapError("Invalid", "the origin is not a snapshot: it has no name and stays");
   }
+}
+
+function idsOf(views: ReadonlySet<RemoteView>): Uint8Array {
+  if (views.size > PAYLOAD_BYTES_MAX / ID_BYTES) {
+    const most = PAYLOAD_BYTES_MAX / ID_BYTES;
+    const message = `${views.size} snapshots: a server deletes at most ${most} at once`;
+    throw new MultisnapError("Invalid", message);
+  }
+  const payload = new Uint8Array(views.size * ID_BYTES);
+  const ids = new DataView(payload.buffer);
+  for (const [index, { id }] of [...views].entries()) ids.setUint32(index * ID_BYTES, id, true);
+  return payload;
 }
 
 /** A row of a check: one of the three. */

@@ -104,6 +104,20 @@ export interface ViewCost {
   exclusive: number;
   /** Seen by other views as well. */
   shared: number;
+  /**
+   * Seen by it and not by the view right before it in the timeline: for snapshots of one view, what
+   * was written between the two; for the first one, all that it sees.
+   */
+  written: number;
+}
+
+/** What all views cost, together and each. Bytes. */
+export interface Costs {
+  views: ViewCost[];
+  /** Freed if all of those that were asked for were deleted. */
+  freed: number;
+  /** Of deleted views alone: comes back when reclaim has passed. */
+  reclaimable: number;
 }
 
 export interface CheckProblem {
@@ -343,6 +357,8 @@ export interface ExceptionStore {
   dmStatus(): string;
   /** What each live snapshot costs: one walk over the metadata, which stays as it is meanwhile. */
   costs(options: ProgressOptions): Task<ViewCost[]>;
+  /** The same, and what deleting the snapshots `doomed` would free; not where none can be. */
+  account?(doomed: ReadonlySet<number>, options: ProgressOptions): Task<Costs>;
   /**
    * Verifies every structure as it is on the device, while nothing is committed; with `data` what
    * has checksums too. What a view reads stays the same.

@@ -21,7 +21,9 @@ export async function followSnapshot(from: DiskView | null, to: DiskView): Promi
   if (core.origin || (core.base && !from) || origin.size !== to.size) return false;
   if (from && from.size !== origin.size) return false;
   const work = () => follow(core, from?.id ?? null, to.id, Math.ceil(to.size / core.chunk));
-  return run(volume.guard(volume.room.between(ORIGIN, work)));
+  const follows = await run(volume.guard(volume.room.between(ORIGIN, work)));
+  if (follows) volume.watchers.wrote(ORIGIN, 0, to.size);
+  return follows;
 }
 
 function* follow(core: Core, from: number | null, to: number, end: number): Task<boolean> {

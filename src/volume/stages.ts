@@ -12,6 +12,7 @@ import type { ViewRecord } from "../stores/store.ts";
 import type { Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import { encodeIdentity, type SnapshotIdentity, textOf } from "./identity.ts";
+import type { Watchers } from "./watchers.ts";
 
 /** Operations with the longest names: a journal record has 256 KiB. */
 export const PUBLISHED_MAX = 500;
@@ -24,6 +25,7 @@ export interface Published {
 
 /** What the volume does for it. */
 export interface StageHands {
+  watchers: Watchers;
   flush(): Task<void>;
   /** A read-only snapshot; `created` in milliseconds since 1970. */
   create(source: number, name: string, created: number): Task<number>;
@@ -88,6 +90,7 @@ export class Stages {
     for (const { id } of views.slice(0, 1)) yield* this.#rename(id, store.view(id)!.name!, null);
     for (const { id, name, identity } of views) {
       yield* this.#rename(id, name, `r${textOf(encodeIdentity(identity))}`);
+      this.#hands.watchers.made(id, name);
     }
     yield* this.#hands.flush();
   }

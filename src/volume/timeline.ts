@@ -7,9 +7,11 @@ import type { ExceptionStore } from "../stores/store.ts";
 import type { Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import type { SyncPlan } from "./sync.ts";
+import type { Watchers } from "./watchers.ts";
 
 /** What the volume does for it. */
 export interface Hands {
+  watchers: Watchers;
   /** Makes everything durable. */
   flush(): Task<void>;
   /** Reclaims all that is deleted, between two writes. */
@@ -39,19 +41,27 @@ export class Timeline {
     created = this.#core.env.now(),
   ): Task<number> {
     this.#core.assertWritable();
-    const create = () => this.#create(source, name, readOnly, created);
+    const create = () => this.create(source, name, readOnly, created);
     const id = yield* this.#hands.between(source, create);
     made(id);
     yield* this.#hands.flush();
     return id;
   }
 
-  *#create(source: number, name: string | null, readOnly: boolean, created: number): Task<number> {
+  /** The same, inside the barrier; not durable yet. */
+  *create(
+    source: number,
+    name: string | null,
+    readOnly: boolean,
+    created = this.#core.env.now(),
+  ): Task<number> {
     const { store } = this.#core;
     const given = name ?? ownName(store);
     yield* this.#allow(source);
     yield* this.#change(() => store.createSnapshot(source, given, readOnly, created));
-    return store.nextId() - 1;
+    const id = store.nextId() - 1;
+    this.#hands.watchers.made(id, given);
+    return id;
   }
 
   /** What the kind of the store does not have is refused. */
@@ -88,14 +98,18 @@ export class Timeline {
 
   *#deleteEach(ids: number[]): Task<void> {
     for (const id of ids) {
+      const name = this.#core.store.view(id)?.name ?? null;
       yield* this.#change(() => this.#core.store.deleteSnapshot(id));
+      this.#hands.watchers.deleted(id, name);
       this.#core.changes++;
     }
   }
 
   *rename(id: number, name: string): Task<void> {
     this.#core.assertWritable();
+    const from = this.#core.store.view(id)?.name ?? null;
     yield* this.#change(() => this.#core.store.renameSnapshot(id, name));
+    this.#hands.watchers.renamed(id, from, name);
     yield* this.#hands.flush();
   }
 
@@ -109,7 +123,7 @@ export class Timeline {
     yield* this.#deleteEach(doomed);
     for (const id of missing) {
       this.#core.store.skipIds(id);
-      yield* this.#create(ORIGIN, null, false, this.#core.env.now());
+      yield* this.create(ORIGIN, null, false);
     }
   }
 

@@ -11,6 +11,7 @@ import type {
   StoreUsage,
 } from "../stores/store.ts";
 import type { SnapshotIdentity } from "./identity.ts";
+import type { VolumeEvent, WatchOptions } from "./watchers.ts";
 
 export type {
   CheckOptions,
@@ -289,6 +290,31 @@ export interface SnapshotUsage {
   exclusive: number;
   /** Bytes it sees in the store together with other views. */
   shared: number;
+  /**
+   * Bytes it sees and the snapshot before it doesn't: of snapshots of one view, what was written
+   * between the two; of the first one, all of it.
+   */
+  written: number;
+}
+
+export interface AccountingOptions extends ProgressOptions {
+  /** What deleting these would free. */
+  without?: readonly (View | string)[];
+}
+
+/** Where the bytes of a store are, from one walk over its tree. */
+export interface Accounting {
+  /** Chunks with data, of all views and of deleted ones. */
+  data: number;
+  /** Metadata, superblocks and journal. */
+  metadata: number;
+  /** Inside the store, for new data or metadata. */
+  free: number;
+  /** Of deleted snapshots alone: comes back in the background. */
+  reclaimable: number;
+  /** Exactly what deleting all of `without` would free. */
+  wouldFree: number;
+  snapshots: SnapshotUsage[];
 }
 
 /** One virtual disk: an origin and its snapshots. */
@@ -339,10 +365,17 @@ export interface Volume {
    * written, the first write after that changes its `position` (once, with a commit of its own).
    */
   identity(snapshot: View | string): Promise<SnapshotIdentity>;
+  /**
+   * Commits from now on, as long as somebody takes them: which bytes of which views changed, and
+   * which snapshots were made, deleted and renamed. An event comes when what it tells is durable.
+   */
+  watch(options?: WatchOptions): AsyncIterableIterator<VolumeEvent>;
   usage(): Usage;
   status(): Status;
   /** One walk over the tree. */
   snapshotUsage(options?: ProgressOptions): Promise<SnapshotUsage[]>;
+  /** The same, and the store as a whole. Reads go on meanwhile, writes wait. */
+  accounting(options?: AccountingOptions): Promise<Accounting>;
   /**
    * Verifies every structure and I1 to I3 as they are on the device, and says what damage loses;
    * with `data` also every chunk that has a checksum. What views read does not change; what is only

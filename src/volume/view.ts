@@ -119,6 +119,7 @@ export class DiskView implements View {
   async cloneFrom(source: View, offset: number, length: number): Promise<void> {
     this.#checkWritable();
     await cloneRange(this, this.volume.own(source), offset, length);
+    this.volume.watchers.wrote(this.id, offset, length);
   }
 
   hold(): Hold {
@@ -200,7 +201,7 @@ export class DiskView implements View {
       if ((isElsewhere && length < this.#chunk) || store.allocate(1) !== 1) return false;
       if (!this.#writePlace(chunk, within, source, store.allocated(), old)) return false;
     }
-    this.#countWrite(length);
+    this.#countWrite(offset, length);
     return true;
   }
 
@@ -291,7 +292,7 @@ export class DiskView implements View {
         ? originWriter.write(offset, source, mayWait)
         : this.#writer.write(this.id, offset, source);
     yield* this.#naming(this.#change(work), "writing", offset, source.length);
-    this.#countWrite(source.length);
+    this.#countWrite(offset, source.length);
   }
 
   /** Does what changes this view; again, where that found the store full and room was made. */
@@ -328,6 +329,7 @@ export class DiskView implements View {
       punch: canPunch ? (first, count) => this.#writer.punch(this.id, first, count) : null,
     };
     yield* zero(disk, offset, length, exact);
+    volume.watchers.wrote(this.id, offset, length);
   }
 
   *#naming<T>(work: Task<T>, doing: Doing, offset: number, length: number): Task<T> {
@@ -382,8 +384,9 @@ export class DiskView implements View {
     counters.bytesRead += length;
   }
 
-  #countWrite(length: number): void {
+  #countWrite(offset: number, length: number): void {
     const { counters } = this.core;
+    this.volume.watchers.wrote(this.id, offset, length);
     counters.writes++;
     counters.bytesWritten += length;
   }

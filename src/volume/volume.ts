@@ -8,11 +8,12 @@ import { isHidden } from "../stores/hidden.ts";
 import type { Setup } from "../stores/kinds.ts";
 import type { ExceptionStore, ViewRecord } from "../stores/store.ts";
 import { run, settle, type Task } from "../task.ts";
+import { closeStores } from "./close-stores.ts";
 import { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import { diffOf } from "./diff.ts";
 import { Flusher } from "./flush.ts";
-import { GiveUp } from "./give-up.ts";
+import { GiveUp, type WhenFull } from "./give-up.ts";
 import { Holds } from "./holds.ts";
 import type { SnapshotIdentity } from "./identity.ts";
 import { Merger } from "./merge.ts";
@@ -21,10 +22,13 @@ import { Positions } from "./positions.ts";
 import { Reclaimer } from "./reclaim.ts";
 import { checkStores, countersOf, usageOf, usageOfSnapshots } from "./reports.ts";
 import { Room } from "./room.ts";
+import { accountOf } from "./snapshot-usage.ts";
 import { Stages } from "./stages.ts";
 import type { SyncPlan } from "./sync.ts";
 import { checkName, Timeline } from "./timeline.ts";
 import type {
+  Accounting,
+  AccountingOptions,
   ByteRange,
   CheckOptions,
   CheckReport,
@@ -39,17 +43,8 @@ import type {
   View,
   Volume,
 } from "./types.ts";
-import type { Pattern } from "./victims.ts";
 import { DiskView } from "./view.ts";
-
-/** What happens when the store is full (I8). */
-export interface WhenFull {
-  /** Given where all snapshots may be given up for the origin. */
-  setup: Setup | null;
-  /** As a user writes them; null: none. */
-  victims: string | null;
-  patterns: readonly Pattern[];
-}
+import { type VolumeEvent, Watchers, type WatchOptions } from "./watchers.ts";
 
 export class DiskVolume implements Volume {
   /** Of the volume's own store. */
@@ -63,11 +58,12 @@ export class DiskVolume implements Volume {
   readonly positions: Positions;
   /** Snapshots in the making. */
   readonly stages: Stages;
+  readonly watchers = new Watchers();
   /** In force, as given. */
   readonly #victims: string | null;
   /** What was found where the store was opened damaged. */
   damage: Damage | null = null;
-  readonly #timeline: Timeline;
+  readonly timeline: Timeline;
   readonly #reclaimer: Reclaimer;
   readonly #flusher: Flusher;
   readonly #merger: Merger;
@@ -81,19 +77,22 @@ export class DiskVolume implements Volume {
     this.#cores = cores;
     this.#victims = victims;
     this.originWriter = new OriginWriter(cores, setup === null);
-    this.#flusher = new Flusher(cores);
+    this.#flusher = new Flusher(cores, this.watchers);
     this.#reclaimer = new Reclaimer(core, (work) => this.guard(work));
-    this.#timeline = new Timeline(core, {
+    const { watchers } = this;
+    this.timeline = new Timeline(core, {
+      watchers,
       flush: () => this.#flusher.all(),
       reclaim: () => this.#reclaimer.all(),
       between: (view, work) => this.room.between(view, work),
     });
     this.positions = new Positions(core, () => this.#flusher.all());
     this.stages = new Stages(core, {
+      watchers,
       flush: () => this.#flusher.all(),
       create: (source, name, created) =>
-        this.#timeline.snapshot(source, name, true, () => {}, created),
-      delete: (ids) => this.#timeline.delete(ids),
+        this.timeline.snapshot(source, name, true, () => {}, created),
+      delete: (ids) => this.timeline.delete(ids),
     });
     this.#merger = new Merger(cores, this.originWriter, this.#flusher, (work) => this.guard(work));
     this.giveUp = setup && this.#mayGiveUp(cores, setup);
@@ -101,7 +100,7 @@ export class DiskVolume implements Volume {
       patterns,
       holds: this.holds,
       reclaimer: this.#reclaimer,
-      delete: (ids) => this.#timeline.deleteNow(ids),
+      delete: (ids) => this.timeline.deleteNow(ids),
       giveUp: this.giveUp,
     });
     const record = core.store.view(ORIGIN);
@@ -113,7 +112,7 @@ export class DiskVolume implements Volume {
   #mayGiveUp(cores: readonly Core[], setup: Setup): GiveUp {
     return new GiveUp(cores, setup, {
       makeRoom: () => this.#reclaimer.forRoom(),
-      delete: (ids) => this.#timeline.deleteNow(ids),
+      delete: (ids) => this.timeline.deleteNow(ids),
     });
   }
 
@@ -142,7 +141,9 @@ export class DiskVolume implements Volume {
     const views = this.#cores.flatMap((core) =>
       core.store.views().map((record) => new DiskView(this, record, core)),
     );
-    return views.filter(({ id, name }) => id !== ORIGIN && !isHidden(name)).sort(byId);
+    return views
+      .filter(({ id, name }) => id !== ORIGIN && !isHidden(name))
+      .sort((a, b) => a.id - b.id);
   }
 
   get(name: string): DiskView {
@@ -178,7 +179,7 @@ export class DiskVolume implements Volume {
   async #take(source: DiskView, name: string | null, readOnly: boolean): Promise<DiskView> {
     const holds: Hold[] = [];
     const made = (id: number) => holds.push(this.holds.take(id));
-    const taking = this.guard(this.#timeline.snapshot(source.id, name, readOnly, made));
+    const taking = this.guard(this.timeline.snapshot(source.id, name, readOnly, made));
     try {
       return this.#numbered(await run(this.using(source.id, taking)));
     } finally {
@@ -199,7 +200,7 @@ export class DiskVolume implements Volume {
     this.core.assertWritable();
     const ids = new Set(snapshots.map((snapshot) => this.#idOf(snapshot)));
     if (ids.size === 0) return;
-    await run(this.guard(this.#timeline.delete([...ids])));
+    await run(this.guard(this.timeline.delete([...ids])));
     this.#reclaimer.start();
   }
 
@@ -207,7 +208,7 @@ export class DiskVolume implements Volume {
     this.core.assertWritable();
     const id = this.#idOf(snapshot);
     checkName(name);
-    await run(this.guard(this.#timeline.rename(id, name)));
+    await run(this.guard(this.timeline.rename(id, name)));
   }
 
   async identity(snapshot: View | string): Promise<SnapshotIdentity> {
@@ -218,7 +219,7 @@ export class DiskVolume implements Volume {
   /** Of `planSync`; nothing has changed since. */
   async sync(plan: SyncPlan): Promise<void> {
     if (plan.doomed.length + plan.missing.length === 0) return;
-    await run(this.guard(this.#timeline.sync(plan)));
+    await run(this.guard(this.timeline.sync(plan)));
     if (plan.doomed.length > 0) this.#reclaimer.start();
   }
 
@@ -281,27 +282,17 @@ export class DiskVolume implements Volume {
     const { core } = this;
     yield* this.#reclaimer.stop();
     core.traffic.closed = true;
+    this.watchers.close();
     yield* core.traffic.drained();
     try {
       if (!core.store.failure && !core.readOnly) yield* this.#flusher.origin();
-      yield* this.#closeStores([...this.#stores]);
+      yield* closeStores(this.#stores, (work) => this.guard(work));
     } finally {
       if (core.origin) yield* settle(core.origin.close());
       if (core.base) yield* settle(core.base.close());
     }
     // What was written since the last flush may be lost: who closes must not take it for durable.
     if (this.#failure && !core.readOnly) throw refusal(this.#failure);
-  }
-
-  /** All of them, whatever becomes of one. */
-  *#closeStores(stores: ExceptionStore[]): Task<void> {
-    const store = stores.shift();
-    if (!store) return;
-    try {
-      yield* this.guard(store.close());
-    } finally {
-      yield* this.#closeStores(stores);
-    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -313,6 +304,11 @@ export class DiskVolume implements Volume {
   diff(from: View, to: View, options: DiffOptions = {}): AsyncIterable<ByteRange> {
     this.core.assertOpen();
     return diffOf(this.own(from), this.own(to), options);
+  }
+
+  watch(options: WatchOptions = {}): AsyncIterableIterator<VolumeEvent> {
+    this.core.assertOpen();
+    return this.watchers.watch(options);
   }
 
   usage(): Usage {
@@ -352,6 +348,12 @@ export class DiskVolume implements Volume {
     return this.#atRest(() => usageOfSnapshots(this.#stores, options));
   }
 
+  async accounting(options: AccountingOptions = {}): Promise<Accounting> {
+    this.core.assertOpen();
+    const doomed = new Set((options.without ?? []).map((snapshot) => this.#idOf(snapshot)));
+    return this.#atRest(() => accountOf(this.#stores, doomed, options));
+  }
+
   check(options: CheckOptions = {}): Promise<CheckReport> {
     this.core.assertOpen();
     return this.#atRest(() => checkStores(this.#stores, options));
@@ -387,8 +389,4 @@ export class DiskVolume implements Volume {
     const [first] = this.#stores.map((store) => store.poison(error));
     return first;
   }
-}
-
-function byId(a: View, b: View): number {
-  return a.id - b.id;
 }

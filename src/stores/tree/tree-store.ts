@@ -25,6 +25,7 @@ import type {
   Capabilities,
   CheckOptions,
   CheckReport,
+  Costs,
   ExceptionStore,
   OriginMode,
   Policy,
@@ -178,8 +179,8 @@ export abstract class TreeStore implements ExceptionStore {
   copyOut(chunk: number, count: number, place: number, hole: boolean, address: number): number {
     return this.engine.x.copyOutStep(chunk, count, place, hole, address);
   }
-  /** What entries cost whom, for `costs`. */
-  protected abstract tally(): Tally;
+  /** What entries cost whom, for `account`. */
+  protected abstract tally(doomed: ReadonlySet<number>): Tally;
 
   runKind(index: number): number {
     return this.engine.u32[(this.#runs >>> 2) + index * 4]!;
@@ -273,8 +274,12 @@ export abstract class TreeStore implements ExceptionStore {
     });
   }
 
-  costs(options: ProgressOptions): Task<ViewCost[]> {
-    return costsOf(this.facts, this.usage().exceptions, this.tally(), options);
+  *costs(options: ProgressOptions): Task<ViewCost[]> {
+    return (yield* this.account(new Set(), options)).views;
+  }
+
+  account(doomed: ReadonlySet<number>, options: ProgressOptions): Task<Costs> {
+    return costsOf(this.facts, this.usage().exceptions, this.tally(doomed), options);
   }
 
   /** Of the device: what is only in memory is written to it before, where that can be. */
