@@ -4,6 +4,7 @@
  * standard error.
  */
 import { parseArgs } from "node:util";
+import { accounting } from "./io/accounting.ts";
 import { afterSnapshot } from "./io/after-snapshot.ts";
 import { checksums } from "./io/checksums.ts";
 import { diff } from "./io/diff.ts";
@@ -13,6 +14,7 @@ import { open } from "./io/open.ts";
 import { reflink } from "./io/reflink.ts";
 import { sequential } from "./io/sequential.ts";
 import { snapshot } from "./io/snapshot.ts";
+import { streams } from "./io/streams.ts";
 import { describeMachine } from "./machine.ts";
 import { lookup } from "./micro/lookup.ts";
 import { existing } from "./nbd/existing.ts";
@@ -36,6 +38,8 @@ const SECTIONS: readonly Section[] = [
   snapshot,
   open,
   diff,
+  accounting,
+  streams,
   existing,
   ...firstWriteSections,
   flush,
