@@ -92,7 +92,7 @@ for (const way of ways) {
   });
 }
 
-test("two snapshots without a name yet, of views that differ, are told apart by what they hold", async () => {
+test("two snapshots without a name yet are told apart by what they hold", async () => {
   const drawn = drawPlan(1, { kind: "range", trouble: "none", steps: 1 });
   const write = { do: "write", offset: 4096, length: 4096, how: "async" } as const;
   const first: Step[] = [
