@@ -5,6 +5,7 @@
 import * as m from "./memory";
 import * as kinds from "./kinds";
 import * as out from "./copyout";
+import * as diffs from "./diff";
 import { isMasked, maskOf } from "./bitmap/mask";
 import * as change from "./change";
 import * as pending from "./conflict";
@@ -124,6 +125,11 @@ export function replayDone(): void {
 /** See `kinds.lookup`. */
 export function lookup(view: u32, chunk: f64, count: u32, writing: bool): i32 {
   return kinds.lookup(view, <u64>chunk, count, writing);
+}
+
+/** See `diff.diff`. */
+export function diff(a: u32, b: u32, chunk: f64, count: u32): i32 {
+  return diffs.diff(a, b, <u64>chunk, count);
 }
 
 /** See `kinds.mapStep`. */

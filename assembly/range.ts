@@ -108,7 +108,7 @@ export function addPlaces(n: u32, kind: u32, chunk: u64, stop: u64): u32 {
  * Moves the path from the front of a column to the entry that the view of this rank belongs to. 1;
  * 0: to none (the path is spoilt); FAULT.
  */
-function cover(rank: u64, seat: u32): i32 {
+export function cover(rank: u64, seat: u32): i32 {
   const last = c.lastChunk(c.here());
   let status = 1;
   if (c.toId(c.here()) != seat && rankOf(c.toId(c.here())) < rank) status = advance(last, rank);

@@ -12,8 +12,10 @@ import { browserNames } from "../test/browser/browser.ts";
 import { programNames } from "../test/runtimes/programs.ts";
 import { benchBrowser } from "./browser/main.ts";
 import { worker } from "./connect/worker.ts";
+import { accounting } from "./io/accounting.ts";
 import { afterSnapshot } from "./io/after-snapshot.ts";
 import { checksums } from "./io/checksums.ts";
+import { diff } from "./io/diff.ts";
 import { manySnapshots } from "./io/many-snapshots.ts";
 import { metadata } from "./io/metadata.ts";
 import { open } from "./io/open.ts";
@@ -21,6 +23,7 @@ import { reflink } from "./io/reflink.ts";
 import { rollback } from "./io/rollback.ts";
 import { sequential } from "./io/sequential.ts";
 import { snapshot } from "./io/snapshot.ts";
+import { streams } from "./io/streams.ts";
 import { describeMachine } from "./machine.ts";
 import { lookup } from "./micro/lookup.ts";
 import { existing } from "./nbd/existing.ts";
@@ -46,6 +49,9 @@ const SECTIONS: readonly Section[] = [
   snapshot,
   rollback,
   open,
+  diff,
+  accounting,
+  streams,
   existing,
   ...firstWriteSections,
   flush,

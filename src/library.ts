@@ -7,12 +7,23 @@ export { type MemoryDeviceOptions, memoryDevice } from "./devices/memory.ts";
 export { type EngineSource, useEngine } from "./engine/source.ts";
 export { type Env, seededEnv, systemEnv } from "./env.ts";
 export { type ErrorCode, MultisnapError } from "./errors.ts";
+export {
+  dropReceived,
+  type HalfWay,
+  halfReceived,
+} from "./stream/half-way.ts";
+export { type Received, type ReceiveOptions, receiveStream } from "./stream/receive.ts";
+export { type SendOptions, sendStream } from "./stream/send.ts";
 export { type CheckStoreOptions, checkStore } from "./volume/check-store.ts";
 export { dumpStore, restoreStore } from "./volume/dump-later.ts";
 export type { DumpOptions, RestoreOptions } from "./volume/dump-store.ts";
+export type { SnapshotIdentity } from "./volume/identity.ts";
 export { openVolume, peekStore } from "./volume/open.ts";
 export { repairStore } from "./volume/repair-store.ts";
+export { type GroupMember, snapshotAll } from "./volume/snapshot-all.ts";
 export type {
+  Accounting,
+  AccountingOptions,
   ByteRange,
   CheckOptions,
   CheckProblem,
@@ -20,6 +31,7 @@ export type {
   Counters,
   CreateOptions,
   Damage,
+  DiffOptions,
   Extent,
   GivenUp,
   Hold,
@@ -37,3 +49,4 @@ export type {
   View,
   Volume,
 } from "./volume/types.ts";
+export type { Changed, Named, VolumeEvent, WatchOptions } from "./volume/watchers.ts";

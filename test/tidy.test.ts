@@ -21,6 +21,7 @@ const LAYERS: readonly string[][] = [
   ["stores"],
   ["volume"],
   ["convert"],
+  ["stream"],
   ["connect"],
   ["sockets"],
   ["nbd", "control", "schedule"],

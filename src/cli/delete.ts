@@ -34,16 +34,11 @@ async function deleteSnapshots(store: string, names: string[], options: Options)
   await notice(options, { deleted: names }, `deleted ${names.join(", ")}`);
 }
 
-/** What several snapshots share with each other alone is not in the sum of what each one frees. */
 async function wouldFree(store: string, names: string[], options: Options): Promise<void> {
   const bytes = await withVolume(store, { ...options, readOnly: true }, async (volume) => {
-    for (const name of names) volume.get(name);
-    const usages = await volume.snapshotUsage();
-    return usages
-      .filter(({ name }) => names.includes(name))
-      .reduce((sum, { exclusive }) => sum + exclusive, 0);
+    const accounting = (signal: AbortSignal) => volume.accounting({ without: names, signal });
+    return (await interruptible(accounting)).wouldFree;
   });
-  const exact = names.length === 1;
-  const text = `would free ${exact ? "" : "at least "}${bytes} bytes (${formatBytes(bytes)})`;
-  await answer(options, { wouldDelete: names, bytes, exact }, text);
+  const text = `would free ${bytes} bytes (${formatBytes(bytes)})`;
+  await answer(options, { wouldDelete: names, bytes, exact: true }, text);
 }

@@ -9,6 +9,8 @@ import { flagOf, numberOf, snapshotsOf, textOf, textsOf, viewOf } from "./argume
 import type { HeldViews } from "./held.ts";
 import { MESSAGE_LENGTH_MAX, PAYLOAD_BYTES_MAX } from "./limits.ts";
 import type { Head } from "./message.ts";
+import { STREAMS } from "./streams.ts";
+import { WATCHING } from "./watching.ts";
 
 /** What a server serves. */
 export interface Served {
@@ -58,6 +60,8 @@ const CHECK_BYTES = 8 * 2 ** 20;
 /** Ranges of an answer; each has two numbers of at most 16 digits. */
 const PAGE_ROWS = 1000;
 const PAGE_BYTES = 64 * PAGE_ROWS;
+/** A piece of each view that a diff of contents reads. */
+const CONTENT_BYTES = 2 * 2 ** 20;
 
 const perSnapshot = ({ volume }: Served) => volume.status().snapshots * ROW_BYTES;
 
@@ -83,11 +87,15 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   ["removehold", { changes: true, views: true, run: removeHold }],
   ["message", { changes: true, views: true, run: message }],
   ["merge", { changes: true, views: true, run: merge }],
+  ["identity", { run: identity }],
   ["reclaimed", { run: reclaimed }],
   ["usage", { cost: perSnapshot, run: usage }],
+  ["account", { cost: perSnapshot, run: account }],
   ["check", { cost: () => CHECK_BYTES, run: check }],
-  ["diff", { cost: () => PAGE_BYTES, run: diff }],
+  ["diff", { cost: (_, head) => PAGE_BYTES + (head.content ? CONTENT_BYTES : 0), run: diff }],
   ["extents", { cost: () => PAGE_BYTES, run: extents }],
+  ...STREAMS,
+  ...WATCHING,
 ]);
 
 async function status(served: Served): Promise<Result> {
@@ -242,6 +250,10 @@ function changed(served: Served, { id, name }: View): Result {
   return { head: { view: viewRow(now), ...statusOf(served) } };
 }
 
+async function identity({ volume }: Served, { head }: Call): Promise<Result> {
+  return { head: { identity: await volume.identity(viewOf(volume, head, "view")) } };
+}
+
 async function message(served: Served, { head }: Call): Promise<Result> {
   const { volume } = served;
   const id = await volume.message(textOf(head, "text"));
@@ -268,6 +280,17 @@ async function usage({ volume }: Served, { row, signal, progress }: Call): Promi
   return {};
 }
 
+async function account({ volume }: Served, call: Call): Promise<Result> {
+  const { payload, row, signal, progress } = call;
+  const without = snapshotsOf(volume, payload);
+  const { snapshots, ...bytes } = await volume.accounting({ without, signal, progress });
+  for (const usage of snapshots) {
+    const later = row(usage);
+    if (later) await later;
+  }
+  return { head: bytes };
+}
+
 async function check(served: Served, { head, row, signal, progress }: Call): Promise<Result> {
   const data = head.data === true;
   const found = await served.volume.check({ data, signal, progress });
@@ -281,9 +304,12 @@ async function check(served: Served, { head, row, signal, progress }: Call): Pro
   return { head: { report, ...statusOf(served) } };
 }
 
-async function diff({ volume }: Served, { head }: Call): Promise<Result> {
+async function diff({ volume }: Served, { head, signal, progress }: Call): Promise<Result> {
   const within = { offset: numberOf(head, "offset"), length: numberOf(head, "length") };
-  const ranges = volume.diff(viewOf(volume, head, "from"), viewOf(volume, head, "to"), within);
+  // A client of version 1 that knows nothing of it leaves it out.
+  const content = head.content === undefined ? false : flagOf(head, "content");
+  const options = { ...within, content, signal, progress };
+  const ranges = volume.diff(viewOf(volume, head, "from"), viewOf(volume, head, "to"), options);
   return { head: await page(ranges, ({ offset, length }) => [offset, length]) };
 }
 

@@ -26,6 +26,7 @@ export interface EngineExports {
 
   lookup(view: number, chunk: number, count: number, writing: boolean): number;
   lookupBatch(count: number): number;
+  diff(a: number, b: number, chunk: number, count: number): number;
   mapStep(view: number, chunk: number, count: number, place: number, how: number): number;
   planCopyOut(chunk: number, count: number): number;
   copyOutStep(chunk: number, count: number, place: number, hole: boolean, address: number): number;

@@ -2,7 +2,7 @@
  * The range store (Mikulas): an entry is for the views in (after, to] of the timeline. The number
  * of snapshots is limited by ids only, and a snapshot has snapshots to any depth.
  */
-import type { Capabilities, ViewCost } from "./store.ts";
+import type { Capabilities, Costs } from "./store.ts";
 import type { Tally } from "./tree/accounting.ts";
 import type { Placed } from "./tree/check/rules.ts";
 import { TreeStore } from "./tree/tree-store.ts";
@@ -28,15 +28,28 @@ export class RangeStore extends TreeStore {
   readonly kind = "range";
   readonly capabilities = RANGE;
 
-  protected tally(): Tally {
+  protected tally(doomed: ReadonlySet<number>): Tally {
     // An attached origin has no entries, so nothing is its own or shared with it.
     const isCounted = (id: number) => id !== ORIGIN || this.mode !== "attached";
     const timeline = this.facts.timeline().filter(({ id, isLive }) => !isLive || isCounted(id));
-    return new RangeTally(timeline, 2 ** this.chunkShift);
+    return new RangeTally(timeline, 2 ** this.chunkShift, doomed);
   }
 }
 
 type Timeline = Pick<Placed, "id" | "seat" | "isLive">[];
+
+/** Live views [from, to) of the timeline. */
+type Part = [from: number, to: number];
+
+/** The live views that see a place. */
+interface Seers {
+  count: number;
+  /** Of them. */
+  doomed: number;
+  /** One of them. */
+  low: number;
+  parts: Part[];
+}
 
 /** O(entries + views), whatever the number of views that an entry is seen by. */
 class RangeTally implements Tally {
@@ -47,8 +60,13 @@ class RangeTally implements Tally {
   readonly #exclusive: Float64Array;
   /** Bytes seen by the live view `i`, as differences to what the one before it sees. */
   readonly #seen: Float64Array;
+  readonly #written: Float64Array;
+  /** How many of the first `i` live views are doomed. */
+  readonly #doomed: Float64Array;
+  #freed = 0;
+  #reclaimable = 0;
 
-  constructor(timeline: Timeline, chunk: number) {
+  constructor(timeline: Timeline, chunk: number, doomed: ReadonlySet<number>) {
     this.#chunk = chunk;
     for (const { id, seat, isLive } of timeline) {
       if (isLive) this.#ids.push(id);
@@ -56,42 +74,75 @@ class RangeTally implements Tally {
     }
     this.#exclusive = new Float64Array(this.#ids.length + 1);
     this.#seen = new Float64Array(this.#ids.length + 1);
+    this.#written = new Float64Array(this.#ids.length + 1);
+    this.#doomed = new Float64Array(this.#ids.length + 1);
+    for (const [i, id] of this.#ids.entries()) {
+      this.#doomed[i + 1] = this.#doomed[i]! + (doomed.has(id) ? 1 : 0);
+    }
   }
 
   add(column: readonly Entry[]): void {
     const bytes = column[0]!.count * this.#chunk;
-    const sharers = new Map<number, { low: number; count: number }>();
+    if (column.length === 1) {
+      this.#only(column[0]!, bytes);
+      return;
+    }
+    const sharers = new Map<number, Seers>();
     /** Live views [low, high) of the entries so far that lie inside no other yet. */
-    const apart: [low: number, high: number][] = [];
+    const apart: Part[] = [];
     for (const entry of column) {
       const low = this.#upTo.get(entry.after) ?? this.#ids.length;
       const high = this.#upTo.get(entry.to) ?? this.#ids.length;
-      const own = this.#own(apart, low, high, entry.flags & HOLE ? 0 : bytes);
-      if (entry.flags & HOLE || own.count === 0) continue;
-      if (entry.flags & SHARED) {
-        const count = (sharers.get(entry.place)?.count ?? 0) + own.count;
-        sharers.set(entry.place, { low: own.low, count });
-      } else if (own.count === 1) {
-        this.#exclusive[own.low]! += bytes;
-      }
+      const isData = (entry.flags & HOLE) === 0;
+      const isShared = isData && (entry.flags & SHARED) !== 0;
+      let seers = isShared ? sharers.get(entry.place) : undefined;
+      seers ??= { count: 0, doomed: 0, low: 0, parts: [] };
+      this.#own(apart, low, high, isData ? bytes : 0, seers);
+      if (isShared) sharers.set(entry.place, seers);
+      else if (isData) this.#place(seers, bytes);
     }
-    for (const { low, count } of sharers.values()) {
-      if (count === 1) this.#exclusive[low]! += bytes;
+    for (const seers of sharers.values()) this.#place(seers, bytes);
+  }
+
+  /** Of a column of one entry, as most are. */
+  #only({ after, to, flags }: Entry, bytes: number): void {
+    const low = this.#upTo.get(after) ?? this.#ids.length;
+    const high = this.#upTo.get(to) ?? this.#ids.length;
+    if (flags & HOLE) return;
+    if (low >= high) {
+      this.#reclaimable += bytes;
+      return;
+    }
+    this.#seen[low]! += bytes;
+    this.#seen[high]! -= bytes;
+    this.#written[low]! += bytes;
+    if (high - low === 1) this.#exclusive[low]! += bytes;
+    if (this.#doomed[high]! - this.#doomed[low]! === high - low) this.#freed += bytes;
+  }
+
+  /** A place whose seers are all known. */
+  #place({ count, doomed, low, parts }: Seers, bytes: number): void {
+    if (count === 0) this.#reclaimable += bytes;
+    else if (count === doomed) this.#freed += bytes;
+    if (count === 1) this.#exclusive[low]! += bytes;
+    for (const [from] of parts) {
+      if (!parts.some(([, to]) => to === from)) this.#written[from]! += bytes;
     }
   }
 
   /**
    * Adds `bytes` to what the live views [low, high) see, but for those of the entries inside, which
-   * leave `apart` for this one. Answers how many they are, and one of them.
+   * leave `apart` for this one. Who they are is added to `seers`.
    */
-  #own(apart: [number, number][], low: number, high: number, bytes: number) {
-    const own = { count: 0, low: 0 };
+  #own(apart: Part[], low: number, high: number, bytes: number, seers: Seers): void {
     const add = (from: number, to: number) => {
       if (from >= to) return;
       this.#seen[from]! += bytes;
       this.#seen[to]! -= bytes;
-      own.count += to - from;
-      own.low = from;
+      seers.count += to - from;
+      seers.doomed += this.#doomed[to]! - this.#doomed[from]!;
+      seers.low = from;
+      seers.parts.push([from, to]);
     };
     let top = high;
     while (apart.length > 0 && apart[apart.length - 1]![1] > low) {
@@ -101,16 +152,16 @@ class RangeTally implements Tally {
     }
     add(low, top);
     apart.push([low, high]);
-    return own;
   }
 
-  costs(): ViewCost[] {
+  costs(): Costs {
     let bytes = 0;
-    const costs = this.#ids.map((id, index) => {
+    const views = this.#ids.map((id, index) => {
       bytes += this.#seen[index]!;
       const exclusive = this.#exclusive[index]!;
-      return { id, exclusive, shared: bytes - exclusive };
+      return { id, exclusive, shared: bytes - exclusive, written: this.#written[index]! };
     });
-    return costs.filter(({ id }) => id !== ORIGIN);
+    const snapshots = views.filter(({ id }) => id !== ORIGIN);
+    return { views: snapshots, freed: this.#freed, reclaimable: this.#reclaimable };
   }
 }

@@ -61,8 +61,10 @@ export interface Visit {
 
 export interface ViewRecord {
   id: number;
-  /** `null` for the origin. */
+  /** `null` for the origin. One that begins with "@" is of a hidden view: see `Stages`. */
   name: string | null;
+  /** What the volume keeps of where the view came from: see `Positions`. */
+  mark?: string | null;
   /** Id of the view that it is a snapshot of; 0 for the origin. */
   parent: number;
   /** Milliseconds since 1970. */
@@ -104,6 +106,20 @@ export interface ViewCost {
   exclusive: number;
   /** Seen by other views as well. */
   shared: number;
+  /**
+   * Seen by it and not by the view right before it in the timeline: for snapshots of one view, what
+   * was written between the two; for the first one, all that it sees.
+   */
+  written: number;
+}
+
+/** What all views cost, together and each. Bytes. */
+export interface Costs {
+  views: ViewCost[];
+  /** Freed if all of those that were asked for were deleted. */
+  freed: number;
+  /** Of deleted views alone: comes back when reclaim has passed. */
+  reclaimable: number;
 }
 
 export interface CheckProblem {
@@ -252,6 +268,11 @@ export interface ExceptionStore {
 
   /** Runs of a view's chunks; see `runKind`. With `writing` PRIVATE is told from SHARED. */
   lookup(view: number, chunk: number, count: number, writing: boolean): number;
+  /**
+   * Runs of chunks of two views in which they are the same (kind 0) or not (kind 1), as far as one
+   * look goes. Without it, who wants to know looks both up.
+   */
+  compare?(a: number, b: number, chunk: number, count: number): number;
   /** Which chunks of an attached origin must be copied before they are overwritten. */
   planCopyOut(chunk: number, count: number): number;
   runKind(index: number): number;
@@ -298,7 +319,6 @@ export interface ExceptionStore {
   /** Leaves ids out: the next view gets `id`, which is not below `nextId()`. */
   skipIds(id: number): void;
   deleteSnapshot(id: number): number;
-  renameSnapshot(id: number, name: string): number;
   /** Whether `rollback` can be done to the view: by a change of metadata, whatever its size. */
   canRollBack(id: number): boolean;
   /**
@@ -312,6 +332,8 @@ export interface ExceptionStore {
   setMarks(id: number, marks: string): number;
   /** Bytes that the store may grow to, null: no limit. Durable when it ends. */
   setMaxSize(bytes: number | null): Task<void>;
+  /** `mark`: what `ViewRecord.mark` is from now on; without it that stays. */
+  renameSnapshot(id: number, name: string, mark?: string | null): number;
   view(id: number): ViewRecord | null;
   named(name: string): ViewRecord | null;
   /** Live views in the order of the timeline. */
@@ -350,6 +372,8 @@ export interface ExceptionStore {
   dmStatus(): string;
   /** What each live snapshot costs: one walk over the metadata, which stays as it is meanwhile. */
   costs(options: ProgressOptions): Task<ViewCost[]>;
+  /** The same, and what deleting the snapshots `doomed` would free; not where none can be. */
+  account?(doomed: ReadonlySet<number>, options: ProgressOptions): Task<Costs>;
   /**
    * Verifies every structure as it is on the device, while nothing is committed; with `data` what
    * has checksums too. What a view reads stays the same.

@@ -63,9 +63,11 @@ async function cloneHeld(
   if (core.store.capabilities.fixed) return copyBytes(target, source, offset, end);
   const last = Math.ceil(end / core.chunk);
   for (let at = offset / core.chunk; at < last; ) {
+    const { volume } = target;
     const work = () => share(core, target.id, source.id, at, last);
-    const shared = target.volume.room.between(target.id, work);
-    const { next, copy } = await run(target.volume.guard(shared));
+    const moved = () => volume.positions.moved(target.id, work);
+    const shared = volume.room.between(target.id, moved);
+    const { next, copy } = await run(volume.guard(shared));
     const from = next * core.chunk;
     const to = Math.min(end, from + copy * core.chunk);
     if (to > from) await copyBytes(target, source, from, to);

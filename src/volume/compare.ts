@@ -8,12 +8,13 @@ export function differing(a: Uint8Array, b: Uint8Array, chunk: number): boolean[
   });
 }
 
-/** Of two pieces of one length, a multiple of 4, on addresses that are. */
+/** Of two pieces of one length, on addresses that are multiples of 4. */
 export function isSame(a: Uint8Array, b: Uint8Array): boolean {
   const words = a.length >>> 2;
   const x = new Uint32Array(a.buffer, a.byteOffset, words);
   const y = new Uint32Array(b.buffer, b.byteOffset, words);
   for (let i = 0; i < words; i++) if (x[i] !== y[i]) return false;
+  for (let i = words << 2; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
 }
 

@@ -3,62 +3,96 @@
  * the same place are the same.
  */
 import { RUN_LOST, RUN_SHARED } from "../engine/status.ts";
-import { run, type Task } from "../task.ts";
+import { endIfAborted, run, type Task } from "../task.ts";
+import { checkInside } from "./bounds.ts";
 import type { Core } from "./core.ts";
+import { byContent } from "./diff-content.ts";
 import { type Run, runsOf } from "./runs.ts";
-import type { ByteRange } from "./types.ts";
+import type { ByteRange, DiffOptions, ProgressOptions } from "./types.ts";
 import type { DiskView } from "./view.ts";
 
 type Guard = <T>(work: Task<T>) => Task<T>;
+
+/** Chunks that one look covers, at most. */
+const LOOK_CHUNKS = 2 ** 30;
+const SAME = 0;
+
+/** See `Volume.diff`; both views stay in use as long as somebody takes what it gives. */
+export function diffOf(
+  from: DiskView,
+  to: DiskView,
+  { offset = 0, length, content, signal, progress }: DiffOptions,
+): AsyncIterable<ByteRange> {
+  const { volume } = from;
+  const size = Math.max(from.size, to.size);
+  const within = { offset, length: length ?? size - offset };
+  checkInside(within.offset, within.length, size);
+  const guard: Guard = (work) => volume.guard(work);
+  const looked = content ? undefined : progress;
+  const ranges = diffViews(from, to, within, guard, { signal, progress: looked });
+  const chunk = Math.max(from.core.chunk, to.core.chunk);
+  const how = { chunk, within, signal, progress };
+  const found = content ? byContent(from, to, ranges, how) : ranges;
+  return volume.holds.along([from.id, to.id], found);
+}
 
 /**
  * Changed ranges in order; ranges that touch are one. Bytes past the end of the shorter view are
  * changed.
  */
-export async function* diffViews(
+async function* diffViews(
   from: DiskView,
   to: DiskView,
   within: ByteRange,
   guard: Guard,
+  options: ProgressOptions = {},
 ): AsyncGenerator<ByteRange> {
   const end = within.offset + within.length;
   let open: ByteRange | null = null;
-  for await (const { offset, length } of changes(from, to, within, guard)) {
-    const first = Math.max(offset, within.offset);
-    const last = Math.min(offset + length, end);
-    if (last <= first) continue;
-    if (open && open.offset + open.length === first) {
-      open.length += last - first;
-    } else {
-      if (open) yield open;
-      open = { offset: first, length: last - first };
+  for await (const ranges of changes(from, to, within, guard, options)) {
+    for (const { offset, length } of ranges) {
+      const first = Math.max(offset, within.offset);
+      const last = Math.min(offset + length, end);
+      if (last <= first) continue;
+      if (open && open.offset + open.length === first) {
+        open.length += last - first;
+      } else {
+        if (open) yield open;
+        open = { offset: first, length: last - first };
+      }
     }
   }
   if (open) yield open;
 }
 
-/** Whole chunks, and what only the longer view has. */
+/** Whole chunks, a look at a time, and what only the longer view has. */
 async function* changes(
   from: DiskView,
   to: DiskView,
   within: ByteRange,
   guard: Guard,
-): AsyncGenerator<ByteRange> {
+  { signal, progress }: ProgressOptions,
+): AsyncGenerator<ByteRange[]> {
   const common = Math.min(from.size, to.size);
   const end = within.offset + within.length;
   const last = Math.min(common, end);
   const [a, b] = sides(from, to);
   const chunk = Math.max(a.core.chunk, b.core.chunk);
+  const look = a.core === b.core && a.core.store.compare ? compareAtOnce : compare;
   let at = within.offset - (within.offset % chunk);
   while (at < last) {
-    const piece = await run(guard(compare(a, b, at, last)));
-    for (const { offset, length } of piece.ranges) {
-      yield { offset, length: Math.min(offset + length, common) - offset };
+    endIfAborted(signal);
+    const piece = await run(guard(look(a, b, at, last)));
+    for (const range of piece.ranges) {
+      range.length = Math.min(range.offset + range.length, common) - range.offset;
     }
+    yield piece.ranges;
     at = piece.next;
+    progress?.(Math.min(at, last) - within.offset, within.length);
   }
   const rest = Math.max(common, within.offset);
-  if (rest < end) yield { offset: rest, length: end - rest };
+  if (rest < end) yield [{ offset: rest, length: end - rest }];
+  progress?.(within.length, within.length);
 }
 
 /** A view, and the store that it is looked up in. */
@@ -77,6 +111,54 @@ function sides(from: DiskView, to: DiskView): [Side, Side] {
   ];
 }
 
+interface Look {
+  ranges: ByteRange[];
+  /** Where the next look begins. */
+  next: number;
+}
+
+/** Two views of one store whose engine walks along both. */
+function* compareAtOnce(a: Side, b: Side, at: number, end: number): Task<Look> {
+  const { chunk } = a.core;
+  const [first, last] = [Math.floor(at / chunk), Math.ceil(end / chunk)];
+  const { ranges, next } = yield* differentChunks(a.core, a.id, b.id, first, last);
+  const bytes = ranges.map(([from, count]) => ({ offset: from * chunk, length: count * chunk }));
+  return { ranges: bytes, next: next * chunk };
+}
+
+/** Runs of chunks that are not at the same place in two views, as far as one look goes. */
+export function* differentChunks(
+  core: Core,
+  a: number,
+  b: number,
+  first: number,
+  end: number,
+): Task<{ ranges: [first: number, count: number][]; next: number }> {
+  const { store } = core;
+  const most = Math.min(LOOK_CHUNKS, end - first);
+  const visit = store.enter();
+  try {
+    for (;;) {
+      yield* store.gate(visit);
+      const runs = store.compare!(a, b, first, most);
+      if (runs < 0) {
+        yield* store.serve(runs, visit);
+        continue;
+      }
+      const ranges: [number, number][] = [];
+      let next = first;
+      for (let i = 0; i < runs; i++) {
+        const count = store.runCount(i);
+        if (store.runKind(i) !== SAME) ranges.push([next, count]);
+        next += count;
+      }
+      return { ranges, next };
+    }
+  } finally {
+    store.leave(visit);
+  }
+}
+
 /** Bytes up to `end` that are of one run. */
 interface Stretch {
   end: number;
@@ -85,12 +167,7 @@ interface Stretch {
   target: number;
 }
 
-function* compare(
-  a: Side,
-  b: Side,
-  at: number,
-  end: number,
-): Task<{ ranges: ByteRange[]; next: number }> {
+function* compare(a: Side, b: Side, at: number, end: number): Task<Look> {
   const ranges: ByteRange[] = [];
   const left = yield* stretches(a, at, end);
   const right = yield* stretches(b, at, end);

@@ -4,22 +4,28 @@
  */
 import { Lock, settle, type Task } from "../task.ts";
 import type { Core } from "./core.ts";
+import type { Watchers } from "./watchers.ts";
 
 export class Flusher {
   readonly #cores: readonly Core[];
+  readonly #watchers: Watchers;
   readonly #lock = new Lock();
 
-  constructor(cores: readonly Core[]) {
+  constructor(cores: readonly Core[], watchers: Watchers) {
     this.#cores = cores;
+    this.#watchers = watchers;
   }
 
   *all(): Task<void> {
+    // What is noted from now on may not be durable when this ends.
+    const noted = this.#watchers.take();
     yield* this.origin();
     for (const core of this.#cores) {
       const { changes } = core;
       yield* core.store.commit(null);
       core.settled = Math.max(core.settled, changes);
     }
+    if (noted) this.#watchers.tell(noted);
   }
 
   *origin(): Task<void> {

@@ -14,6 +14,7 @@ import type { ExceptionStore } from "../stores/store.ts";
 import type { Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import type { GivenUp } from "./types.ts";
+import type { Pattern } from "./victims.ts";
 
 /** Linux's numbers, as the kernel printed them. */
 const EIO = 5;
@@ -27,6 +28,15 @@ export interface Hands {
   makeRoom(): Task<boolean>;
   /** Deletes snapshots, durably. */
   delete(ids: number[]): Task<void>;
+}
+
+/** What happens when the store is full (I8). */
+export interface WhenFull {
+  /** Given where all snapshots may be given up for the origin. */
+  setup: Setup | null;
+  /** As a user writes them; null: none. */
+  victims: string | null;
+  patterns: readonly Pattern[];
 }
 
 export class GiveUp {

@@ -14,13 +14,14 @@ import {
 import type { ExceptionStore, OriginMode, StoreKind } from "../stores/store.ts";
 import { run } from "../task.ts";
 import { Core, QUEUE_MAX } from "./core.ts";
+import type { WhenFull } from "./give-up.ts";
 import { interrupted } from "./interrupted.ts";
 import { seldom } from "./part.ts";
 import { readable } from "./readable.ts";
 import { Traffic } from "./traffic.ts";
 import type { CreateOptions, Damage, OpenOptions, Volume } from "./types.ts";
 import { parseVictims } from "./victims.ts";
-import { DiskVolume, type WhenFull } from "./volume.ts";
+import { DiskVolume } from "./volume.ts";
 
 const CACHE_DEFAULT = 64 * 2 ** 20;
 const CACHE_MIN = 2 ** 20;

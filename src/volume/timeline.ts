@@ -13,10 +13,12 @@ import { parseMarks } from "./marks.ts";
 import { seldom } from "./part.ts";
 import type { SyncPlan } from "./sync.ts";
 import type { ProgressOptions, ResizeOptions } from "./types.ts";
+import type { Watchers } from "./watchers.ts";
 
 /** What the volume does for it. */
 export interface Hands {
   originWriter: OriginWriter;
+  watchers: Watchers;
   /** Makes everything durable. */
   flush(): Task<void>;
   /** Reclaims all that is deleted, between two writes. */
@@ -36,29 +38,37 @@ export class Timeline {
 
   /**
    * A snapshot of view `source`; answers its id. `name` null: it is called after that. `made` is
-   * told the id before any write can follow.
+   * told the id before any write can follow. `created`: milliseconds since 1970.
    */
   *snapshot(
     source: number,
     name: string | null,
     readOnly: boolean,
     made: (id: number) => void,
+    created = this.#core.env.now(),
   ): Task<number> {
     this.#core.assertWritable();
-    const create = () => this.#create(source, name, readOnly);
+    const create = () => this.create(source, name, readOnly, created);
     const id = yield* this.#hands.between(source, create);
     made(id);
     yield* this.#hands.flush();
     return id;
   }
 
-  *#create(source: number, name: string | null, readOnly: boolean): Task<number> {
-    const { store, env } = this.#core;
-    const created = env.now();
+  /** The same, inside the barrier; not durable yet. */
+  *create(
+    source: number,
+    name: string | null,
+    readOnly: boolean,
+    created = this.#core.env.now(),
+  ): Task<number> {
+    const { store } = this.#core;
     const given = name ?? ownName(store);
     yield* this.#allow(source);
     yield* this.#change(() => store.createSnapshot(source, given, readOnly, created));
-    return store.nextId() - 1;
+    const id = store.nextId() - 1;
+    this.#hands.watchers.made(id, given);
+    return id;
   }
 
   /** What the kind of the store does not have is refused. */
@@ -99,14 +109,18 @@ export class Timeline {
 
   *#deleteEach(ids: number[]): Task<void> {
     for (const id of ids) {
+      const name = this.#core.store.view(id)?.name ?? null;
       yield* this.#change(() => this.#core.store.deleteSnapshot(id));
+      this.#hands.watchers.deleted(id, name);
       this.#core.changes++;
     }
   }
 
   *rename(id: number, name: string): Task<void> {
     this.#core.assertWritable();
+    const from = this.#core.store.view(id)?.name ?? null;
     yield* this.#change(() => this.#core.store.renameSnapshot(id, name));
+    this.#hands.watchers.renamed(id, from, name);
     yield* this.#hands.flush();
   }
 
@@ -178,7 +192,7 @@ export class Timeline {
     yield* this.#deleteEach(doomed);
     for (const id of missing) {
       this.#core.store.skipIds(id);
-      yield* this.#create(ORIGIN, null, false);
+      yield* this.create(ORIGIN, null, false);
     }
   }
 

@@ -2,7 +2,9 @@
 import type { Device, Later } from "../devices/device.ts";
 import type { Env } from "../env.ts";
 import type { CheckOptions, CheckReport, ProgressOptions, StoreKind } from "../stores/store.ts";
+import type { SnapshotIdentity } from "./identity.ts";
 import type { Status, Usage } from "./status.ts";
+import type { VolumeEvent, WatchOptions } from "./watchers.ts";
 
 export type {
   CheckOptions,
@@ -208,6 +210,15 @@ export interface ByteRange {
   length: number;
 }
 
+/** What of two views is compared, and how. */
+export interface DiffOptions extends Partial<ByteRange>, ProgressOptions {
+  /**
+   * Reads the ranges that may differ from both views and leaves out chunks that are equal. Memory:
+   * 2 MiB, or two chunks where those are larger.
+   */
+  content?: boolean;
+}
+
 /** Bytes, and whether they are anywhere; what is nowhere reads as zeros. */
 export interface Extent extends ByteRange {
   data: boolean;
@@ -229,6 +240,31 @@ export interface SnapshotUsage {
   exclusive: number;
   /** Bytes it sees in the store together with other views. */
   shared: number;
+  /**
+   * Bytes it sees and the snapshot before it doesn't: of snapshots of one view, what was written
+   * between the two; of the first one, all of it.
+   */
+  written: number;
+}
+
+export interface AccountingOptions extends ProgressOptions {
+  /** What deleting these would free. */
+  without?: readonly (View | string)[];
+}
+
+/** Where the bytes of a store are, from one walk over its tree. */
+export interface Accounting {
+  /** Chunks with data, of all views and of deleted ones. */
+  data: number;
+  /** Metadata, superblocks and journal. */
+  metadata: number;
+  /** Inside the store, for new data or metadata. */
+  free: number;
+  /** Of deleted snapshots alone: comes back in the background. */
+  reclaimable: number;
+  /** Exactly what deleting all of `without` would free. */
+  wouldFree: number;
+  snapshots: SnapshotUsage[];
 }
 
 /** One virtual disk: an origin and its snapshots. */
@@ -297,12 +333,29 @@ export interface Volume {
   /** Answers when the space of everything deleted so far is free. */
   reclaimed(options?: ProgressOptions): Promise<void>;
   flush(): Promise<void>;
-  /** Changed ranges between two views, in order, joined; only what lies in `within`, if given. */
-  diff(from: View, to: View, within?: ByteRange): AsyncIterable<ByteRange>;
+  /**
+   * Changed ranges between two views, in order, joined; only what lies in the range of `options`,
+   * if given (from `offset` to the end without a `length`). A walk over metadata: chunks that were
+   * written with what they had before are changed, unless `content` is asked for. Progress: bytes
+   * of the range that have been looked at.
+   */
+  diff(from: View, to: View, options?: DiffOptions): AsyncIterable<ByteRange>;
+  /**
+   * Which snapshot it is, wherever it lies: for who takes its content elsewhere. If it can be
+   * written, the first write after that changes its `position` (once, with a commit of its own).
+   */
+  identity(snapshot: View | string): Promise<SnapshotIdentity>;
+  /**
+   * Commits from now on, as long as somebody takes them: which bytes of which views changed, and
+   * which snapshots were made, deleted and renamed. An event comes when what it tells is durable.
+   */
+  watch(options?: WatchOptions): AsyncIterableIterator<VolumeEvent>;
   usage(): Usage;
   status(): Status;
   /** One walk over the tree. */
   snapshotUsage(options?: ProgressOptions): Promise<SnapshotUsage[]>;
+  /** The same, and the store as a whole. Reads go on meanwhile, writes wait. */
+  accounting(options?: AccountingOptions): Promise<Accounting>;
   /**
    * Verifies every structure and I1 to I3 as they are on the device, and says what damage loses;
    * with `data` also every chunk that has a checksum. What views read does not change; what is only

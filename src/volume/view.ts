@@ -17,7 +17,7 @@ import { sumLeftNow } from "./sum-left.ts";
 import type { Extent, Hold, SnapshotOptions, View } from "./types.ts";
 import { readSummedNow } from "./verified.ts";
 import type { DiskVolume } from "./volume.ts";
-import { giveBack, Writer } from "./write.ts";
+import { finishMap, giveBack, Writer } from "./write.ts";
 import { type Zeroed, zero } from "./zeros.ts";
 
 const DONE: Promise<void> = Promise.resolve();
@@ -37,6 +37,7 @@ export class DiskView extends Described implements View {
     this.#writer = new Writer(core);
     this.#plain = record.id === ORIGIN ? core.origin : null;
     this.#chunk = core.chunk;
+    volume.positions.note(record);
   }
 
   read(offset: number, target: Uint8Array): Promise<void> {
@@ -97,6 +98,7 @@ export class DiskView extends Described implements View {
     const own = this.volume.own(source);
     const { cloneRange } = seldom.loaded ?? (await seldom.load());
     await cloneRange(this, own, offset, length);
+    this.volume.watchers.wrote(this.id, offset, length);
   }
 
   hold(): Hold {
@@ -161,6 +163,7 @@ export class DiskView extends Described implements View {
     const core = this.core;
     const { length } = source;
     if (!core.quiet || core.origin || length === 0) return false;
+    if (this.volume.positions.isWatched(this.id)) return false;
     const chunk = Math.floor(offset / this.#chunk);
     const within = offset - chunk * this.#chunk;
     if (within + length > this.#chunk) return false;
@@ -177,7 +180,7 @@ export class DiskView extends Described implements View {
       if ((isElsewhere && length < this.#chunk) || store.allocate(1) !== 1) return false;
       if (!this.#writePlace(chunk, within, source, store.allocated(), old)) return false;
     }
-    this.#countWrite(length);
+    this.#countWrite(offset, length);
     return true;
   }
 
@@ -208,7 +211,8 @@ export class DiskView extends Described implements View {
     }
     if (store.map(this.id, chunk, 1, place, false) === 1) return true;
     try {
-      runSync(this.volume.finishMap(this.id, chunk, place), "writeSync");
+      const guard = (work: Task<void>) => this.volume.guard(work);
+      runSync(finishMap(this.core, guard, this.id, chunk, place), "writeSync");
       return true;
     } catch (error) {
       if (isFull(error)) return false;
@@ -268,13 +272,14 @@ export class DiskView extends Described implements View {
         : this.#writer.write(this.id, offset, source);
     const change = this.#change(() => this.#inside(offset, source.length, work));
     yield* this.#naming(change, "writing", offset, source.length);
-    this.#countWrite(source.length);
+    this.#countWrite(offset, source.length);
   }
 
   /** Does what changes this view; again, where that found the store full and room was made. */
   #change(work: () => Task<void>): Task<void> {
     const { volume } = this;
-    const change = () => volume.guard(volume.room.writing(this.id, work));
+    const moved = () => volume.positions.moved(this.id, work);
+    const change = () => volume.guard(volume.room.writing(this.id, moved));
     return this.#plain && volume.giveUp ? volume.giveUp.insist(change) : change();
   }
 
@@ -305,6 +310,7 @@ export class DiskView extends Described implements View {
       punch: canPunch ? (first, count) => this.#writer.punch(this.id, first, count) : null,
     };
     yield* zero(disk, offset, length, exact);
+    volume.watchers.wrote(this.id, offset, length);
   }
 
   /** What waited may find another size (I7). */
@@ -365,8 +371,9 @@ export class DiskView extends Described implements View {
     counters.bytesRead += length;
   }
 
-  #countWrite(length: number): void {
+  #countWrite(offset: number, length: number): void {
     const { counters } = this.core;
+    this.volume.watchers.wrote(this.id, offset, length);
     counters.writes++;
     counters.bytesWritten += length;
   }

@@ -2,30 +2,36 @@
  * One virtual disk: its views, what happens to all of them at once (snapshot, delete, flush,
  * close), and the reclaim that runs behind.
  */
-import { PENDING_COPY } from "../engine/status.ts";
 import { MultisnapError } from "../errors.ts";
 import { refusal } from "../stores/failure.ts";
+import { isHidden } from "../stores/hidden.ts";
 import type { Setup } from "../stores/kinds.ts";
-import type { ExceptionStore, ViewRecord, Visit } from "../stores/store.ts";
+import type { ExceptionStore, ViewRecord } from "../stores/store.ts";
 import { run, settle, type Task } from "../task.ts";
-import { checkInside } from "./bounds.ts";
 import { VolumeChanges } from "./changes.ts";
+import { closeStores } from "./close-stores.ts";
 import { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import { Flusher } from "./flush.ts";
-import type { GiveUp } from "./give-up.ts";
+import type { GiveUp, WhenFull } from "./give-up.ts";
 import { Holds } from "./holds.ts";
 import type { Merger } from "./merge.ts";
 import { diffOf, seldom } from "./part.ts";
+import { Positions } from "./positions.ts";
 import { Reclaimer } from "./reclaim.ts";
 import { checkStores, countersOf, usageOf, usageOfSnapshots } from "./reports.ts";
 import { Room } from "./room.ts";
+import { accountOf } from "./snapshot-usage.ts";
+import { Stages } from "./stages.ts";
 import { Timeline } from "./timeline.ts";
 import type {
+  Accounting,
+  AccountingOptions,
   ByteRange,
   CheckOptions,
   CheckReport,
   Damage,
+  DiffOptions,
   ProgressOptions,
   SnapshotUsage,
   Status,
@@ -33,18 +39,8 @@ import type {
   View,
   Volume,
 } from "./types.ts";
-import type { Pattern } from "./victims.ts";
 import { DiskView } from "./view.ts";
-import { giveUp, mapAll } from "./write.ts";
-
-/** What happens when the store is full (I8). */
-export interface WhenFull {
-  /** Given where all snapshots may be given up for the origin: then `seldom` is loaded. */
-  setup: Setup | null;
-  /** As a user writes them; null: none. */
-  victims: string | null;
-  patterns: readonly Pattern[];
-}
+import { type VolumeEvent, Watchers, type WatchOptions } from "./watchers.ts";
 
 export class DiskVolume extends VolumeChanges implements Volume {
   /** Of the volume's own store. */
@@ -55,6 +51,10 @@ export class DiskVolume extends VolumeChanges implements Volume {
   readonly giveUp: GiveUp | null;
   readonly room: Room;
   readonly holds = new Holds();
+  readonly positions: Positions;
+  /** Snapshots in the making. */
+  readonly stages: Stages;
+  readonly watchers = new Watchers();
   /** In force, as given. */
   readonly #victims: string | null;
   /** What was found where the store was opened damaged. */
@@ -74,13 +74,22 @@ export class DiskVolume extends VolumeChanges implements Volume {
     this.#cores = cores;
     this.#victims = victims;
     this.originWriter = new OriginWriter(cores, setup === null);
-    this.#flusher = new Flusher(cores);
+    this.#flusher = new Flusher(cores, this.watchers);
     this.reclaimer = new Reclaimer(core, (work) => this.guard(work));
     this.timeline = new Timeline(core, {
       originWriter: this.originWriter,
+      watchers: this.watchers,
       flush: () => this.#flusher.all(),
       reclaim: () => this.reclaimer.all(),
       between: (view, work) => this.room.between(view, work),
+    });
+    this.positions = new Positions(core, () => this.#flusher.all());
+    this.stages = new Stages(core, {
+      watchers: this.watchers,
+      flush: () => this.#flusher.all(),
+      create: (source, name, created) =>
+        this.timeline.snapshot(source, name, true, () => {}, created),
+      delete: (ids) => this.timeline.delete(ids),
     });
     this.giveUp = setup && this.#mayGiveUp(cores, setup);
     this.room = new Room(core, {
@@ -128,7 +137,9 @@ export class DiskVolume extends VolumeChanges implements Volume {
     const views = this.#cores.flatMap((core) =>
       core.store.views().map((record) => new DiskView(this, record, core)),
     );
-    return views.filter(({ id }) => id !== ORIGIN).sort((a, b) => a.id - b.id);
+    return views
+      .filter(({ id, name }) => id !== ORIGIN && !isHidden(name))
+      .sort((a, b) => a.id - b.id);
   }
 
   get(name: string): DiskView {
@@ -147,7 +158,7 @@ export class DiskVolume extends VolumeChanges implements Volume {
   protected find(record: (store: ExceptionStore) => ViewRecord | null): DiskView | null {
     for (const core of this.#cores) {
       const found = record(core.store);
-      if (found) return new DiskView(this, found, core);
+      if (found && !isHidden(found.name)) return new DiskView(this, found, core);
     }
     return null;
   }
@@ -202,10 +213,11 @@ export class DiskVolume extends VolumeChanges implements Volume {
     const { core } = this;
     yield* this.reclaimer.stop();
     core.traffic.closed = true;
+    this.watchers.close();
     yield* core.traffic.drained();
     try {
       if (!core.store.failure && !core.readOnly) yield* this.#flusher.origin();
-      yield* this.#closeStores([...this.#stores]);
+      yield* closeStores(this.#stores, (work) => this.guard(work));
     } finally {
       if (core.origin) yield* settle(core.origin.close());
       if (core.base) yield* settle(core.base.close());
@@ -214,30 +226,20 @@ export class DiskVolume extends VolumeChanges implements Volume {
     if (this.#failure && !core.readOnly) throw refusal(this.#failure);
   }
 
-  /** All of them, whatever becomes of one. */
-  *#closeStores(stores: ExceptionStore[]): Task<void> {
-    const store = stores.shift();
-    if (!store) return;
-    try {
-      yield* this.guard(store.close());
-    } finally {
-      yield* this.#closeStores(stores);
-    }
-  }
-
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
   // ---- reports
 
-  diff(from: View, to: View, within?: ByteRange): AsyncIterable<ByteRange> {
+  diff(from: View, to: View, options: DiffOptions = {}): AsyncIterable<ByteRange> {
     this.core.assertOpen();
-    const size = Math.max(this.own(from).size, this.own(to).size);
-    const range = within ?? { offset: 0, length: size };
-    checkInside(range.offset, range.length, size);
-    const ranges = diffOf(this.own(from), this.own(to), range, (work) => this.guard(work));
-    return this.holds.along([from.id, to.id], ranges);
+    return diffOf(this.own(from), this.own(to), options);
+  }
+
+  watch(options: WatchOptions = {}): AsyncIterableIterator<VolumeEvent> {
+    this.core.assertOpen();
+    return this.watchers.watch(options);
   }
 
   usage(): Usage {
@@ -278,6 +280,12 @@ export class DiskVolume extends VolumeChanges implements Volume {
     return this.#atRest(() => usageOfSnapshots(this.#stores, options));
   }
 
+  async accounting(options: AccountingOptions = {}): Promise<Accounting> {
+    this.core.assertOpen();
+    const doomed = new Set((options.without ?? []).map((snapshot) => this.#idOf(snapshot)));
+    return this.#atRest(() => accountOf(this.#stores, doomed, options));
+  }
+
   check(options: CheckOptions = {}): Promise<CheckReport> {
     this.core.assertOpen();
     return this.#atRest(() => checkStores(this.#stores, options));
@@ -312,21 +320,5 @@ export class DiskVolume extends VolumeChanges implements Volume {
     if (error instanceof MultisnapError) return error;
     const [first] = this.#stores.map((store) => store.poison(error));
     return first;
-  }
-
-  /** Enters a chunk whose data is written, after the engine asked for something first. */
-  *finishMap(view: number, chunk: number, place: number): Task<void> {
-    const { core } = this;
-    const visit: Visit = core.store.enter();
-    const slot = core.pend(chunk, 1, view, PENDING_COPY, place);
-    const target = { place, count: 1, slot, named: 0 };
-    try {
-      yield* this.guard(mapAll(core, view, chunk, 1, target, visit));
-    } catch (error) {
-      yield* giveUp(core.store, target, error, visit);
-    } finally {
-      core.unpend(slot);
-      core.store.leave(visit);
-    }
   }
 }

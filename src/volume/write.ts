@@ -334,3 +334,24 @@ export function* mapAll(
     if (target) setNamed(store, target, done);
   }
 }
+
+/** Enters a chunk whose data is written, after the engine asked for something first. */
+export function* finishMap(
+  core: Core,
+  guard: (work: Task<void>) => Task<void>,
+  view: number,
+  chunk: number,
+  place: number,
+): Task<void> {
+  const visit: Visit = core.store.enter();
+  const slot = core.pend(chunk, 1, view, PENDING_COPY, place);
+  const target = { place, count: 1, slot, named: 0 };
+  try {
+    yield* guard(mapAll(core, view, chunk, 1, target, visit));
+  } catch (error) {
+    yield* giveUp(core.store, target, error, visit);
+  } finally {
+    core.unpend(slot);
+    core.store.leave(visit);
+  }
+}

@@ -365,7 +365,7 @@ export abstract class CowStore extends FixedViews implements ExceptionStore {
   // biome-ignore lint/correctness/useYield: others wait
   *costs(): Task<ViewCost[]> {
     const exclusive = this.table.length * this.chunk;
-    return this.merged ? [] : [{ id: this.#snapshot.id, exclusive, shared: 0 }];
+    return this.merged ? [] : [{ id: this.#snapshot.id, exclusive, shared: 0, written: exclusive }];
   }
 
   abstract check(options: ProgressOptions): Task<CheckReport>;

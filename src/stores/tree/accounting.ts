@@ -3,7 +3,7 @@
  * known to the kind of the store.
  */
 import { endIfAborted, type Task } from "../../task.ts";
-import type { ProgressOptions, ViewCost } from "../store.ts";
+import type { Costs, ProgressOptions } from "../store.ts";
 import type { TreeFacts } from "./facts.ts";
 import { type Entry, walkTree } from "./walk.ts";
 
@@ -11,7 +11,7 @@ import { type Entry, walkTree } from "./walk.ts";
 export interface Tally {
   /** The entries of one column, in order; at least one. */
   add(column: readonly Entry[]): void;
-  costs(): ViewCost[];
+  costs(): Costs;
 }
 
 /** `total`: entries in the tree, for the progress. */
@@ -20,7 +20,7 @@ export function* costsOf(
   total: number,
   tally: Tally,
   options: ProgressOptions,
-): Task<ViewCost[]> {
+): Task<Costs> {
   let column: Entry[] = [];
   let done = 0;
   yield* walkTree(facts, (node) => {

@@ -20,10 +20,12 @@ import {
 } from "../../engine/status.ts";
 import { MultisnapError } from "../../errors.ts";
 import { settle, type Task } from "../../task.ts";
+import { isHidden } from "../hidden.ts";
 import type {
   Capabilities,
   CheckOptions,
   CheckReport,
+  Costs,
   ExceptionStore,
   OriginMode,
   Policy,
@@ -162,6 +164,9 @@ export abstract class TreeStore implements ExceptionStore {
   lookup(view: number, chunk: number, count: number, writing: boolean): number {
     return this.engine.x.lookup(view, chunk, count, writing);
   }
+  compare(a: number, b: number, chunk: number, count: number): number {
+    return this.engine.x.diff(a, b, chunk, count);
+  }
   planCopyOut(chunk: number, count: number): number {
     return this.engine.x.planCopyOut(chunk, count);
   }
@@ -174,8 +179,8 @@ export abstract class TreeStore implements ExceptionStore {
   copyOut(chunk: number, count: number, place: number, hole: boolean, address: number): number {
     return this.engine.x.copyOutStep(chunk, count, place, hole, address);
   }
-  /** What entries cost whom, for `costs`. */
-  protected abstract tally(): Tally;
+  /** What entries cost whom, for `account`. */
+  protected abstract tally(doomed: ReadonlySet<number>): Tally;
 
   runKind(index: number): number {
     return this.engine.u32[(this.#runs >>> 2) + index * 4]!;
@@ -227,8 +232,8 @@ export abstract class TreeStore implements ExceptionStore {
   deleteSnapshot(id: number): number {
     return this.engine.x.deleteSnapshot(id);
   }
-  renameSnapshot(id: number, name: string): number {
-    return this.#views.rename(id, name);
+  renameSnapshot(id: number, name: string, mark?: string | null): number {
+    return this.#views.rename(id, name, mark);
   }
   resize(id: number, size: number): number {
     return this.#views.resize(id, size);
@@ -287,15 +292,19 @@ export abstract class TreeStore implements ExceptionStore {
   }
 
   dmStatus(): string {
-    const snapshots = this.views().filter(({ id }) => id !== ORIGIN);
+    const snapshots = this.views().filter(({ id, name }) => id !== ORIGIN && !isHidden(name));
     return statusLine(this.usage(), 2 ** this.chunkShift, this.failure, {
       next: this.nextId(),
       ids: snapshots.map(({ id }) => id),
     });
   }
 
-  costs(options: ProgressOptions): Task<ViewCost[]> {
-    return costsOf(this.facts, this.usage().exceptions, this.tally(), options);
+  *costs(options: ProgressOptions): Task<ViewCost[]> {
+    return (yield* this.account(new Set(), options)).views;
+  }
+
+  account(doomed: ReadonlySet<number>, options: ProgressOptions): Task<Costs> {
+    return costsOf(this.facts, this.usage().exceptions, this.tally(doomed), options);
   }
 
   /** Of the device: what is only in memory is written to it before, where that can be. */

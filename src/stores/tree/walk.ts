@@ -56,6 +56,7 @@ const TURN_NODES = 16;
 /** A tree node from its bytes. */
 export function parseNode(bytes: Uint8Array): Node {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >>> 2);
   const level = view.getUint16(8, true);
   const count = view.getUint16(10, true);
   const node: Node = {
@@ -72,21 +73,22 @@ export function parseNode(bytes: Uint8Array): Node {
       node.keys.push({ last: u48(view, at + 2), to: view.getUint32(at + 8, true) });
       node.children.push(view.getUint32(at + 12, true));
     } else {
-      node.entries.push(parseEntry(view, HEADER + i * 24));
+      node.entries.push(parseEntry(words, (HEADER + i * 24) >>> 2));
     }
   }
   return node;
 }
 
-function parseEntry(view: DataView, at: number): Entry {
-  const count = view.getUint16(at, true);
+/** `at`: index of its first word; words are read faster than fields. */
+function parseEntry(words: Uint32Array, at: number): Entry {
+  const count = words[at]! & 0xffff;
   return {
-    first: u48(view, at + 2) - count + 1,
+    first: (words[at]! >>> 16) + words[at + 1]! * 2 ** 16 - count + 1,
     count,
-    after: view.getUint32(at + 8, true),
-    to: view.getUint32(at + 12, true),
-    place: u48(view, at + 18),
-    flags: view.getUint16(at + 16, true),
+    after: words[at + 2]!,
+    to: words[at + 3]!,
+    place: (words[at + 4]! >>> 16) + words[at + 5]! * 2 ** 16,
+    flags: words[at + 4]! & 0xffff,
   };
 }
 

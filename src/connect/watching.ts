@@ -1,0 +1,26 @@
+/** Operation that tells a client of commits: answered when there is something to tell. */
+import type { VolumeEvent } from "../volume/watchers.ts";
+import type { HeldViews } from "./held.ts";
+import type { Call, Operation, Result, Served } from "./operations.ts";
+
+/** Of each connection: begins with its first request, ends with one that is taken back. */
+const watching = new WeakMap<HeldViews, AsyncIterableIterator<VolumeEvent>>();
+
+async function events({ volume }: Served, { held, signal }: Call): Promise<Result> {
+  const iterator = watching.get(held) ?? volume.watch();
+  watching.set(held, iterator);
+  const leave = () => {
+    watching.delete(held);
+    void iterator.return?.();
+  };
+  signal.addEventListener("abort", leave);
+  try {
+    const { done, value } = await iterator.next();
+    signal.throwIfAborted();
+    return { head: { event: done ? null : value } };
+  } finally {
+    signal.removeEventListener("abort", leave);
+  }
+}
+
+export const WATCHING: readonly [string, Operation][] = [["events", { run: events }]];

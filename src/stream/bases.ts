@@ -1,0 +1,78 @@
+/** What a stream follows on: the snapshot that is the same here, whatever it is called. */
+import { MultisnapError } from "../errors.ts";
+import { isHidden } from "../stores/hidden.ts";
+import { isSameIdentity, isSameSnapshot, type SnapshotIdentity } from "../volume/identity.ts";
+import type { DiskVolume } from "../volume/volume.ts";
+import type { SnapshotHead } from "./heads.ts";
+
+const ORIGIN = 1;
+
+export interface Base {
+  id: number;
+  name: string;
+  /** It came with the same stream. */
+  isStaged: boolean;
+}
+
+export class Bases {
+  readonly #volume: DiskVolume;
+  readonly #staged: (Base & { identity: SnapshotIdentity })[] = [];
+
+  constructor(volume: DiskVolume) {
+    this.#volume = volume;
+  }
+
+  /** One that has come, and has no name yet. */
+  add(identity: SnapshotIdentity, id: number, name: string): void {
+    this.#staged.push({ identity, id, name, isStaged: true });
+  }
+
+  /** Errors: `NotFound` (it is not here), `Invalid` (it has been written since). */
+  find(wanted: SnapshotIdentity, name: string): Base {
+    const staged = this.#staged.findLast(({ identity }) => isSameIdentity(identity, wanted));
+    if (staged) return staged;
+    let changed: string | null = null;
+    let related: string | null = null;
+    for (const { id, name: here, identity } of this.#all()) {
+      if (isSameIdentity(identity, wanted)) return { id, name: here, isStaged: false };
+      if (isSameSnapshot(identity, wanted)) changed = here;
+      if (identity.volume === wanted.volume) related = here;
+    }
+    const asked = `the stream follows on ${JSON.stringify(name)} (${text(wanted)})`;
+    if (changed !== null) {
+      const why = `${JSON.stringify(changed)} is that, but was written since`;
+      throw new MultisnapError("Invalid", `${asked}: ${why}; send without --from`);
+    }
+    const here =
+      related === null
+        ? "nothing of that volume is here"
+        : `the newest of that volume here is ${JSON.stringify(related)}`;
+    throw new MultisnapError("NotFound", `${asked}: ${here}; send from what is, or without --from`);
+  }
+
+  /** Name of the snapshot, where it is here. */
+  known(wanted: SnapshotIdentity): string | null {
+    for (const { name, identity } of this.#all()) if (isSameIdentity(identity, wanted)) return name;
+    return null;
+  }
+
+  /** `Exists` where the snapshot is here. */
+  refuseSame({ identity: wanted }: SnapshotHead): void {
+    const name = this.known(wanted);
+    if (name === null) return;
+    const same = `the snapshot is here already, as ${JSON.stringify(name)}`;
+    throw new MultisnapError("Exists", `${same}: there is nothing to receive`);
+  }
+
+  *#all(): Generator<{ id: number; name: string; identity: SnapshotIdentity }> {
+    const { core, positions } = this.#volume;
+    for (const record of core.store.views()) {
+      if (record.id === ORIGIN || isHidden(record.name)) continue;
+      yield { id: record.id, name: record.name!, identity: positions.identityOf(record) };
+    }
+  }
+}
+
+function text({ volume, id, position }: SnapshotIdentity): string {
+  return `snapshot ${id} of volume ${volume}, position ${position}`;
+}

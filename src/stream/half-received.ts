@@ -1,0 +1,206 @@
+/**
+ * What has come of a stream that is not whole yet, in hidden views. What there is to know of it is
+ * in their names, so that it changes with them in one step:
+ *
+ *     c0001@NAME@IDENTITY   a snapshot that is whole, the second of the stream
+ *     p0002POINT            the one at work, and what of it is durable (`breakText`)
+ *     w                     one that is not yet what its base is
+ */
+import { MultisnapError } from "../errors.ts";
+import { run } from "../task.ts";
+import { ORIGIN } from "../volume/core.ts";
+import {
+  bytesOf,
+  decodeIdentity,
+  encodeIdentity,
+  IDENTITY_BYTES,
+  isSameIdentity,
+  type SnapshotIdentity,
+  textOf,
+} from "../volume/identity.ts";
+import type { Published } from "../volume/stages.ts";
+import { checkName } from "../volume/timeline.ts";
+import type { Hold } from "../volume/types.ts";
+import { DiskView } from "../volume/view.ts";
+import type { DiskVolume } from "../volume/volume.ts";
+import type { SnapshotHead } from "./heads.ts";
+import { type BreakPoint, breakText, parseBreak } from "./token.ts";
+
+const READY = "@c";
+const HALF = "@p";
+const RAW = "@w";
+const INDEX_DIGITS = 4;
+const NAME_BYTES_MAX = 200;
+
+/** A snapshot in the making. */
+export interface Staged {
+  view: DiskView;
+  /** In the stream, from 0. */
+  index: number;
+  /** `offset`: bytes up to which it is written. */
+  point: BreakPoint;
+  /** That it gets in the end. */
+  name: string;
+}
+
+export class HalfReceived {
+  readonly #volume: DiskVolume;
+  /** Whole, in the order of the stream; the last one is `current` until another one follows. */
+  readonly #ready: Published[] = [];
+  #current: Staged | null = null;
+  #hold: Hold | null = null;
+
+  constructor(volume: DiskVolume) {
+    this.#volume = volume;
+    const found = volume.stages.all().sort((a, b) => (a.name! < b.name! ? -1 : 1));
+    for (const { id, name } of found) {
+      const text = name!.slice(READY.length + INDEX_DIGITS);
+      if (name!.startsWith(READY)) this.#ready.push(parseReady(id, text));
+      if (!name!.startsWith(HALF)) continue;
+      const index = Number(name!.slice(HALF.length, HALF.length + INDEX_DIGITS));
+      this.#current = { view: this.#writable(id), index, point: parseBreak(text), name: "" };
+    }
+    this.#hold = this.#current?.view.hold() ?? null;
+  }
+
+  /** The snapshot at work; null: nothing is half received that could be gone on with. */
+  get current(): Staged | null {
+    return this.#current;
+  }
+
+  /** Those before it. */
+  get ready(): readonly Published[] {
+    return this.#ready;
+  }
+
+  /** Nobody goes on with it here. */
+  release(): void {
+    this.#hold?.release();
+  }
+
+  /** Begins a snapshot: what `base` (null: the origin) has; the one before it is whole. */
+  async open(point: BreakPoint, base: number | null, head: SnapshotHead): Promise<Staged> {
+    const { core, stages } = this.#volume;
+    const source = base !== null && core.store.capabilities.ofSnapshots ? base : ORIGIN;
+    demandSize(core.store.view(source)!.size, head);
+    // First: of two that are at work, nobody could say which one is whole.
+    await this.#finish();
+    const index = this.#ready.length;
+    const isEqual = base === null || source === base;
+    const name = isEqual ? halfName(index, point) : RAW.slice(1);
+    const view = this.#writable(await this.#run(stages.open(source, name, head.created)));
+    this.#hold = view.hold();
+    // Where there are no snapshots of snapshots, it is one of the origin, made equal.
+    if (!isEqual) await view.cloneFrom(this.#view(base), 0, view.size);
+    this.#current = { view, index, point, name: head.name };
+    if (!isEqual) await this.keep();
+    return this.#current;
+  }
+
+  /** The one at work is whole and another one follows. */
+  async #finish(): Promise<void> {
+    const current = this.#current;
+    if (!current) return;
+    const { view, index, point, name } = current;
+    const ready = { id: view.id, name, identity: point.current };
+    await this.#run(this.#volume.stages.note(view.id, readyName(index, ready)));
+    this.#ready.push(ready);
+    this.#current = null;
+    this.release();
+  }
+
+  /** What is written of the one at work is durable, and need not come again. */
+  async keep(): Promise<void> {
+    if (!this.#current) return;
+    const { view, index, point } = this.#current;
+    await this.#run(this.#volume.stages.note(view.id, halfName(index, point)));
+  }
+
+  async drop(): Promise<void> {
+    this.release();
+    const { stages } = this.#volume;
+    await this.#run(stages.drop(stages.all().map(({ id }) => id)));
+    this.#ready.length = 0;
+    this.#current = null;
+  }
+
+  /** All of them get their names. */
+  async publish(): Promise<readonly Published[]> {
+    const { view, name, point } = this.#current!;
+    const views = [...this.#ready, { id: view.id, name, identity: point.current }];
+    await this.#run(this.#volume.stages.publish(views));
+    return views;
+  }
+
+  #run<T>(work: Parameters<typeof run<T>>[0]): Promise<T> {
+    return run(this.#volume.guard(work));
+  }
+
+  #view(id: number): DiskView {
+    const { core } = this.#volume;
+    return new DiskView(this.#volume, core.store.view(id)!, core);
+  }
+
+  /** To everybody else it is read-only. */
+  #writable(id: number): DiskView {
+    const { core } = this.#volume;
+    const record = core.store.view(id)!;
+    return new DiskView(this.#volume, { ...record, readOnly: false }, core);
+  }
+}
+
+/** `Invalid` for a name that does not fit beside what is kept with it. */
+export function checkReceivedName(name: string): void {
+  checkName(name);
+  const bytes = new TextEncoder().encode(name).length;
+  if (bytes <= NAME_BYTES_MAX) return;
+  const found = `${JSON.stringify(name)} has ${bytes} bytes`;
+  const most = `a received snapshot has a name of at most ${NAME_BYTES_MAX}`;
+  throw new MultisnapError("Invalid", `${found}, ${most}: receive under another name`);
+}
+
+function demandSize(size: number, head: SnapshotHead): void {
+  if (size === head.size) return;
+  throw new MultisnapError(
+    "Unsupported",
+    `${JSON.stringify(head.name)} has ${head.size} bytes, what it would stand on here ${size}: ` +
+      "receive it into a store of its size",
+  );
+}
+
+function indexText(index: number): string {
+  return String(index).padStart(INDEX_DIGITS, "0");
+}
+
+function halfName(index: number, point: BreakPoint): string {
+  return HALF.slice(1) + indexText(index) + breakText(point);
+}
+
+function readyName(index: number, { name, identity }: Published): string {
+  const of = textOf(encodeIdentity(identity));
+  return `${READY.slice(1)}${indexText(index)}@${name}@${of}`;
+}
+
+function parseReady(id: number, text: string): Published {
+  const [, name, identity] = text.split("@");
+  return { id, name: name!, identity: decodeIdentity(bytesOf(identity!, IDENTITY_BYTES)) };
+}
+
+export function isGoneOnWith(
+  { point, view }: Staged,
+  { identity, base, size }: SnapshotHead,
+  offset: number,
+): boolean {
+  const isSameBase =
+    point.base === null ? base === null : base !== null && isSameIdentity(point.base, base);
+  return (
+    isSameIdentity(point.current, identity) &&
+    isSameBase &&
+    point.offset === offset &&
+    view.size === size
+  );
+}
+
+export function isSameStream(point: BreakPoint, target: SnapshotIdentity): boolean {
+  return isSameIdentity(point.target, target);
+}

@@ -1,0 +1,37 @@
+/** Bytes that come in parts of any size, taken in pieces of the wanted one. */
+export class ByteSource {
+  readonly #parts: AsyncIterator<Uint8Array>;
+  #part: Uint8Array = new Uint8Array(0);
+
+  constructor(parts: AsyncIterable<Uint8Array>) {
+    this.#parts = parts[Symbol.asyncIterator]();
+  }
+
+  /** Fills `target`; answers how many bytes there were. */
+  async fill(target: Uint8Array): Promise<number> {
+    let filled = 0;
+    while (filled < target.length) {
+      if (this.#part.length === 0 && !(await this.#next())) break;
+      const taken = this.#part.subarray(0, target.length - filled);
+      target.set(taken, filled);
+      filled += taken.length;
+      this.#part = this.#part.subarray(taken.length);
+    }
+    return filled;
+  }
+
+  /** Lets go of what the bytes come from. */
+  async close(): Promise<void> {
+    await this.#parts.return?.();
+  }
+
+  async #next(): Promise<boolean> {
+    for (;;) {
+      const { done, value } = await this.#parts.next();
+      if (done) return false;
+      if (value.length === 0) continue;
+      this.#part = value;
+      return true;
+    }
+  }
+}

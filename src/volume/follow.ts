@@ -1,0 +1,65 @@
+/**
+ * A replica's origin follows what was received: it becomes what a snapshot is, as long as nobody
+ * has written to it. Nothing is copied; all of it happens between two writes.
+ */
+
+import { RUN_HOLE, RUN_UNMAPPED } from "../engine/status.ts";
+import { run, type Task } from "../task.ts";
+import { share } from "./clone.ts";
+import { type Core, ORIGIN } from "./core.ts";
+import { differentChunks } from "./diff.ts";
+import { runsOf } from "./runs.ts";
+import type { DiskView } from "./view.ts";
+
+/**
+ * `from`: what the origin still has to be; null: empty. False, and nothing has changed: it is not,
+ * or it is a disk of its own, which is never written behind its user's back.
+ */
+export async function followSnapshot(from: DiskView | null, to: DiskView): Promise<boolean> {
+  const { volume } = to;
+  const { core, origin } = volume;
+  if (core.origin || (core.base && !from) || origin.size !== to.size) return false;
+  if (from && from.size !== origin.size) return false;
+  const work = () => follow(core, from?.id ?? null, to.id, Math.ceil(to.size / core.chunk));
+  const follows = await run(volume.guard(volume.room.between(ORIGIN, work)));
+  if (follows) volume.watchers.wrote(ORIGIN, 0, to.size);
+  return follows;
+}
+
+function* follow(core: Core, from: number | null, to: number, end: number): Task<boolean> {
+  if (!(yield* isSame(core, from, end))) return false;
+  for (let at = 0; at < end; ) {
+    const { next, copy } = yield* share(core, ORIGIN, to, at, end);
+    // A chunk that lies under the store was not written in either: the base is the same for both.
+    at = next + copy;
+  }
+  yield* core.store.commit(null);
+  return true;
+}
+
+/** Whether the origin has what the view has; null: nothing, and nothing lies under it. */
+function* isSame(core: Core, view: number | null, end: number): Task<boolean> {
+  for (let at = 0; at < end; ) {
+    const { same, next } =
+      view === null ? yield* isEmpty(core, at, end) : yield* isAlike(core, view, at, end);
+    if (!same) return false;
+    at = next;
+  }
+  return true;
+}
+
+function* isEmpty(core: Core, at: number, end: number): Task<{ same: boolean; next: number }> {
+  const runs = yield* runsOf(core, ORIGIN, at, end);
+  const same = runs.every(({ kind }) => kind === RUN_UNMAPPED || kind === RUN_HOLE);
+  return { same, next: runs.reduce((next, { count }) => next + count, at) };
+}
+
+function* isAlike(
+  core: Core,
+  view: number,
+  at: number,
+  end: number,
+): Task<{ same: boolean; next: number }> {
+  const { ranges, next } = yield* differentChunks(core, ORIGIN, view, at, end);
+  return { same: ranges.length === 0, next };
+}

@@ -1,0 +1,82 @@
+/** What snapshots cost and what deleting them frees: as counted, and as it turns out. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { StoreKind } from "../../src/library.ts";
+import { run } from "../../src/task.ts";
+import { ORIGIN } from "../../src/volume/core.ts";
+import { runsOf } from "../../src/volume/runs.ts";
+import type { Volume } from "../../src/volume/types.ts";
+import type { DiskVolume } from "../../src/volume/volume.ts";
+import type { OriginMode } from "../model/model.ts";
+import { Random } from "../model/prng.ts";
+import { live, newVolume } from "./random-volume.ts";
+
+const SEEDS = 12;
+const RUN_SHARED = 3;
+const test = suite("accounting");
+
+/** Places that a view sees, chunk by chunk. */
+async function placesOf(volume: Volume, id: number): Promise<Map<number, number>> {
+  const { core } = volume as DiskVolume;
+  const end = Math.ceil(volume.origin.size / core.chunk);
+  const found = new Map<number, number>();
+  for (let at = 0; at < end; ) {
+    for (const { kind, count, place } of await run(runsOf(core, id, at, end))) {
+      for (let i = 0; i < count && kind >= RUN_SHARED; i++) found.set(at + i, place + i);
+      at += count;
+    }
+  }
+  return found;
+}
+
+for (const kind of ["range", "bitmap"] as StoreKind[]) {
+  for (const mode of ["inline", "attached"] as OriginMode[]) {
+    test(`${kind}, ${mode}: any set of snapshots frees what was said`, async () => {
+      for (let seed = 1; seed <= SEEDS; seed++) {
+        await oneSet(kind, mode, seed).catch((error) => {
+          throw new Error(`seed ${seed}: ${error.stack}`);
+        });
+      }
+    });
+  }
+}
+
+async function oneSet(kind: StoreKind, mode: OriginMode, seed: number): Promise<void> {
+  const random = new Random(seed);
+  const size = 4096 * random.between(4, 24);
+  const { volume } = await newVolume({ kind, mode, chunk: 4096, size }, random);
+  await live(volume, random, 70);
+  await volume.reclaimed();
+  const doomed = volume.snapshots.filter(() => random.chance(0.5));
+  const said = await volume.accounting({ without: doomed });
+  assert.is(said.reclaimable, 0);
+  assert.is(said.data, volume.usage().dataBytes);
+  await checkWritten(volume, mode);
+  const usages = await volume.snapshotUsage();
+  assert.equal(said.snapshots, usages);
+  await volume.delete(...doomed);
+  await volume.reclaimed();
+  assert.is(said.data - volume.usage().dataBytes, said.wouldFree);
+  assert.is((await volume.accounting()).wouldFree, 0);
+  await volume.close();
+}
+
+/** What it sees and the view before it in the timeline does not. */
+async function checkWritten(volume: Volume, mode: OriginMode): Promise<void> {
+  const timeline = (volume as DiskVolume).core.store.views();
+  const usages = new Map((await volume.snapshotUsage()).map((usage) => [usage.id, usage]));
+  let before = new Map<number, number>();
+  for (const { id, name } of timeline) {
+    if (id === ORIGIN && mode === "attached") continue;
+    const places = await placesOf(volume, id);
+    const written = [...places].filter(([chunk, place]) => before.get(chunk) !== place).length;
+    if (id !== ORIGIN) assert.is(usages.get(id)!.written, written * 4096, `${name}`);
+    if (id !== ORIGIN) {
+      const { exclusive, shared } = usages.get(id)!;
+      assert.is(exclusive + shared, places.size * 4096);
+    }
+    before = places;
+  }
+}
+
+test.run();
