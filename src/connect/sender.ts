@@ -1,8 +1,8 @@
 /** A client's side of a stream to a served volume. */
 import { MultisnapError } from "../errors.ts";
 import type { Received, ReceiveOptions } from "../stream/receive.ts";
-import type { Head } from "./frame.ts";
-import { PAYLOAD_BYTES_MAX } from "./layout.ts";
+import { PAYLOAD_BYTES_MAX } from "./limits.ts";
+import type { Head } from "./message.ts";
 import type { Answer, Ask } from "./session.ts";
 
 type Request = (op: string, head?: Head, ask?: Ask) => Promise<Answer>;

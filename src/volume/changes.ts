@@ -18,13 +18,15 @@ import type {
   ViewChanges,
 } from "./types.ts";
 import type { DiskView } from "./view.ts";
+import type { Watchers } from "./watchers.ts";
 
 export abstract class VolumeChanges {
   abstract readonly core: Core;
   abstract readonly origin: DiskView;
   abstract readonly originWriter: OriginWriter;
   abstract readonly holds: Holds;
-  protected abstract readonly timeline: Timeline;
+  abstract readonly watchers: Watchers;
+  abstract readonly timeline: Timeline;
   protected abstract readonly reclaimer: Reclaimer;
 
   abstract get(name: string): DiskView;
@@ -65,7 +67,7 @@ export abstract class VolumeChanges {
 
   async delete(...snapshots: (View | string)[]): Promise<void> {
     this.core.assertWritable();
-    const ids = new Set(snapshots.map((snapshot) => this.#idOf(snapshot)));
+    const ids = new Set(snapshots.map((snapshot) => this.idOf(snapshot)));
     if (ids.size === 0) return;
     await run(this.guard(this.timeline.delete([...ids])));
     this.reclaimer.start();
@@ -82,6 +84,7 @@ export abstract class VolumeChanges {
     endIfAborted(options.signal);
     const change = this.guard(this.timeline.rollback(view.id, source.id, keepAs, options));
     await run(this.using(view.id, this.using(source.id, change)));
+    this.watchers.wrote(view.id, 0, view.size);
     this.reclaimer.start();
   }
 
@@ -96,7 +99,7 @@ export abstract class VolumeChanges {
 
   async rename(snapshot: View | string, name: string): Promise<void> {
     this.core.assertWritable();
-    const id = this.#idOf(snapshot);
+    const id = this.idOf(snapshot);
     checkName(name);
     await run(this.guard(this.timeline.rename(id, name)));
   }
@@ -104,6 +107,7 @@ export abstract class VolumeChanges {
   async resize(size: number, options: ResizeOptions = {}): Promise<void> {
     this.core.assertWritable();
     await run(this.guard(this.timeline.resize(size, options)));
+    this.watchers.wrote(ORIGIN, 0, this.origin.size);
   }
 
   async setMaxSize(bytes: number | null): Promise<void> {
@@ -119,7 +123,7 @@ export abstract class VolumeChanges {
     const { readOnly, note, tags } = changes;
     const { store } = this.core;
     if (readOnly !== undefined) {
-      const snapshot = this.#idOf(view);
+      const snapshot = this.idOf(view);
       await run(
         this.guard(this.timeline.become(snapshot, () => store.setReadOnly(snapshot, readOnly))),
       );
@@ -132,13 +136,13 @@ export abstract class VolumeChanges {
   async addHold(snapshot: View | string, reason: string): Promise<void> {
     this.core.assertWritable();
     const { held } = seldom.loaded ?? (await seldom.load());
-    await this.#mark(this.#idOf(snapshot), (marks) => held(marks, reason));
+    await this.#mark(this.idOf(snapshot), (marks) => held(marks, reason));
   }
 
   async removeHold(snapshot: View | string, reason: string): Promise<void> {
     this.core.assertWritable();
     const { released } = seldom.loaded ?? (await seldom.load());
-    await this.#mark(this.#idOf(snapshot), (marks) => released(marks, reason));
+    await this.#mark(this.idOf(snapshot), (marks) => released(marks, reason));
   }
 
   async #mark(id: number, change: (marks: string) => string): Promise<void> {
@@ -164,7 +168,7 @@ export abstract class VolumeChanges {
     throw new MultisnapError("NotFound", `there is no snapshot with the id ${id}`);
   }
 
-  #idOf(snapshot: View | string): number {
+  protected idOf(snapshot: View | string): number {
     const view = typeof snapshot === "string" ? this.get(snapshot) : this.own(snapshot);
     if (view.id === ORIGIN) {
       throw new MultisnapError("Invalid", "the origin is not a snapshot: it has no name and stays");

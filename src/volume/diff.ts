@@ -4,7 +4,6 @@
  */
 import { RUN_LOST, RUN_SHARED } from "../engine/status.ts";
 import { endIfAborted, run, type Task } from "../task.ts";
-import { checkInside } from "./bounds.ts";
 import type { Core } from "./core.ts";
 import { byContent } from "./diff-content.ts";
 import { type Run, runsOf } from "./runs.ts";
@@ -17,23 +16,20 @@ type Guard = <T>(work: Task<T>) => Task<T>;
 const LOOK_CHUNKS = 2 ** 30;
 const SAME = 0;
 
-/** See `Volume.diff`; both views stay in use as long as somebody takes what it gives. */
-export function diffOf(
+/** See `Volume.diff`; `within` lies in the larger view. */
+export function diffWithin(
   from: DiskView,
   to: DiskView,
-  { offset = 0, length, content, signal, progress }: DiffOptions,
+  within: ByteRange,
+  { content, signal, progress }: DiffOptions,
 ): AsyncIterable<ByteRange> {
   const { volume } = from;
-  const size = Math.max(from.size, to.size);
-  const within = { offset, length: length ?? size - offset };
-  checkInside(within.offset, within.length, size);
   const guard: Guard = (work) => volume.guard(work);
   const looked = content ? undefined : progress;
   const ranges = diffViews(from, to, within, guard, { signal, progress: looked });
   const chunk = Math.max(from.core.chunk, to.core.chunk);
   const how = { chunk, within, signal, progress };
-  const found = content ? byContent(from, to, ranges, how) : ranges;
-  return volume.holds.along([from.id, to.id], found);
+  return content ? byContent(from, to, ranges, how) : ranges;
 }
 
 /**

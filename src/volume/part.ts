@@ -1,19 +1,30 @@
 /** What few volumes ever do, loaded when one does it. */
 import { Part } from "../task.ts";
-import type { diffViews } from "./diff.ts";
+import { checkInside } from "./bounds.ts";
 import type { extentsOf as extentsNow } from "./extents.ts";
-import type { ByteRange, Extent } from "./types.ts";
+import type { ByteRange, DiffOptions, Extent } from "./types.ts";
+import type { DiskView } from "./view.ts";
 
 export const seldom = new Part(() => import("./seldom.ts"));
 
-/** See `diffViews`. */
-export function diffOf(...given: Parameters<typeof diffViews>): AsyncGenerator<ByteRange> {
-  return seldom.loaded?.diffViews(...given) ?? diffLater(given);
+/** See `Volume.diff`; both views stay in use as long as somebody takes what it gives. */
+export function diffOf(
+  from: DiskView,
+  to: DiskView,
+  options: DiffOptions,
+): AsyncIterable<ByteRange> {
+  const size = Math.max(from.size, to.size);
+  const { offset = 0, length = size - offset } = options;
+  checkInside(offset, length, size);
+  const given = [from, to, { offset, length }, options] as const;
+  const ranges = seldom.loaded?.diffWithin(...given) ?? diffLater(given);
+  return from.volume.holds.along([from.id, to.id], ranges);
 }
 
-async function* diffLater(given: Parameters<typeof diffViews>): AsyncGenerator<ByteRange> {
-  const { diffViews } = await seldom.load();
-  yield* diffViews(...given);
+type Compared = readonly [DiskView, DiskView, ByteRange, DiffOptions];
+
+async function* diffLater(given: Compared): AsyncGenerator<ByteRange> {
+  yield* (await seldom.load()).diffWithin(...given);
 }
 
 /** See `extentsOf` of extents.ts. */

@@ -5,7 +5,7 @@
 export { cloneRange } from "./clone.ts";
 export { CopyBack } from "./copy-back.ts";
 export { readDamaged } from "./damaged.ts";
-export { diffViews } from "./diff.ts";
+export { diffWithin } from "./diff.ts";
 export { dumpStore, restoreStore } from "./dump-store.ts";
 export { extentsOf } from "./extents.ts";
 export { GiveUp } from "./give-up.ts";

@@ -143,7 +143,7 @@ export class Timeline {
     const { CopyBack } = yield* seldom.get();
     const { originWriter, flush } = this.#hands;
     const change = (call: () => number) => this.#change(call);
-    const snapshot = (of: number, name: string) => this.#create(of, name, false);
+    const snapshot = (of: number, name: string) => this.create(of, name, false);
     return new CopyBack(this.#core, { originWriter, flush, change, snapshot }, options);
   }
 

@@ -15,6 +15,7 @@ import { type Core, ORIGIN } from "./core.ts";
 import { Flusher } from "./flush.ts";
 import type { GiveUp, WhenFull } from "./give-up.ts";
 import { Holds } from "./holds.ts";
+import type { SnapshotIdentity } from "./identity.ts";
 import type { Merger } from "./merge.ts";
 import { diffOf, seldom } from "./part.ts";
 import { Positions } from "./positions.ts";
@@ -59,7 +60,7 @@ export class DiskVolume extends VolumeChanges implements Volume {
   readonly #victims: string | null;
   /** What was found where the store was opened damaged. */
   damage: Damage | null = null;
-  protected readonly timeline: Timeline;
+  readonly timeline: Timeline;
   protected readonly reclaimer: Reclaimer;
   readonly #flusher: Flusher;
   #merger: Merger | null = null;
@@ -275,6 +276,11 @@ export class DiskVolume extends VolumeChanges implements Volume {
     };
   }
 
+  async identity(snapshot: View | string): Promise<SnapshotIdentity> {
+    this.core.assertOpen();
+    return run(this.guard(this.positions.watch(this.idOf(snapshot))));
+  }
+
   snapshotUsage(options: ProgressOptions = {}): Promise<SnapshotUsage[]> {
     this.core.assertOpen();
     return this.#atRest(() => usageOfSnapshots(this.#stores, options));
@@ -282,7 +288,7 @@ export class DiskVolume extends VolumeChanges implements Volume {
 
   async accounting(options: AccountingOptions = {}): Promise<Accounting> {
     this.core.assertOpen();
-    const doomed = new Set((options.without ?? []).map((snapshot) => this.#idOf(snapshot)));
+    const doomed = new Set((options.without ?? []).map((snapshot) => this.idOf(snapshot)));
     return this.#atRest(() => accountOf(this.#stores, doomed, options));
   }
 
