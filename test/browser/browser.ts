@@ -14,6 +14,8 @@ export interface LaunchOptions {
   storageBytes?: number;
   /** Where its profile, and so what pages store, is kept meanwhile; by default on a disk. */
   folder?: string;
+  /** A profile that stays when the browser is closed, to launch it again with; it is made. */
+  profile?: string;
   /** Shows what the browser itself prints. */
   verbose?: boolean;
 }
@@ -50,8 +52,11 @@ export async function launchBrowser(
   name: BrowserName,
   options: LaunchOptions = {},
 ): Promise<Browser> {
-  const profile = fs.mkdtempSync(path.join(options.folder ?? os.tmpdir(), `multisnap-${name}-`));
-  const remove = () => fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  const profile = profileOf(name, options);
+  const remove = () => {
+    if (options.profile) return;
+    fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  };
   process.once("exit", remove);
   const launch = name === "chromium" ? launchChromium : launchFirefox;
   try {
@@ -69,6 +74,12 @@ export async function launchBrowser(
     remove();
     throw error;
   }
+}
+
+function profileOf(name: BrowserName, { profile, folder }: LaunchOptions): string {
+  if (!profile) return fs.mkdtempSync(path.join(folder ?? os.tmpdir(), `multisnap-${name}-`));
+  fs.mkdirSync(profile, { recursive: true });
+  return profile;
 }
 
 let hears = false;
