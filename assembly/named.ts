@@ -22,8 +22,8 @@ export function shareAll(n: u32, place: u64): void {
 }
 
 /**
- * Of `count` chunks from `chunk` those up to the end of a column, or of a gap between columns, times
- * two; plus 1 where an entry names `place` for the first of them. Or FAULT.
+ * Of `count` chunks from `chunk` those up to the end of a column, or of a gap between columns,
+ * times two; plus 1 where an entry names `place` for the first of them. Or FAULT.
  */
 export function namedRun(chunk: u64, count: u32, place: u64): i32 {
   let status = descend(chunk, 0);

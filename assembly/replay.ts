@@ -50,8 +50,8 @@ export function replayStep(): i32 {
 }
 
 /**
- * For a store that is built anew of a damaged one, whose operations are looked at one by one: of the
- * record in buffer 0 only `length` bytes count, header included. They are replayed next.
+ * For a store that is built anew of a damaged one, whose operations are looked at one by one: of
+ * the record in buffer 0 only `length` bytes count, header included. They are replayed next.
  */
 export function replayOnly(length: u32): void {
   const record = load<u32>(m.JOURNAL_BUFFERS);
