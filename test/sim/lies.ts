@@ -17,8 +17,8 @@ export interface Found {
   /** Open, check or a read said that something is damaged. */
   detected: number;
   /**
-   * Not said: views are as at no moment. After a lie about metadata that is the last record lost, on
-   * whose strength something was overwritten (GUARANTEES.md, section 4).
+   * Not said: views are as at no moment. After a lie about metadata that is the last record lost,
+   * on whose strength something was overwritten (GUARANTEES.md, section 4).
    */
   wrong: number;
   /** Not said: the store has the views, and they the bytes, of an earlier moment. */
