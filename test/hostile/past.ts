@@ -1,6 +1,12 @@
 /** Cases that once found something, made short: each is run on its own. */
 import type { Case } from "./cases.ts";
 
+/** A record of the views stream that no store has. */
+const VIEW = [
+  "100000000f0000000000000000000000000000000000f0bf0000000000010000",
+  "000000000000000000000000000000006100620000000000",
+].join("");
+
 export const PAST: readonly Case[] = [
   {
     base: "range-inline-crashed",
@@ -24,7 +30,7 @@ export const PAST: readonly Case[] = [
       {
         what: "view",
         at: 582112,
-        hex: "100000000f0000000000000000000000000000000000f0bf0000000000010000000000000000000000000000000000006100620000000000",
+        hex: VIEW,
       },
       { what: "super SUPER_GENERATION = 18446744073709551613", at: 4144, hex: "fdffffffffffffff" },
     ],
