@@ -6,8 +6,8 @@ import type { Device } from "../../devices/device.ts";
 import { MultisnapError } from "../../errors.ts";
 import type { Task } from "../../task.ts";
 import { BLOCK, Blocks, READ_BLOCKS, u32At, u64At } from "./check/blocks.ts";
-import { AHEAD_MAX } from "./check/journal.ts";
 import { readSupers, type SuperImage } from "./check/supers.ts";
+import { AHEAD_MAX } from "./layout.ts";
 
 const HEADER = 64;
 

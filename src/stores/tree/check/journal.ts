@@ -6,6 +6,7 @@
  * Memory: one record, and some bytes for each that is found out of reach.
  */
 import { type Task, turn } from "../../../task.ts";
+import { AHEAD_MAX } from "../layout.ts";
 import { countBits } from "./bits.ts";
 import { BLOCK, type Blocks, putU32, READ_BLOCKS, type Seal, u32At, u64At } from "./blocks.ts";
 import type { Findings } from "./findings.ts";
@@ -19,8 +20,6 @@ const LENGTH = 8;
 /** Records that are kept in mind of those that no chain leads to. */
 const STRAYS_MAX = 65536;
 const TURN_READS = 16;
-/** A record whose number is further off than this is no record of this journal, but damage. */
-export const AHEAD_MAX = 2 ** 32;
 
 /** A record that can be replayed. */
 export interface JournalRecord {

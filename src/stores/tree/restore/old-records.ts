@@ -2,8 +2,7 @@
 import type { Engine } from "../../../engine/engine.ts";
 import { settle, type Task } from "../../../task.ts";
 import { u64At } from "../check/blocks.ts";
-import { AHEAD_MAX } from "../check/journal.ts";
-import { Superblock } from "../layout.ts";
+import { AHEAD_MAX, Superblock } from "../layout.ts";
 
 const BLOCK = 4096;
 const READ_BYTES = 64 * BLOCK;
