@@ -39,7 +39,8 @@ function run(file: string, ...args: string[]): { stdout: string; stderr: string 
   const options = [...fileArguments("deno", rights), `--config=${path.join(root, "deno.json")}`];
   const child = spawnSync(deno?.path ?? "", [...options, file, ...args], {
     encoding: "utf8",
-    env: { ...process.env, NO_COLOR: "1" },
+    // Deno takes FORCE_COLOR for a wish for colours, whatever it says.
+    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined },
   });
   assert.is(child.status, 0, child.stderr);
   return child;
