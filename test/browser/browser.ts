@@ -3,6 +3,7 @@ import { type ChildProcess, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { isThere } from "../needs.ts";
 import { launchChromium } from "./chromium.ts";
 import { launchFirefox } from "./firefox.ts";
 
@@ -42,10 +43,7 @@ const PROGRAMS: Record<BrowserName, string> = { chromium: "chromium", firefox: "
 /** Why `name` cannot be launched here, or null: programs are looked for on the path. */
 export function missing(name: BrowserName): string | null {
   const program = PROGRAMS[name];
-  const found = (process.env.PATH ?? "")
-    .split(path.delimiter)
-    .some((folder) => fs.existsSync(path.join(folder, program)));
-  return found ? null : `no ${program} here`;
+  return isThere(program) ? null : `no ${program} here`;
 }
 
 export async function launchBrowser(

@@ -5,6 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { testsUnless } from "../needs.ts";
 import { fileArguments, findProgram, root } from "./programs.ts";
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "multisnap-rights-"));
@@ -46,7 +47,7 @@ function run(file: string, ...args: string[]): { stdout: string; stderr: string 
   return child;
 }
 
-const denoTest = deno ? test : (name: string) => test.skip(`${name}: no deno here`, () => {});
+const denoTest = testsUnless(deno ? null : "no deno here");
 
 for (const from of ["src/index.ts", "dist/index.js"]) {
   denoTest(`${from} needs its folder only`, () => {
