@@ -181,7 +181,8 @@ export class RemoteVolume extends RemoteChanges implements Volume {
   /** Sizes as `usage`, the rest as of the last answer that brought it. */
   status(): ServedStatus {
     const { status, server } = this.#state as { status: Status; server: ServedStatus["server"] };
-    return { ...status, ...this.#usage(), server };
+    const { quota: _, ...usage } = this.#usage();
+    return { ...status, ...usage, server };
   }
 
   /** In force for every request from now on: the server does them in order. */

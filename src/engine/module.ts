@@ -1,20 +1,21 @@
 /** The compiled engine: one per process, whatever the number of volumes. */
 import { readBytes } from "../devices/bytes.ts";
 import { MultisnapError } from "../errors.ts";
-import { givenEngine, onEngineGiven } from "./source.ts";
+import { type EngineSource, givenEngine } from "./source.ts";
 
 let compiled: Promise<WebAssembly.Module> | null = null;
-
-onEngineGiven(() => {
-  compiled = null;
-});
+/** What it was made of. */
+let from: EngineSource | null = null;
 
 /**
  * Compiles `engine.wasm`, which lies beside this file, or what `useEngine` was given, once. A
  * failure is not kept: the next call tries again. Errors: `Unsupported`.
  */
 export function engineModule(): Promise<WebAssembly.Module> {
-  compiled ??= compile().catch((cause) => {
+  const given = givenEngine();
+  if (given !== from) compiled = null;
+  from = given;
+  compiled ??= compile(given).catch((cause) => {
     compiled = null;
     throw new MultisnapError(
       "Unsupported",
@@ -26,8 +27,8 @@ export function engineModule(): Promise<WebAssembly.Module> {
   return compiled;
 }
 
-async function compile(): Promise<WebAssembly.Module> {
-  const source = givenEngine() ?? new URL("./engine.wasm", import.meta.url);
+async function compile(given: EngineSource | null): Promise<WebAssembly.Module> {
+  const source = given ?? new URL("./engine.wasm", import.meta.url);
   if (source instanceof WebAssembly.Module) return source;
   if (source instanceof URL) return WebAssembly.compile(await readBytes(source));
   return WebAssembly.compile(source as BufferSource);

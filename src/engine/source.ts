@@ -7,7 +7,6 @@
 export type EngineSource = ArrayBuffer | Uint8Array<ArrayBuffer> | URL | object;
 
 let source: EngineSource | null = null;
-let changed = (): void => {};
 
 /**
  * For platforms that compile no bytes (a module then), and for bundlers that put the file
@@ -15,14 +14,8 @@ let changed = (): void => {};
  */
 export function useEngine(given: EngineSource): void {
   source = given;
-  changed();
 }
 
 export function givenEngine(): EngineSource | null {
   return source;
-}
-
-/** Calls `listener` whenever another source is given. */
-export function onEngineGiven(listener: () => void): void {
-  changed = listener;
 }

@@ -3,6 +3,7 @@ import { type ChildProcess, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { isThere } from "../needs.ts";
 import { launchChromium } from "./chromium.ts";
 import { launchFirefox } from "./firefox.ts";
 
@@ -14,6 +15,8 @@ export interface LaunchOptions {
   storageBytes?: number;
   /** Where its profile, and so what pages store, is kept meanwhile; by default on a disk. */
   folder?: string;
+  /** A profile that stays when the browser is closed, to launch it again with; it is made. */
+  profile?: string;
   /** Shows what the browser itself prints. */
   verbose?: boolean;
 }
@@ -40,18 +43,18 @@ const PROGRAMS: Record<BrowserName, string> = { chromium: "chromium", firefox: "
 /** Why `name` cannot be launched here, or null: programs are looked for on the path. */
 export function missing(name: BrowserName): string | null {
   const program = PROGRAMS[name];
-  const found = (process.env.PATH ?? "")
-    .split(path.delimiter)
-    .some((folder) => fs.existsSync(path.join(folder, program)));
-  return found ? null : `no ${program} here`;
+  return isThere(program) ? null : `no ${program} here`;
 }
 
 export async function launchBrowser(
   name: BrowserName,
   options: LaunchOptions = {},
 ): Promise<Browser> {
-  const profile = fs.mkdtempSync(path.join(options.folder ?? os.tmpdir(), `multisnap-${name}-`));
-  const remove = () => fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  const profile = profileOf(name, options);
+  const remove = () => {
+    if (options.profile) return;
+    fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  };
   process.once("exit", remove);
   const launch = name === "chromium" ? launchChromium : launchFirefox;
   try {
@@ -69,6 +72,12 @@ export async function launchBrowser(
     remove();
     throw error;
   }
+}
+
+function profileOf(name: BrowserName, { profile, folder }: LaunchOptions): string {
+  if (!profile) return fs.mkdtempSync(path.join(folder ?? os.tmpdir(), `multisnap-${name}-`));
+  fs.mkdirSync(profile, { recursive: true });
+  return profile;
 }
 
 let hears = false;

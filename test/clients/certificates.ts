@@ -2,7 +2,8 @@
 import fs from "node:fs";
 import path from "node:path";
 import { fresh } from "../cli/program.ts";
-import { ask, isThere } from "./programs.ts";
+import { isThere } from "../needs.ts";
+import { ask } from "./programs.ts";
 
 export interface Certificates {
   /** PEM files of the server. */

@@ -2,7 +2,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { json } from "../cli/program.ts";
-import { ask, complaint, testsWith } from "./programs.ts";
+import { testsWith } from "../needs.ts";
+import { ask, complaint } from "./programs.ts";
 import { serve, serveNew } from "./served.ts";
 
 let served = await serveNew("256M");

@@ -8,8 +8,9 @@ import fs from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fresh } from "../cli/program.ts";
+import { isThere } from "../needs.ts";
 import { atEnd } from "./ending.ts";
-import { ask, attempt, isThere } from "./programs.ts";
+import { ask, attempt } from "./programs.ts";
 
 const PROGRAMS = ["nbdfuse", "mkfs.ext4", "e2fsck", "mount", "umount", "losetup"];
 const POLLS_MAX = 600;

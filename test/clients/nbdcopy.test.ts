@@ -4,8 +4,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fresh, json, succeed } from "../cli/program.ts";
 import { Random } from "../model/prng.ts";
+import { testsWith } from "../needs.ts";
 import { dataChunks, imageFile, sameBytes, sparseBytes, takenBytes } from "./image.ts";
-import { ask, attempt, testsWith } from "./programs.ts";
+import { ask, attempt } from "./programs.ts";
 import { endsWell, serveNew } from "./served.ts";
 
 const SIZE = 96 * 2 ** 20;

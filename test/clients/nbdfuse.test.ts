@@ -9,8 +9,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fresh, succeed } from "../cli/program.ts";
 import { Random } from "../model/prng.ts";
+import { testsUnless } from "../needs.ts";
 import { fuse, mountFile, unmount, whyNoMounts } from "./mounts.ts";
-import { ask, testsUnless } from "./programs.ts";
+import { ask } from "./programs.ts";
 import { endsWell, serveNew } from "./served.ts";
 
 const FILES = 60;

@@ -6,8 +6,9 @@ import { fileDevice } from "../../src/devices/file.ts";
 import { openVolume } from "../../src/volume/open.ts";
 import { succeed, succeedWith } from "../cli/program.ts";
 import { Random } from "../model/prng.ts";
+import { testsWith } from "../needs.ts";
 import { chunksWhere, dataChunks, type Range } from "./image.ts";
-import { ask, complaint, testsWith } from "./programs.ts";
+import { ask, complaint } from "./programs.ts";
 import { endsWell, serve, serveNew } from "./served.ts";
 
 const SIZE = 24 * 2 ** 20;

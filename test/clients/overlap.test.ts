@@ -12,8 +12,9 @@ import type { OpenOptions, Volume } from "../../src/volume/types.ts";
 import { fresh } from "../cli/program.ts";
 import { lateDevice } from "../model/late.ts";
 import { Random } from "../model/prng.ts";
+import { testsWith } from "../needs.ts";
 import { runScript, seed } from "./libnbd/nbdsh.ts";
-import { ask, testsWith } from "./programs.ts";
+import { ask } from "./programs.ts";
 
 const SIZE = 32 * 2 ** 20;
 const CHUNK = 8192;

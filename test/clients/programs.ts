@@ -1,24 +1,12 @@
 /** Programs of the system, run as their users run them. */
 import { spawn } from "node:child_process";
-import fs from "node:fs";
 import path from "node:path";
-import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { finished, folder, type Result } from "../cli/program.ts";
+import { programFolders } from "../needs.ts";
 import { atEnd } from "./ending.ts";
 
-/**
- * The system's own come first: its nbdsh asks PATH for the python3 that libnbd is installed for.
- * File system tools are where not every user's PATH looks.
- */
-const folders = [
-  "/usr/bin",
-  "/bin",
-  ...(process.env.PATH ?? "").split(path.delimiter),
-  "/usr/sbin",
-  "/sbin",
-];
-const env = { ...process.env, PATH: folders.join(path.delimiter), LC_ALL: "C.UTF-8" };
+const env = { ...process.env, PATH: programFolders.join(path.delimiter), LC_ALL: "C.UTF-8" };
 /** Against hangs only: nothing here takes a tenth of it. */
 const PROGRAM_MS_MAX = 180_000;
 
@@ -72,27 +60,6 @@ export async function complaint(
   const { code, stdout, stderr } = await attempt(program, args, options);
   assert.ok(code !== null && code !== 0, `${program} ${args.join(" ")} ended with ${code}`);
   return `${stdout}${stderr}`;
-}
-
-/** Defines tests that need these programs: skipped where one is missing. */
-export function testsWith(
-  ...programs: string[]
-): (name: string, body: () => void | Promise<void>) => void {
-  const missing = programs.filter((program) => !isThere(program));
-  if (missing.length === 0) return test;
-  return (name) => test.skip(`${name}: no ${missing.join(" and no ")} here`, () => {});
-}
-
-/** Tests that run unless there is a reason why not, which then shows in their names. */
-export function testsUnless(
-  reason: string | null,
-): (name: string, body: () => void | Promise<void>) => void {
-  if (reason === null) return test;
-  return (name) => test.skip(`${name}: ${reason}`, () => {});
-}
-
-export function isThere(program: string): boolean {
-  return folders.some((folder) => fs.existsSync(path.join(folder, program)));
 }
 
 function readLines(stream: NodeJS.ReadableStream, onLine: (line: string) => void): void {

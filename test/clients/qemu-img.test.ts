@@ -4,8 +4,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fresh, json, succeed, succeedWith } from "../cli/program.ts";
 import { Random } from "../model/prng.ts";
+import { testsWith } from "../needs.ts";
 import { chunksWhere, dataChunks, imageFile, type Range, sameBytes, sparseBytes } from "./image.ts";
-import { ask, attempt, complaint, testsWith } from "./programs.ts";
+import { ask, attempt, complaint } from "./programs.ts";
 import { endsWell, serveNew } from "./served.ts";
 
 const SIZE = 64 * 2 ** 20;

@@ -2,7 +2,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { json, succeed } from "../cli/program.ts";
-import { ask, complaint, testsWith } from "./programs.ts";
+import { testsWith } from "../needs.ts";
+import { ask, complaint } from "./programs.ts";
 import { endsWell, type Served, serveNew } from "./served.ts";
 
 const served = await serveNew("32M", "--chunk", "16K");

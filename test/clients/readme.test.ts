@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fresh, json, succeed } from "../cli/program.ts";
-import { attempt, testsWith } from "./programs.ts";
+import { testsWith } from "../needs.ts";
+import { attempt } from "./programs.ts";
 
 const project = path.join(path.dirname(fileURLToPath(import.meta.url)), "..", "..");
 const readmeTest = testsWith("bash", "nbdinfo", "qemu-io");

@@ -8,10 +8,11 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fresh, json, succeed, wrongUsage } from "../cli/program.ts";
 import { Random } from "../model/prng.ts";
+import { testsWith } from "../needs.ts";
 import { makeCertificates } from "./certificates.ts";
 import { imageFile, sameBytes, sparseBytes } from "./image.ts";
 import { scriptsFor } from "./libnbd/nbdsh.ts";
-import { ask, complaint, testsWith } from "./programs.ts";
+import { ask, complaint } from "./programs.ts";
 import { refusedToServe, type Served, serve, serveOn } from "./served.ts";
 
 const SIZE = 48 * 2 ** 20;

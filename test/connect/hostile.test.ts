@@ -7,8 +7,9 @@ import * as assert from "uvu/assert";
 import { MEMORY_BYTES, partsOf, REQUESTS } from "../../src/connect/ring/layout.ts";
 import { memoryDevice } from "../../src/devices/memory.ts";
 import { openVolume } from "../../src/volume/open.ts";
+import { ANSWER, FAILURE, HELLO, REQUEST } from "../control/raw.ts";
 import { Random } from "../model/prng.ts";
-import { ANSWER, FAILURE, HELLO, RawPort, REQUEST, RING } from "./raw-port.ts";
+import { RawPort, RING } from "./raw-port.ts";
 import { clientOf, hostOf } from "./subjects.ts";
 
 const SEED = Number(process.env.SEED ?? 1);

@@ -1,16 +1,8 @@
 /** The far end of a host's port, for messages that no good client sends. */
 import type { Host } from "../../src/connect/host.ts";
 import { portOf } from "../../src/connect/port.ts";
+import { HELLO, WELCOME } from "../control/raw.ts";
 
-export const HELLO = 1;
-export const WELCOME = 2;
-export const REQUEST = 3;
-export const CANCEL = 4;
-export const PART = 5;
-export const PROGRESS = 6;
-export const ANSWER = 7;
-export const FAILURE = 8;
-export const TAKEN = 9;
 export const RING = 10;
 
 export interface RawMessage {

@@ -11,9 +11,10 @@ import { systemEnv } from "../../src/env.ts";
 import { MultisnapError } from "../../src/errors.ts";
 import { openVolume } from "../../src/volume/open.ts";
 import type { Volume } from "../../src/volume/types.ts";
+import { ANSWER, FAILURE, HELLO, REQUEST, WELCOME } from "../control/raw.ts";
 import { expectCode } from "../model/history.ts";
 import { Random } from "../model/prng.ts";
-import { ANSWER, FAILURE, HELLO, RawPort, REQUEST, WELCOME } from "./raw-port.ts";
+import { RawPort } from "./raw-port.ts";
 import { clientOf, hostOf } from "./subjects.ts";
 
 const SIZE = 2 ** 20;

@@ -75,6 +75,28 @@ cows("one that cannot be written any more says so", async () => {
   await volume.close();
 });
 
+cows("a flush of the origin that fails is the last, though the store is given up", async () => {
+  const own = new Failing();
+  const failing = new Failing();
+  const image = Image.of(new Random(5).bytes(BYTES));
+  const volume = await openVolume({
+    preserveOnError: false,
+    create: { kind: "persistent", chunk: 4096 },
+    store: own.device(imageDevice(new Image())),
+    origin: failing.device(imageDevice(image, { fixed: true, name: "origin" })),
+  });
+  own.fail("flush", 1);
+  await volume.origin.write(0, new Uint8Array(5000));
+  assert.is(volume.status().givenUp?.snapshots, 1);
+  failing.fail("flush", 1, 1);
+  const both = await Promise.allSettled([volume.flush(), volume.flush()]);
+  const codes = both.map((end) => (end.status === "rejected" ? end.reason.code : "well"));
+  assert.equal(codes, ["Io", "ReadOnly"]);
+  await expectCode("ReadOnly", volume.flush());
+  await expectCode("ReadOnly", volume.origin.write(0, new Uint8Array(5000)));
+  await volume.close().catch(() => {});
+});
+
 cows("the default halts the origin", async () => {
   const failing = new Failing();
   const { volume } = await twoCows(failing, { preserveOnError: true });

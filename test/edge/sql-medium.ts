@@ -20,6 +20,9 @@ export function testStorage(): SqlStorage {
   return storage;
 }
 
+/** Rows are there only where something was written. */
+export const fileBytesMax = Number.POSITIVE_INFINITY;
+
 /** Synchronous, as files are: what answers flushes later is like the late medium. */
 export const fileMedium: (() => Medium) | null = () => {
   const name = newName();

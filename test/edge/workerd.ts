@@ -8,7 +8,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build } from "esbuild";
-import { test } from "uvu";
+import { type Define, testsUnless } from "../needs.ts";
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), "..", "..");
 const folders = new Set<string>();
@@ -34,9 +34,8 @@ export async function workerdVersion(): Promise<string | null> {
 }
 
 /** Defines tests that need workerd: skipped where it does not run, and saying so. */
-export async function testsInWorkerd(): Promise<(name: string, body: () => Promise<void>) => void> {
-  if ((await workerdVersion()) !== null) return test;
-  return (name) => test.skip(`${name}: workerd does not run here`, () => {});
+export async function testsInWorkerd(): Promise<Define> {
+  return testsUnless((await workerdVersion()) === null ? "workerd does not run here" : null);
 }
 
 export interface Built {

@@ -6,7 +6,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Engine } from "../../src/engine/engine.ts";
 import { GUARD } from "./guarded-engine.ts";
-import { fuzz, writeEngine } from "./run.ts";
+import { PAST } from "./past.ts";
+import { fuzz, replay, writeEngine } from "./run.ts";
 
 const CASES = Number(process.env.CASES ?? 500);
 const SEED = Number(process.env.SEED ?? 1);
@@ -51,6 +52,10 @@ test("the guards find accesses between regions and behind buffers, and endless w
     for (let i = 0; i < 1000; i++) third.engine.x.superCheck(third.engine.at.name, 0);
   });
   assert.is(third.found(), 3);
+});
+
+test("what was found once is not found again", async () => {
+  assert.equal(await replay(PAST, engine), []);
 });
 
 test(`${CASES} hostile stores, seed ${SEED}`, async () => {

@@ -55,7 +55,7 @@ async function main(): Promise<void> {
     const text = values.case.startsWith("@")
       ? fs.readFileSync(values.case.slice(1), "utf8")
       : values.case;
-    const found = await replay(JSON.parse(text), values.engine);
+    const [found] = await replay([JSON.parse(text)], values.engine);
     if (found) tell(found);
     else console.log("nothing is found");
     process.exitCode = found ? 1 : 0;

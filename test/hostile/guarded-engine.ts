@@ -227,8 +227,12 @@ function guardedSum(text: string): string {
 function guardedSlots(text: string): string {
   return replaced(text, [
     ["SLOT_BYTES: u32 = 4160", `SLOT_BYTES: u32 = ${4160 + GAP}`],
-    [/(const more = \(end - at\) [^\n]*)/, "$1 gmark(at, at + more * SLOT_BYTES, 1);"],
-    [/(store<u32>\(m\.SLOTS_UNUSED, slot \+ SLOT_BYTES\);)/, "$1 gmark(slot, slot + 64, 0);"],
+    // Of slots that were never used only the next one: marking all would cost more than most cases.
+    [/(const more = \(end - at\) [^\n]*)/, "$1 gmark(at, at + SLOT_BYTES, 1);"],
+    [
+      /(store<u32>\(m\.SLOTS_UNUSED, slot \+ SLOT_BYTES\);)/,
+      "$1 gmark(slot, slot + 64, 0); gmark(slot + 64, slot + 2 * SLOT_BYTES, 1);",
+    ],
     [/(function release\(slot: u32\): void \{[^\n]*)/, "$1 gmark(slot + 64, slot + 4160, 1);"],
     [/(\n {2}return slot;)/, "\n  gmark(slot + 64, slot + 4160, 0);$1"],
   ]);

@@ -58,12 +58,12 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   return withEngine((engine) => new Fuzz(options, engine).run(), options.engine);
 }
 
-/** Runs one case; answers its finding, or null. */
-export async function replay(one: Case, given?: string): Promise<Found | null> {
+/** Runs some cases; answers what was found. */
+export async function replay(cases: readonly Case[], given?: string): Promise<Found[]> {
   return withEngine(async (engine) => {
     const report = emptyReport();
-    await watch({ engine, cases: [one] }, report);
-    return [...report.found.values()][0] ?? null;
+    await watch({ engine, cases: [...cases] }, report);
+    return [...report.found.values()];
   }, given);
 }
 

@@ -12,6 +12,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { build as vite } from "vite";
 import { type Browser, launchBrowser, missing } from "../browser/browser.ts";
+import { testsUnless } from "../needs.ts";
 import { root } from "../runtimes/programs.ts";
 
 const PAGE_MS_MAX = 60_000;
@@ -81,10 +82,7 @@ function write(file: string, text: string): void {
 const html = (script: string, head = "") =>
   `<!doctype html><title>multisnap</title>${head}<script type="module" src="${script}"></script>`;
 
-const why = missing("chromium");
-const testPage = why
-  ? (name: string, _: () => Promise<void>) => test.skip(`${name}: ${why}`, () => {})
-  : test;
+const testPage = testsUnless(missing("chromium"));
 
 for (const source of ["beside", "url", "bytes", "buffer", "module"]) {
   testPage(`unbundled, the engine's code: ${source}`, async () => {

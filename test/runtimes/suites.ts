@@ -20,15 +20,6 @@ export const programSuites: readonly Suite[] = [
   ...commonSuites,
   { name: "devices", files: ["test/devices/device.test.ts", "test/devices/http.test.ts"] },
   {
-    name: "limits",
-    files: [
-      "test/limits/arguments.test.ts",
-      "test/limits/failing.test.ts",
-      "test/limits/gaps.test.ts",
-      "test/limits/space.test.ts",
-    ],
-  },
-  {
     name: "seed",
     files: ["test/seed/bitmap.test.ts", "test/seed/races.test.ts", "test/seed/ranges.test.ts"],
   },

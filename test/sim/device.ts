@@ -109,11 +109,21 @@ export class SimDevice implements Device {
     }
     if (wrong === "astray") {
       const pages = Math.max(1, Math.floor((image.size - bytes.length) / PAGE));
-      this.#store(id, bytes, random.below(pages) * PAGE + (offset % PAGE), true);
+      const to = random.below(pages) * PAGE + (offset % PAGE);
+      this.#lieAbout(bytes.length, to);
+      this.#store(id, bytes, to, true);
       return;
     }
     this.#fill(id, bytes, offset);
     this.#power.happened({ device: index, kind: "write", id, offset, bytes, isAstray: false });
+  }
+
+  /** A write that went astray is a lie also about what it landed on. */
+  #lieAbout(length: number, offset: number): void {
+    const { image, faults, kindOf } = this.#of;
+    const there = new Uint8Array(length);
+    image.read(there, 0, length, offset);
+    faults.lied.add(kindOf?.(there, offset) ?? "data");
   }
 
   #store(id: number, bytes: Uint8Array, offset: number, isAstray: boolean): void {

@@ -4,6 +4,7 @@
  * or an error of ours that is not `Internal`. What was found is counted.
  */
 import { MultisnapError } from "../../src/errors.ts";
+import type { Volume } from "../../src/volume/types.ts";
 import type { Image } from "../model/image.ts";
 import type { Lied } from "./faults.ts";
 import { Machine, optionsOf } from "./machine.ts";
@@ -15,9 +16,12 @@ export interface Found {
   right: number;
   /** Open, check or a read said that something is damaged. */
   detected: number;
-  /** Not said: bytes of a view are not what was written. */
+  /**
+   * Not said: views are as at no moment. After a lie about metadata that is the last record lost,
+   * on whose strength something was overwritten (GUARANTEES.md, section 4).
+   */
   wrong: number;
-  /** Not said: the store has the views of an earlier moment. */
+  /** Not said: the store has the views, and they the bytes, of an earlier moment. */
   older: number;
 }
 
@@ -47,10 +51,17 @@ export function describeLies(lies: Lies): string[] {
 
 const TELLING = ["Corrupt", "Invalid", "NotFound", "Unsupported"];
 
+/** A power cut after device event `point`. */
+export interface Cut {
+  point: number;
+  /** What views may read after a power cut at a moment. */
+  expected: (moment: number) => Expectation;
+}
+
 export async function verifyLie(
   scene: Scene,
   images: Image[],
-  expectation: Expectation,
+  { point, expected }: Cut,
   found: Found,
 ): Promise<void> {
   const { subject, world, digest, random } = scene;
@@ -61,17 +72,27 @@ export async function verifyLie(
   const kind = await machine.power.settled(judge(), "opening what a liar left");
   found[kind]++;
 
+  async function isAs(volume: Volume, moment: number): Promise<boolean> {
+    try {
+      await compareViews(volume, expected(moment), digest);
+      return true;
+    } catch (error) {
+      if (error instanceof MultisnapError) throw error;
+      return false;
+    }
+  }
+
   async function judge(): Promise<keyof Found> {
     try {
       const volume = await subject.open(machine.devices(), optionsOf(world, false, subject));
       const { clean } = await volume.check();
       try {
-        await compareViews(volume, expectation, digest);
-        return clean ? "right" : "detected";
-      } catch (error) {
-        if (error instanceof MultisnapError) throw error;
+        if (await isAs(volume, point)) return clean ? "right" : "detected";
         if (!clean) return "detected";
-        return (error as Error).message.includes("at byte") ? "wrong" : "older";
+        for (let moment = point - 1; moment >= 0; moment--) {
+          if (await isAs(volume, moment)) return "older";
+        }
+        return "wrong";
       } finally {
         await volume.close();
       }

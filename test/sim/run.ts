@@ -253,7 +253,8 @@ class Cutter {
     for (let point = 1; point <= events.length; point++) {
       wreck.advance(events[point - 1]!);
       if (point <= (this.#life.firstFault ?? 0) || !random.chance(share)) continue;
-      await verifyLie(this.#scene, wreck.one(random), this.#expected(point), found);
+      const expected = (moment: number) => this.#expected(moment);
+      await verifyLie(this.#scene, wreck.one(random), { expected, point }, found);
     }
     return null;
   }

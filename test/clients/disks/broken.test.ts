@@ -13,10 +13,10 @@ import * as assert from "uvu/assert";
 import { failed, fresh, json, pattern, run, succeed } from "../../cli/program.ts";
 import { CMD, ERR } from "../../nbd/messages.ts";
 import { RawClient } from "../../nbd/raw-client.ts";
+import { isThere, testsUnless } from "../../needs.ts";
 import { atEnd } from "../ending.ts";
 import { canTrace, type Server, startTraced } from "../life/kill/server.ts";
 import { bindFile, fuse, unmount, whyNoMounts } from "../mounts.ts";
-import { isThere, testsUnless } from "../programs.ts";
 import { serve } from "../served.ts";
 
 const MIB = 2 ** 20;

@@ -10,8 +10,9 @@ import { fresh, json, pattern, succeed } from "../../cli/program.ts";
 import { Random } from "../../model/prng.ts";
 import { CMD, ERR, request } from "../../nbd/messages.ts";
 import { RawClient } from "../../nbd/raw-client.ts";
+import { testsUnless } from "../../needs.ts";
 import { mountFile, mountMemory, unmount, whyNoMounts } from "../mounts.ts";
-import { ask, testsUnless } from "../programs.ts";
+import { ask } from "../programs.ts";
 import { type Served, serve } from "../served.ts";
 
 const MIB = 2 ** 20;

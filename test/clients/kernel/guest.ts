@@ -5,7 +5,8 @@
 import fs from "node:fs";
 import * as assert from "uvu/assert";
 import { fresh } from "../../cli/program.ts";
-import { attempt, isThere } from "../programs.ts";
+import { isThere } from "../../needs.ts";
+import { attempt } from "../programs.ts";
 import { GUEST_PROGRAMS, makeInitramfs } from "./initramfs.ts";
 import { findKernel } from "./kernel.ts";
 

@@ -3,8 +3,8 @@ import fs from "node:fs";
 import { test } from "uvu";
 import { fresh, succeed } from "../../cli/program.ts";
 import { Random } from "../../model/prng.ts";
+import { testsWith } from "../../needs.ts";
 import { imageFile, sameBytes, sparseBytes } from "../image.ts";
-import { testsWith } from "../programs.ts";
 import { endsWell, serve } from "../served.ts";
 import { scriptsFor } from "./nbdsh.ts";
 

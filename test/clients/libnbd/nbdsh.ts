@@ -2,7 +2,8 @@
 import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { ask, type RunOptions, testsWith } from "../programs.ts";
+import { testsWith } from "../../needs.ts";
+import { ask, type RunOptions } from "../programs.ts";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const program = path.join(here, "..", "..", "..", "bin", "multisnap.js");

@@ -7,8 +7,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fresh, json, succeed } from "../../cli/program.ts";
 import { Random } from "../../model/prng.ts";
+import { testsWith } from "../../needs.ts";
 import { runScript, seed } from "../libnbd/nbdsh.ts";
-import { testsWith } from "../programs.ts";
 import { type Served, serveOn } from "../served.ts";
 
 const ROUNDS = 4;

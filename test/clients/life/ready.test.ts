@@ -4,15 +4,16 @@ import net from "node:net";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { failed, fresh, json, refused, run, succeed, succeedWith } from "../../cli/program.ts";
+import { testsUnless, testsWith } from "../../needs.ts";
 import { runScript } from "../libnbd/nbdsh.ts";
-import { ask, testsWith } from "../programs.ts";
+import { ask } from "../programs.ts";
 import { listensOn, refusedToServe, type Served, serve, serveOn } from "../served.ts";
 
 const nbdinfoTest = testsWith("nbdinfo");
 const nbdshTest = testsWith("nbdsh");
-const ipv6Test: typeof nbdinfoTest = (await listensOn("::1"))
+const ipv6Test = (await listensOn("::1"))
   ? nbdinfoTest
-  : (name) => test.skip(`${name}: nothing can listen on ::1 here`, () => {});
+  : testsUnless("nothing can listen on ::1 here");
 const store = await newStore();
 
 async function newStore(size = "64M"): Promise<string> {

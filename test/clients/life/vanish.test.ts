@@ -5,9 +5,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { json } from "../../cli/program.ts";
+import { testsWith } from "../../needs.ts";
 import { atEnd } from "../ending.ts";
 import { runScript } from "../libnbd/nbdsh.ts";
-import { testsWith } from "../programs.ts";
 import { endsWell, serveNew } from "../served.ts";
 
 const served = await serveNew("256M");

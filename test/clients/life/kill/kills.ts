@@ -1,6 +1,6 @@
 /** Kills, shared out over stores of every kind and origin. */
 import { Random } from "../../../model/prng.ts";
-import { isThere } from "../../programs.ts";
+import { isThere } from "../../../needs.ts";
 import { type Around, endWell, liveAndDie, type Tally } from "./lives.ts";
 import { canTrace } from "./server.ts";
 import { makeWorld, SHAPES } from "./world.ts";

@@ -5,8 +5,9 @@
  */
 import { spawn } from "node:child_process";
 import { finished, fresh, program, type Result } from "../../../cli/program.ts";
+import { isThere } from "../../../needs.ts";
 import { atEnd } from "../../ending.ts";
-import { attempt, isThere } from "../../programs.ts";
+import { attempt } from "../../programs.ts";
 import type { World } from "./world.ts";
 
 export interface Server {
