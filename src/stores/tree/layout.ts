@@ -20,8 +20,6 @@ export const FEATURES = 7;
 export const AHEAD_MAX = 2 ** 32;
 export const KIND_RANGE = 1;
 export const KIND_BITMAP = 2;
-/** A record whose number is further off than this is no record of this journal, but damage. */
-export const AHEAD_MAX = 2 ** 32;
 /** Bits of SUPER_POLICY. */
 const POLICY_GIVES_UP = 1;
 
