@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import fs from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { testsWith } from "../clients/programs.ts";
+import { testsWith } from "../needs.ts";
 import {
   failed,
   finished,
