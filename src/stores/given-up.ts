@@ -48,7 +48,8 @@ export class GivenUpStore implements ExceptionStore {
   readonly reason: string;
   #count = 0;
 
-  constructor(lost: ExceptionStore, reason: string) {
+  /** `views`: those that it had. */
+  constructor(lost: ExceptionStore, views: ViewRecord[], reason: string) {
     this.kind = lost.kind;
     this.capabilities = lost.capabilities;
     this.device = lost.device;
@@ -64,7 +65,7 @@ export class GivenUpStore implements ExceptionStore {
     this.checkpoints = lost.checkpoints;
     this.flushes = lost.flushes;
     this.#lost = lost;
-    this.#views = lost.views();
+    this.#views = views;
     this.reason = reason;
   }
 
