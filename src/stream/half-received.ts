@@ -84,16 +84,20 @@ export class HalfReceived {
   async open(point: BreakPoint, base: number | null, head: SnapshotHead): Promise<Staged> {
     const { core } = this.#volume;
     const source = base !== null && core.store.capabilities.ofSnapshots ? base : ORIGIN;
-    demandSize(core.store.view(source)!.size, head);
     // First: of two that are at work, nobody could say which one is whole.
     await this.#finish();
     const index = this.#ready.length;
-    const isEqual = base === null || source === base;
+    const { size } = core.store.view(base ?? source)!;
+    const isEqual = (base === null || source === base) && size === head.size;
     const name = isEqual ? halfName(index, point) : RAW.slice(1);
     const view = this.#writable(await this.#run(this.#stages.open(source, name, head.created)));
     this.#hold = view.hold();
     // Where there are no snapshots of snapshots, it is one of the origin, made equal.
-    if (!isEqual) await view.cloneFrom(this.#view(base), 0, view.size);
+    if (base !== null && source !== base) {
+      await this.#resize(view, size);
+      await view.cloneFrom(this.#view(base), 0, size);
+    }
+    await this.#resize(view, head.size);
     this.#current = { view, index, point, name: head.name };
     if (!isEqual) await this.keep();
     return this.#current;
@@ -146,8 +150,11 @@ export class HalfReceived {
   /** To everybody else it is read-only. */
   #writable(id: number): DiskView {
     const { core } = this.#volume;
-    const record = core.store.view(id)!;
-    return new DiskView(this.#volume, { ...record, readOnly: false }, core);
+    return new DiskView(this.#volume, core.store.view(id)!, core, true);
+  }
+
+  async #resize({ id, size: from }: DiskView, size: number): Promise<void> {
+    if (size !== from) await this.#run(this.#volume.timeline.resize(id, size, { shrink: true }));
   }
 }
 
@@ -159,15 +166,6 @@ export function checkReceivedName(name: string): void {
   const found = `${JSON.stringify(name)} has ${bytes} bytes`;
   const most = `a received snapshot has a name of at most ${NAME_BYTES_MAX}`;
   throw new MultisnapError("Invalid", `${found}, ${most}: receive under another name`);
-}
-
-function demandSize(size: number, head: SnapshotHead): void {
-  if (size === head.size) return;
-  throw new MultisnapError(
-    "Unsupported",
-    `${JSON.stringify(head.name)} has ${head.size} bytes, what it would stand on here ${size}: ` +
-      "receive it into a store of its size",
-  );
 }
 
 function indexText(index: number): string {
