@@ -8,3 +8,9 @@ export { importCows } from "./convert/import-cow.ts";
 export { type FileDeviceOptions, fileDevice } from "./devices/file.ts";
 export { httpDevice } from "./devices/http.ts";
 export * from "./library.ts";
+export {
+  dropReceived,
+  halfReceived,
+  receiveStream,
+  sendStream,
+} from "./stream/streams.ts";

@@ -1,15 +1,14 @@
 /**
- * A replica's origin follows what was received: it becomes what a snapshot is, as long as nobody
+ * A replica's origin follows what was received: it is rolled back to a snapshot, as long as nobody
  * has written to it. Nothing is copied; all of it happens between two writes.
  */
 
 import { RUN_HOLE, RUN_UNMAPPED } from "../engine/status.ts";
 import { run, type Task } from "../task.ts";
-import { share } from "./clone.ts";
-import { type Core, ORIGIN } from "./core.ts";
-import { differentChunks } from "./diff.ts";
-import { runsOf } from "./runs.ts";
-import type { DiskView } from "./view.ts";
+import { type Core, ORIGIN } from "../volume/core.ts";
+import { differentChunks } from "../volume/diff.ts";
+import { runsOf } from "../volume/runs.ts";
+import type { DiskView } from "../volume/view.ts";
 
 /**
  * `from`: what the origin still has to be; null: empty. False, and nothing has changed: it is not,
@@ -17,24 +16,15 @@ import type { DiskView } from "./view.ts";
  */
 export async function followSnapshot(from: DiskView | null, to: DiskView): Promise<boolean> {
   const { volume } = to;
-  const { core, origin } = volume;
-  if (core.origin || (core.base && !from) || origin.size !== to.size) return false;
-  if (from && from.size !== origin.size) return false;
-  const work = () => follow(core, from?.id ?? null, to.id, Math.ceil(to.size / core.chunk));
-  const follows = await run(volume.guard(volume.room.between(ORIGIN, work)));
-  if (follows) volume.watchers.wrote(ORIGIN, 0, to.size);
-  return follows;
-}
-
-function* follow(core: Core, from: number | null, to: number, end: number): Task<boolean> {
-  if (!(yield* isSame(core, from, end))) return false;
-  for (let at = 0; at < end; ) {
-    const { next, copy } = yield* share(core, ORIGIN, to, at, end);
-    // A chunk that lies under the store was not written in either: the base is the same for both.
-    at = next + copy;
+  const { core, origin, timeline } = volume;
+  if (core.origin !== null || (core.base !== null && from === null)) return false;
+  function* isReady(): Task<boolean> {
+    if (from && from.size !== origin.size) return false;
+    return yield* isSame(core, from?.id ?? null, Math.ceil(origin.size / core.chunk));
   }
-  yield* core.store.commit(null);
-  return true;
+  const follows = await run(volume.guard(timeline.rollback(ORIGIN, to.id, null, {}, isReady)));
+  if (follows) volume.reclaimer.start();
+  return follows;
 }
 
 /** Whether the origin has what the view has; null: nothing, and nothing lies under it. */
