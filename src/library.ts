@@ -7,6 +7,16 @@ export { type MemoryDeviceOptions, memoryDevice } from "./devices/memory.ts";
 export { type EngineSource, useEngine } from "./engine/source.ts";
 export { type Env, seededEnv, systemEnv } from "./env.ts";
 export { type ErrorCode, MultisnapError } from "./errors.ts";
+export type { AnswerOptions, ReplicaAnswer } from "./replicate/answer.ts";
+export { answerReplica, replicate } from "./replicate/later.ts";
+export type {
+  Failed,
+  ReplicaEvent,
+  ReplicaSource,
+  ReplicateOptions,
+} from "./replicate/replicate.ts";
+export type { Sent } from "./replicate/round.ts";
+export type { ReplicaTarget } from "./replicate/target.ts";
 export {
   dropReceived,
   type HalfWay,
