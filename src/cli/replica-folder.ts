@@ -10,7 +10,7 @@ import { sameFile, withVolume } from "./open.ts";
 
 /** The folder has to be there at every exchange: it may be a disk that is not mounted now. */
 export function folderTarget(folder: string, store: string): ReplicaTarget {
-  const copy = path.join(folder, path.basename(store));
+  const copy = path.resolve(folder, path.basename(store));
   return {
     name: copy,
     exchange: async (bytes, signal) => {

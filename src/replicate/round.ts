@@ -176,7 +176,7 @@ export class Replication {
     const since = monotonic();
     try {
       const answer = await this.#exchange(counted(), signal);
-      return { answer, bytes, seconds: (monotonic() - since) / 1000 };
+      return { answer, bytes, seconds: Math.round(monotonic() - since) / 1000 };
     } catch (error) {
       if (!isBroken(error)) this.#useless = resume;
       throw error;
