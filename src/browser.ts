@@ -12,6 +12,13 @@ export { type OpfsDeviceOptions, opfsDevice } from "./devices/opfs.ts";
 export { removeOpfs } from "./devices/opfs-file.ts";
 export { requestPersistence } from "./devices/quota.ts";
 export * from "./library.ts";
+export { answerReplica, replicate } from "./replicate/later.ts";
+export {
+  dropReceived,
+  halfReceived,
+  receiveStream,
+  sendStream,
+} from "./stream/later.ts";
 
 export const connectVolume: typeof pages.connectVolume = async (...given) => {
   const { connectVolume } = await import("./connect-pages.ts");

@@ -16,6 +16,13 @@ export {
   sqlDevice,
 } from "./devices/sql.ts";
 export * from "./library.ts";
+export { answerReplica, replicate } from "./replicate/later.ts";
+export {
+  dropReceived,
+  halfReceived,
+  receiveStream,
+  sendStream,
+} from "./stream/later.ts";
 
 /** Of 128 MiB that a worker has, for all that it does. */
 const CACHE_DEFAULT = 8 * 2 ** 20;

@@ -8,7 +8,6 @@ export { type EngineSource, useEngine } from "./engine/source.ts";
 export { type Env, seededEnv, systemEnv } from "./env.ts";
 export { type ErrorCode, MultisnapError } from "./errors.ts";
 export type { AnswerOptions, ReplicaAnswer } from "./replicate/answer.ts";
-export { answerReplica, replicate } from "./replicate/later.ts";
 export type {
   Failed,
   ReplicaEvent,
@@ -17,20 +16,16 @@ export type {
 } from "./replicate/replicate.ts";
 export type { Sent } from "./replicate/round.ts";
 export type { ReplicaTarget } from "./replicate/target.ts";
-export {
-  dropReceived,
-  type HalfWay,
-  halfReceived,
-} from "./stream/half-way.ts";
-export { type Received, type ReceiveOptions, receiveStream } from "./stream/receive.ts";
-export { type SendOptions, sendStream } from "./stream/send.ts";
+export type { HalfWay } from "./stream/half-way.ts";
+export type { Received, ReceiveOptions } from "./stream/receive.ts";
+export type { SendOptions } from "./stream/send.ts";
 export { type CheckStoreOptions, checkStore } from "./volume/check-store.ts";
-export { dumpStore, restoreStore } from "./volume/dump-later.ts";
 export type { DumpOptions, RestoreOptions } from "./volume/dump-store.ts";
 export type { SnapshotIdentity } from "./volume/identity.ts";
+export { dumpStore, restoreStore, snapshotAll } from "./volume/later.ts";
 export { openVolume, peekStore } from "./volume/open.ts";
 export { repairStore } from "./volume/repair-store.ts";
-export { type GroupMember, snapshotAll } from "./volume/snapshot-all.ts";
+export type { GroupMember } from "./volume/snapshot-all.ts";
 export type {
   Accounting,
   AccountingOptions,

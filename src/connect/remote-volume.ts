@@ -4,35 +4,24 @@
  * change that is made here.
  */
 import { MultisnapError } from "../errors.ts";
-import type { HalfWay } from "../stream/half-way.ts";
-import type { Received, ReceiveOptions } from "../stream/receive.ts";
-import type { SnapshotIdentity } from "../volume/identity.ts";
 import type {
-  Accounting,
-  AccountingOptions,
-  ByteRange,
-  CheckOptions,
-  CheckReport,
-  DiffOptions,
   Hold,
   ProgressOptions,
   SnapshotOptions,
-  SnapshotUsage,
   Status,
   Usage,
   View,
   Volume,
 } from "../volume/types.ts";
-import type { VolumeEvent, WatchOptions } from "../volume/watchers.ts";
 import { tooManyHolds } from "./held.ts";
 import { HOLDS_MAX } from "./limits.ts";
-import { collect, type Finding, reportOf } from "./long-answers.ts";
+import { collect } from "./long-answers.ts";
 import type { Head } from "./message.ts";
-import { idsOf, RemoteChanges } from "./remote-changes.ts";
+import { idsOf } from "./remote-changes.ts";
+import { RemoteReports } from "./remote-reports.ts";
 import { RemoteView, type ViewRow } from "./remote-view.ts";
 import { maySleep, type RingClient } from "./ring/client.ts";
 import { OP_FLUSH } from "./ring/layout.ts";
-import { sendThrough } from "./sender.ts";
 import { type Answer, type Ask, closed, type Session } from "./session.ts";
 
 export interface ServedStatus extends Status {
@@ -40,7 +29,7 @@ export interface ServedStatus extends Status {
   server: Record<string, unknown>;
 }
 
-export class RemoteVolume extends RemoteChanges implements Volume {
+export class RemoteVolume extends RemoteReports implements Volume {
   /** Paths of what the volume stands on, as the server knows them; the store first. */
   readonly files: string[];
   readonly #session: Session;
@@ -229,14 +218,14 @@ export class RemoteVolume extends RemoteChanges implements Volume {
   }
 
   async delete(...snapshots: (View | string)[]): Promise<void> {
-    const views = new Set(snapshots.map((snapshot) => this.#snapshot(snapshot)));
+    const views = new Set(snapshots.map((snapshot) => this.snapshotOf(snapshot)));
     if (views.size === 0) return;
     await this.change("delete", {}, { payload: idsOf(views) });
     for (const view of views) this.#forget(view);
   }
 
   async rename(snapshot: View | string, name: string): Promise<void> {
-    const view = this.#snapshot(snapshot);
+    const view = this.snapshotOf(snapshot);
     await this.change("rename", { view: view.reference, name });
     if (!this.knows(view)) return;
     this.#changes++;
@@ -290,109 +279,6 @@ export class RemoteVolume extends RemoteChanges implements Volume {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  // ---- reports
-
-  async *diff(from: View, to: View, options: DiffOptions = {}): AsyncGenerator<ByteRange> {
-    const views = { from: this.own(from).reference, to: this.own(to).reference };
-    const { offset = 0, length = Math.max(from.size, to.size) - offset, content = false } = options;
-    const { signal } = options;
-    const progress = (done: number, total: number) =>
-      options.progress?.(length - total + done, length);
-    const pages = this.pages(
-      "diff",
-      { ...views, content },
-      { offset, length },
-      { signal, progress },
-    );
-    for await (const row of pages) yield { offset: row[0] as number, length: row[1] as number };
-  }
-
-  /** Rows of what is asked for page by page, as the caller takes them. */
-  async *pages(op: string, head: Head, within: ByteRange, ask?: Ask): AsyncGenerator<unknown[]> {
-    const end = within.offset + within.length;
-    for (let offset: number | null = within.offset; offset !== null; ) {
-      const asked: Head = { ...head, offset, length: end - offset };
-      const { rows, next }: Head = (await this.request(op, asked, ask)).head;
-      yield* rows as unknown[][];
-      offset = next as number | null;
-    }
-  }
-
-  /** There is always a request under way, so that the server knows when nobody watches any more. */
-  async *watch({ signal }: WatchOptions = {}): AsyncGenerator<VolumeEvent> {
-    const end = new AbortController();
-    const leave = () => end.abort(new MultisnapError("Closed", "nobody watches any more"));
-    signal?.addEventListener("abort", leave);
-    if (signal?.aborted) return;
-    const ask = () => this.request("events", {}, { signal: end.signal });
-    let asked = ask();
-    try {
-      for (;;) {
-        const { event } = (await asked).head;
-        if (event === null) return;
-        asked = ask();
-        asked.catch(() => {});
-        yield event as VolumeEvent;
-      }
-    } catch (error) {
-      if (!end.signal.aborted) throw error;
-    } finally {
-      leave();
-      signal?.removeEventListener("abort", leave);
-    }
-  }
-
-  async snapshotUsage({ signal, progress }: ProgressOptions = {}): Promise<SnapshotUsage[]> {
-    const usages: SnapshotUsage[] = [];
-    const rows = (rows: unknown[]) => collect(usages, rows);
-    const again = () => usages.splice(0);
-    await this.request("usage", {}, { signal, progress, rows, again });
-    return usages;
-  }
-
-  async accounting(options: AccountingOptions = {}): Promise<Accounting> {
-    const { without = [], signal, progress } = options;
-    const snapshots: SnapshotUsage[] = [];
-    const rows = (rows: unknown[]) => collect(snapshots, rows);
-    const payload = idsOf(new Set(without.map((snapshot) => this.#snapshot(snapshot))));
-    const ask = { payload, signal, progress, rows };
-    const { head } = await this.request("account", {}, ask);
-    return { ...(head as unknown as Omit<Accounting, "snapshots">), snapshots };
-  }
-
-  async check({ data = false, signal, progress }: CheckOptions = {}): Promise<CheckReport> {
-    const found: Finding[] = [];
-    const rows = (rows: unknown[]) => collect(found, rows);
-    const again = () => found.splice(0);
-    const { report } = await this.change("check", { data }, { signal, progress, rows, again });
-    return reportOf(report as CheckReport, found);
-  }
-
-  async identity(snapshot: View | string): Promise<SnapshotIdentity> {
-    const view = this.#snapshot(snapshot).reference;
-    return (await this.request("identity", { view })).head.identity as SnapshotIdentity;
-  }
-
-  // ---- streams of snapshots: see `receiveStream`, `halfReceived`, `dropReceived`
-
-  async receive(
-    source: AsyncIterable<Uint8Array>,
-    options: ReceiveOptions = {},
-  ): Promise<Received> {
-    const request = (op: string, head?: Head, ask?: Ask) => this.request(op, head, ask);
-    const received = await sendThrough(request, source, options);
-    await this.refresh();
-    return received;
-  }
-
-  async halfReceived(): Promise<HalfWay | null> {
-    return (await this.request("half")).head.half as HalfWay | null;
-  }
-
-  async dropReceived(): Promise<void> {
-    await this.request("forget");
   }
 
   // ---- what is known here
@@ -457,7 +343,7 @@ export class RemoteVolume extends RemoteChanges implements Volume {
     throw new MultisnapError("Invalid", "the view is not of this volume");
   }
 
-  #snapshot(snapshot: View | string): RemoteView {
+  snapshotOf(snapshot: View | string): RemoteView {
     const view = typeof snapshot === "string" ? this.get(snapshot) : this.own(snapshot);
     if (view.known !== null) return view;
     throw new MultisnapError("Invalid", "the origin is not a snapshot: it has no name and stays");

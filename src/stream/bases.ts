@@ -2,6 +2,7 @@
 import { MultisnapError } from "../errors.ts";
 import { isHidden } from "../stores/hidden.ts";
 import { isSameIdentity, isSameSnapshot, type SnapshotIdentity } from "../volume/identity.ts";
+import { identityOf } from "../volume/positions.ts";
 import type { DiskVolume } from "../volume/volume.ts";
 import type { SnapshotHead } from "./heads.ts";
 
@@ -65,10 +66,10 @@ export class Bases {
   }
 
   *#all(): Generator<{ id: number; name: string; identity: SnapshotIdentity }> {
-    const { core, positions } = this.#volume;
-    for (const record of core.store.views()) {
+    const { store } = this.#volume.core;
+    for (const record of store.views()) {
       if (record.id === ORIGIN || isHidden(record.name)) continue;
-      yield { id: record.id, name: record.name!, identity: positions.identityOf(record) };
+      yield { id: record.id, name: record.name!, identity: identityOf(store.uuid, record) };
     }
   }
 }

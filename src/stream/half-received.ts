@@ -18,7 +18,7 @@ import {
   type SnapshotIdentity,
   textOf,
 } from "../volume/identity.ts";
-import type { Published } from "../volume/stages.ts";
+import { type Published, Stages } from "../volume/stages.ts";
 import { checkName } from "../volume/timeline.ts";
 import type { Hold } from "../volume/types.ts";
 import { DiskView } from "../volume/view.ts";
@@ -45,6 +45,7 @@ export interface Staged {
 
 export class HalfReceived {
   readonly #volume: DiskVolume;
+  readonly #stages: Stages;
   /** Whole, in the order of the stream; the last one is `current` until another one follows. */
   readonly #ready: Published[] = [];
   #current: Staged | null = null;
@@ -52,7 +53,8 @@ export class HalfReceived {
 
   constructor(volume: DiskVolume) {
     this.#volume = volume;
-    const found = volume.stages.all().sort((a, b) => (a.name! < b.name! ? -1 : 1));
+    this.#stages = new Stages(volume);
+    const found = this.#stages.all().sort((a, b) => (a.name! < b.name! ? -1 : 1));
     for (const { id, name } of found) {
       const text = name!.slice(READY.length + INDEX_DIGITS);
       if (name!.startsWith(READY)) this.#ready.push(parseReady(id, text));
@@ -80,7 +82,7 @@ export class HalfReceived {
 
   /** Begins a snapshot: what `base` (null: the origin) has; the one before it is whole. */
   async open(point: BreakPoint, base: number | null, head: SnapshotHead): Promise<Staged> {
-    const { core, stages } = this.#volume;
+    const { core } = this.#volume;
     const source = base !== null && core.store.capabilities.ofSnapshots ? base : ORIGIN;
     demandSize(core.store.view(source)!.size, head);
     // First: of two that are at work, nobody could say which one is whole.
@@ -88,7 +90,7 @@ export class HalfReceived {
     const index = this.#ready.length;
     const isEqual = base === null || source === base;
     const name = isEqual ? halfName(index, point) : RAW.slice(1);
-    const view = this.#writable(await this.#run(stages.open(source, name, head.created)));
+    const view = this.#writable(await this.#run(this.#stages.open(source, name, head.created)));
     this.#hold = view.hold();
     // Where there are no snapshots of snapshots, it is one of the origin, made equal.
     if (!isEqual) await view.cloneFrom(this.#view(base), 0, view.size);
@@ -103,7 +105,7 @@ export class HalfReceived {
     if (!current) return;
     const { view, index, point, name } = current;
     const ready = { id: view.id, name, identity: point.current };
-    await this.#run(this.#volume.stages.note(view.id, readyName(index, ready)));
+    await this.#run(this.#stages.note(view.id, readyName(index, ready)));
     this.#ready.push(ready);
     this.#current = null;
     this.release();
@@ -113,12 +115,12 @@ export class HalfReceived {
   async keep(): Promise<void> {
     if (!this.#current) return;
     const { view, index, point } = this.#current;
-    await this.#run(this.#volume.stages.note(view.id, halfName(index, point)));
+    await this.#run(this.#stages.note(view.id, halfName(index, point)));
   }
 
   async drop(): Promise<void> {
     this.release();
-    const { stages } = this.#volume;
+    const stages = this.#stages;
     await this.#run(stages.drop(stages.all().map(({ id }) => id)));
     this.#ready.length = 0;
     this.#current = null;
@@ -128,7 +130,7 @@ export class HalfReceived {
   async publish(): Promise<readonly Published[]> {
     const { view, name, point } = this.#current!;
     const views = [...this.#ready, { id: view.id, name, identity: point.current }];
-    await this.#run(this.#volume.stages.publish(views));
+    await this.#run(this.#stages.publish(views));
     return views;
   }
 

@@ -8,11 +8,11 @@
 import { engineModule } from "../engine/module.ts";
 import { MultisnapError } from "../errors.ts";
 import { endIfAborted, turn } from "../task.ts";
-import { followSnapshot } from "../volume/follow.ts";
 import { isSameIdentity, type SnapshotIdentity } from "../volume/identity.ts";
 import type { ProgressOptions, Volume } from "../volume/types.ts";
 import { DiskVolume } from "../volume/volume.ts";
 import { Bases } from "./bases.ts";
+import { followSnapshot } from "./follow.ts";
 import { checkReceivedName, HalfReceived, isGoneOnWith, type Staged } from "./half-received.ts";
 import { decodeSnapshot, decodeStream, type SnapshotHead, type StreamHead } from "./heads.ts";
 import * as l from "./layout.ts";

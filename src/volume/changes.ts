@@ -18,14 +18,12 @@ import type {
   ViewChanges,
 } from "./types.ts";
 import type { DiskView } from "./view.ts";
-import type { Watchers } from "./watchers.ts";
 
 export abstract class VolumeChanges {
   abstract readonly core: Core;
   abstract readonly origin: DiskView;
   abstract readonly originWriter: OriginWriter;
   abstract readonly holds: Holds;
-  abstract readonly watchers: Watchers;
   abstract readonly timeline: Timeline;
   protected abstract readonly reclaimer: Reclaimer;
 
@@ -84,7 +82,7 @@ export abstract class VolumeChanges {
     endIfAborted(options.signal);
     const change = this.guard(this.timeline.rollback(view.id, source.id, keepAs, options));
     await run(this.using(view.id, this.using(source.id, change)));
-    this.watchers.wrote(view.id, 0, view.size);
+    this.core.traffic.watchers?.wrote(view.id, 0, view.size);
     this.reclaimer.start();
   }
 
@@ -107,7 +105,7 @@ export abstract class VolumeChanges {
   async resize(size: number, options: ResizeOptions = {}): Promise<void> {
     this.core.assertWritable();
     await run(this.guard(this.timeline.resize(size, options)));
-    this.watchers.wrote(ORIGIN, 0, this.origin.size);
+    this.core.traffic.watchers?.wrote(ORIGIN, 0, this.origin.size);
   }
 
   async setMaxSize(bytes: number | null): Promise<void> {

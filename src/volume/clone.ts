@@ -65,7 +65,7 @@ async function cloneHeld(
   for (let at = offset / core.chunk; at < last; ) {
     const { volume } = target;
     const work = () => share(core, target.id, source.id, at, last);
-    const moved = () => volume.positions.moved(target.id, work);
+    const moved = () => volume.given.moved(core, target.id, work);
     const shared = volume.room.between(target.id, moved);
     const { next, copy } = await run(volume.guard(shared));
     const from = next * core.chunk;

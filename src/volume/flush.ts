@@ -10,30 +10,28 @@ import { refusal } from "../stores/failure.ts";
 import { Lock, settle, type Task } from "../task.ts";
 import type { Core } from "./core.ts";
 import type { Traffic } from "./traffic.ts";
-import type { Watchers } from "./watchers.ts";
 
 export class Flusher {
   readonly #cores: readonly Core[];
-  readonly #watchers: Watchers;
   readonly #lock = new Lock();
   /** Of the origin's device. The stores know it, too, but one of them may be given up. */
   #failure: Error | null = null;
 
-  constructor(cores: readonly Core[], watchers: Watchers) {
+  constructor(cores: readonly Core[]) {
     this.#cores = cores;
-    this.#watchers = watchers;
   }
 
   *all(): Task<void> {
     // What is noted from now on may not be durable when this ends.
-    const noted = this.#watchers.take();
+    const { watchers } = this.#cores[0]!.traffic;
+    const noted = watchers?.take();
     yield* this.origin();
     for (const core of this.#cores) {
       const { changes } = core;
       yield* core.store.commit(null);
       core.settled = Math.max(core.settled, changes);
     }
-    if (noted) this.#watchers.tell(noted);
+    if (noted) watchers?.tell(noted);
   }
 
   *origin(): Task<void> {

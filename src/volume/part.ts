@@ -2,8 +2,12 @@
 import { Part } from "../task.ts";
 import { checkInside } from "./bounds.ts";
 import type { extentsOf as extentsNow } from "./extents.ts";
+import type { Traffic } from "./traffic.ts";
 import type { ByteRange, DiffOptions, Extent } from "./types.ts";
 import type { DiskView } from "./view.ts";
+import type { VolumeEvent, WatchOptions } from "./watchers.ts";
+
+export type Seldom = typeof import("./seldom.ts");
 
 export const seldom = new Part(() => import("./seldom.ts"));
 
@@ -34,4 +38,18 @@ export function extentsOf(...given: Parameters<typeof extentsNow>): AsyncGenerat
 
 async function* extentsLater(given: Parameters<typeof extentsNow>): AsyncGenerator<Extent> {
   yield* (await seldom.load()).extentsOf(...given);
+}
+
+/** See `Volume.watch`. Whoever has to wait for the code misses what is committed meanwhile. */
+export function watchOf(
+  traffic: Traffic,
+  options: WatchOptions,
+): AsyncIterableIterator<VolumeEvent> {
+  return seldom.loaded?.watchersOf(traffic).watch(options) ?? watchLater(traffic, options);
+}
+
+async function* watchLater(traffic: Traffic, options: WatchOptions): AsyncGenerator<VolumeEvent> {
+  const { watchersOf } = await seldom.load();
+  yield { type: "gap" };
+  if (!traffic.closed) yield* watchersOf(traffic).watch(options);
 }

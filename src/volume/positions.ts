@@ -14,8 +14,9 @@
  */
 import { MultisnapError } from "../errors.ts";
 import type { ViewRecord } from "../stores/store.ts";
-import { Lock, type Task } from "../task.ts";
+import type { Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
+import type { Given } from "./given.ts";
 import {
   bytesOf,
   decodeIdentity,
@@ -24,68 +25,52 @@ import {
   type SnapshotIdentity,
 } from "./identity.ts";
 
+/** As it is now; nobody watches it because of that. */
+export function identityOf(uuid: string, { id, created, mark }: ViewRecord): SnapshotIdentity {
+  if (mark?.startsWith("r")) return decodeIdentity(bytesOf(mark.slice(1), IDENTITY_BYTES));
+  return { volume: uuid, id, position: mark ? Number(mark.slice(1)) : 0, created };
+}
+
 export class Positions {
   readonly #core: Core;
+  readonly #given: Given;
   readonly #flush: () => Task<void>;
-  /** Ids of views that a write has to move first; of those that somebody has in hand. */
-  readonly #watched = new Set<number>();
-  readonly #lock = new Lock();
 
-  constructor(core: Core, flush: () => Task<void>) {
+  /** `core`: of the snapshots' store. `flush`: makes everything durable. */
+  constructor(core: Core, given: Given, flush: () => Task<void>) {
     this.#core = core;
+    this.#given = given;
     this.#flush = flush;
-  }
-
-  /** Told of every record that a view is made of, so that no write is missed. */
-  note({ id, mark }: ViewRecord): void {
-    if (mark && !mark.startsWith("n")) this.#watched.add(id);
-  }
-
-  isWatched(id: number): boolean {
-    return this.#watched.size > 0 && this.#watched.has(id);
-  }
-
-  /** As it is now; nobody watches it because of that. */
-  identityOf(record: ViewRecord): SnapshotIdentity {
-    const { id, created, mark } = record;
-    const { uuid } = this.#core.store;
-    if (mark?.startsWith("r")) return decodeIdentity(bytesOf(mark.slice(1), IDENTITY_BYTES));
-    return { volume: uuid, id, position: mark ? Number(mark.slice(1)) : 0, created };
   }
 
   /** For who is given the content: a later write will be told by the position. */
   *watch(id: number): Task<SnapshotIdentity> {
     const record = this.#record(id);
     const isKnown = record.readOnly || record.mark?.startsWith("w") || record.mark?.startsWith("r");
-    if (isKnown) return this.identityOf(record);
-    if (!this.#canMark) return { ...this.identityOf(record), position: POSITION_LOOSE };
+    if (isKnown) return this.#identityOf(record);
+    if (!this.#canMark) return { ...this.#identityOf(record), position: POSITION_LOOSE };
     yield* this.#core.between(() => this.#begin(id));
-    return this.identityOf(this.#record(id));
+    return this.#identityOf(this.#record(id));
   }
 
   *#begin(id: number): Task<void> {
     const record = this.#record(id);
-    const { position } = this.identityOf(record);
+    const { position } = this.#identityOf(record);
     yield* this.#mark(id, `w${position}`);
-    this.#watched.add(id);
+    this.#given.watched.add(id);
   }
 
-  /** Work that writes to a view: inside the write, so that nobody begins to watch between. */
-  *moved<T>(id: number, work: () => Task<T>): Task<T> {
-    if (this.isWatched(id)) yield* this.#move(id);
-    return yield* work();
-  }
-
-  *#move(id: number): Task<void> {
-    yield* this.#lock.acquire();
+  /** A write to it comes: durable when it ends. */
+  *move(id: number): Task<void> {
+    yield* this.#given.lock.acquire();
     try {
-      if (!this.#watched.has(id)) return;
+      if (!this.#given.watched.has(id)) return;
       const record = this.#record(id);
-      const position = record.mark?.startsWith("w") ? this.identityOf(record).position : 0;
+      const position = record.mark?.startsWith("w") ? this.#identityOf(record).position : 0;
       yield* this.#mark(id, `n${position + 1}`);
-      this.#watched.delete(id);
+      this.#given.watched.delete(id);
     } finally {
-      this.#lock.release();
+      this.#given.lock.release();
     }
   }
 
@@ -103,6 +88,10 @@ export class Positions {
       yield* store.gate(null);
     }
     yield* this.#flush();
+  }
+
+  #identityOf(record: ViewRecord): SnapshotIdentity {
+    return identityOf(this.#core.store.uuid, record);
   }
 
   #record(id: number): ViewRecord {

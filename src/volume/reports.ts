@@ -1,43 +1,9 @@
-/** What is told of all stores of a volume: one mostly, several where several are attached. */
+/** What a walk over the metadata of all stores of a volume tells. */
 import { plainReport } from "../stores/plain-report.ts";
-import type { ExceptionStore, StoreUsage } from "../stores/store.ts";
+import type { ExceptionStore } from "../stores/store.ts";
 import type { Task } from "../task.ts";
 import { snapshotUsage } from "./snapshot-usage.ts";
 import type { CheckOptions, CheckReport, ProgressOptions, SnapshotUsage } from "./types.ts";
-
-export function usageOf(stores: readonly ExceptionStore[]): StoreUsage {
-  return stores.map((store) => store.usage()).reduce(add);
-}
-
-function add(a: StoreUsage, b: StoreUsage): StoreUsage {
-  return {
-    storeBytes: a.storeBytes + b.storeBytes,
-    maxBytes: a.maxBytes === null || b.maxBytes === null ? null : a.maxBytes + b.maxBytes,
-    dataBytes: a.dataBytes + b.dataBytes,
-    metadataBytes: a.metadataBytes + b.metadataBytes,
-    fixedBytes: a.fixedBytes + b.fixedBytes,
-    freeBytes: a.freeBytes + b.freeBytes,
-    memoryBytes: a.memoryBytes + b.memoryBytes,
-    snapshots: a.snapshots + b.snapshots,
-    exceptions: a.exceptions + b.exceptions,
-    reclaiming: a.reclaiming + b.reclaiming,
-  };
-}
-
-/** Counters of the stores, added up. */
-export function countersOf(stores: readonly ExceptionStore[]): {
-  commits: number;
-  checkpoints: number;
-  flushes: number;
-} {
-  const sum = { commits: 0, checkpoints: 0, flushes: 0 };
-  for (const { commits, checkpoints, flushes } of stores) {
-    sum.commits += commits;
-    sum.checkpoints += checkpoints;
-    sum.flushes += flushes;
-  }
-  return sum;
-}
 
 /** The stores one after the other, each as it is at one moment. */
 export function* checkStores(

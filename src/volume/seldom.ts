@@ -1,7 +1,8 @@
 /**
  * What few volumes ever need: comparing, cloning, merging, rolling back by copies, other sizes and
- * marks, giving up, damage, dm's messages and lists.
+ * marks, accounts, identities, groups, watchers, giving up, damage, dm's messages and lists.
  */
+
 export { cloneRange } from "./clone.ts";
 export { CopyBack } from "./copy-back.ts";
 export { readDamaged } from "./damaged.ts";
@@ -12,6 +13,11 @@ export { GiveUp } from "./give-up.ts";
 export { described, held, released } from "./marking.ts";
 export { Merger } from "./merge.ts";
 export { parseMessage } from "./message.ts";
+export { Positions } from "./positions.ts";
+export { checkStores, usageOfSnapshots } from "./reports.ts";
 export { checkResize, Resize } from "./resize.ts";
 export { checkRollback } from "./rollback.ts";
+export { snapshotAll } from "./snapshot-all.ts";
+export { accountOf } from "./snapshot-usage.ts";
 export { planSync } from "./sync.ts";
+export { watchersOf } from "./watchers.ts";

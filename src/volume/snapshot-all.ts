@@ -25,12 +25,7 @@ interface Made {
 /** Two groups that have volumes in common would else wait for each other. */
 const groups = new Lock();
 
-/**
- * All of them or none, durable when it answers; in the order of `members`. A crash while it runs
- * can leave some: each store has a journal of its own.
- *
- * Errors: as `Volume.snapshot`; `Unsupported` for a volume that another process or thread has open.
- */
+/** See `snapshotAll` of later.ts. */
 export async function snapshotAll(members: readonly GroupMember[]): Promise<View[]> {
   const wanted = members.map(({ volume, name, of = volume.origin, readOnly = false }) => {
     if (!(volume instanceof DiskVolume)) {

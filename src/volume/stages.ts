@@ -12,7 +12,7 @@ import type { ViewRecord } from "../stores/store.ts";
 import type { Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import { encodeIdentity, type SnapshotIdentity, textOf } from "./identity.ts";
-import type { Watchers } from "./watchers.ts";
+import type { DiskVolume } from "./volume.ts";
 
 /** Operations with the longest names: a journal record has 256 KiB. */
 export const PUBLISHED_MAX = 500;
@@ -23,22 +23,13 @@ export interface Published {
   identity: SnapshotIdentity;
 }
 
-/** What the volume does for it. */
-export interface StageHands {
-  watchers: Watchers;
-  flush(): Task<void>;
-  /** A read-only snapshot; `created` in milliseconds since 1970. */
-  create(source: number, name: string, created: number): Task<number>;
-  delete(ids: number[]): Task<void>;
-}
-
 export class Stages {
+  readonly #volume: DiskVolume;
   readonly #core: Core;
-  readonly #hands: StageHands;
 
-  constructor(core: Core, hands: StageHands) {
-    this.#core = core;
-    this.#hands = hands;
+  constructor(volume: DiskVolume) {
+    this.#volume = volume;
+    this.#core = volume.core;
   }
 
   /** Hidden views, with the names that they were given here. */
@@ -49,18 +40,19 @@ export class Stages {
 
   /** A hidden view with what `source` has now; its id. */
   open(source: number, name: string, created: number): Task<number> {
-    return this.#hands.create(source, hiddenName(name), created);
+    const { timeline } = this.#volume;
+    return timeline.snapshot(source, hiddenName(name), true, () => {}, created);
   }
 
   /** Gives a hidden view another name, durable together with all that was written before. */
   *note(id: number, name: string): Task<void> {
-    yield* this.#hands.flush();
+    yield* this.#volume.flushed();
     yield* this.#rename(id, hiddenName(name), null);
-    yield* this.#hands.flush();
+    yield* this.#volume.flushed();
   }
 
   *drop(ids: number[]): Task<void> {
-    if (ids.length > 0) yield* this.#hands.delete(ids);
+    if (ids.length > 0) yield* this.#volume.timeline.delete(ids);
   }
 
   /** Errors: `Exists` (a name is taken), `NotFound` (one was deleted): none is published. */
@@ -86,13 +78,13 @@ export class Stages {
       names.add(name);
     }
     // The record that they go into is empty, and what an operation needs is there: none waits.
-    yield* this.#hands.flush();
+    yield* this.#volume.flushed();
     for (const { id } of views.slice(0, 1)) yield* this.#rename(id, store.view(id)!.name!, null);
     for (const { id, name, identity } of views) {
       yield* this.#rename(id, name, `r${textOf(encodeIdentity(identity))}`);
-      this.#hands.watchers.made(id, name);
+      this.#core.traffic.watchers?.made(id, name);
     }
-    yield* this.#hands.flush();
+    yield* this.#volume.flushed();
   }
 
   *#rename(id: number, name: string, mark: string | null): Task<void> {

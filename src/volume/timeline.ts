@@ -13,12 +13,10 @@ import { parseMarks } from "./marks.ts";
 import { seldom } from "./part.ts";
 import type { SyncPlan } from "./sync.ts";
 import type { ProgressOptions, ResizeOptions } from "./types.ts";
-import type { Watchers } from "./watchers.ts";
 
 /** What the volume does for it. */
 export interface Hands {
   originWriter: OriginWriter;
-  watchers: Watchers;
   /** Makes everything durable. */
   flush(): Task<void>;
   /** Reclaims all that is deleted, between two writes. */
@@ -67,7 +65,7 @@ export class Timeline {
     yield* this.#allow(source);
     yield* this.#change(() => store.createSnapshot(source, given, readOnly, created));
     const id = store.nextId() - 1;
-    this.#hands.watchers.made(id, given);
+    this.#core.traffic.watchers?.made(id, given);
     return id;
   }
 
@@ -111,7 +109,7 @@ export class Timeline {
     for (const id of ids) {
       const name = this.#core.store.view(id)?.name ?? null;
       yield* this.#change(() => this.#core.store.deleteSnapshot(id));
-      this.#hands.watchers.deleted(id, name);
+      this.#core.traffic.watchers?.deleted(id, name);
       this.#core.changes++;
     }
   }
@@ -120,7 +118,7 @@ export class Timeline {
     this.#core.assertWritable();
     const from = this.#core.store.view(id)?.name ?? null;
     yield* this.#change(() => this.#core.store.renameSnapshot(id, name));
-    this.#hands.watchers.renamed(id, from, name);
+    this.#core.traffic.watchers?.renamed(id, from, name);
     yield* this.#hands.flush();
   }
 

@@ -7,6 +7,7 @@
  */
 import { Signal, type Task } from "../task.ts";
 import type { Counters } from "./types.ts";
+import type { Watchers } from "./watchers.ts";
 
 export class Traffic {
   /** Tasks that run. */
@@ -18,6 +19,8 @@ export class Traffic {
   originDirty = false;
   /** Errors that the attached origin's device has met: not the store's. */
   readonly originFailures = new WeakSet<object>();
+  /** Told of what changes; null until somebody watches. */
+  watchers: Watchers | null = null;
   readonly counters: Counters = {
     reads: 0,
     writes: 0,

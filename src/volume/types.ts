@@ -348,6 +348,7 @@ export interface Volume {
   /**
    * Commits from now on, as long as somebody takes them: which bytes of which views changed, and
    * which snapshots were made, deleted and renamed. An event comes when what it tells is durable.
+   * In a page that has to load the code for it, the first event is a `gap`.
    */
   watch(options?: WatchOptions): AsyncIterableIterator<VolumeEvent>;
   usage(): Usage;

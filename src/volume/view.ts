@@ -37,7 +37,7 @@ export class DiskView extends Described implements View {
     this.#writer = new Writer(core);
     this.#plain = record.id === ORIGIN ? core.origin : null;
     this.#chunk = core.chunk;
-    volume.positions.note(record);
+    volume.given.note(record);
   }
 
   read(offset: number, target: Uint8Array): Promise<void> {
@@ -98,7 +98,7 @@ export class DiskView extends Described implements View {
     const own = this.volume.own(source);
     const { cloneRange } = seldom.loaded ?? (await seldom.load());
     await cloneRange(this, own, offset, length);
-    this.volume.watchers.wrote(this.id, offset, length);
+    this.core.traffic.watchers?.wrote(this.id, offset, length);
   }
 
   hold(): Hold {
@@ -163,7 +163,7 @@ export class DiskView extends Described implements View {
     const core = this.core;
     const { length } = source;
     if (!core.quiet || core.origin || length === 0) return false;
-    if (this.volume.positions.isWatched(this.id)) return false;
+    if (this.volume.given.has(this.id)) return false;
     const chunk = Math.floor(offset / this.#chunk);
     const within = offset - chunk * this.#chunk;
     if (within + length > this.#chunk) return false;
@@ -278,7 +278,7 @@ export class DiskView extends Described implements View {
   /** Does what changes this view; again, where that found the store full and room was made. */
   #change(work: () => Task<void>): Task<void> {
     const { volume } = this;
-    const moved = () => volume.positions.moved(this.id, work);
+    const moved = () => volume.given.moved(this.core, this.id, work);
     const change = () => volume.guard(volume.room.writing(this.id, moved));
     return this.#plain && volume.giveUp ? volume.giveUp.insist(change) : change();
   }
@@ -310,7 +310,7 @@ export class DiskView extends Described implements View {
       punch: canPunch ? (first, count) => this.#writer.punch(this.id, first, count) : null,
     };
     yield* zero(disk, offset, length, exact);
-    volume.watchers.wrote(this.id, offset, length);
+    this.core.traffic.watchers?.wrote(this.id, offset, length);
   }
 
   /** What waited may find another size (I7). */
@@ -373,7 +373,7 @@ export class DiskView extends Described implements View {
 
   #countWrite(offset: number, length: number): void {
     const { counters } = this.core;
-    this.volume.watchers.wrote(this.id, offset, length);
+    this.core.traffic.watchers?.wrote(this.id, offset, length);
     counters.writes++;
     counters.bytesWritten += length;
   }

@@ -14,17 +14,15 @@ import { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import { Flusher } from "./flush.ts";
 import type { GiveUp, WhenFull } from "./give-up.ts";
+import { Given } from "./given.ts";
 import { Holds } from "./holds.ts";
 import type { SnapshotIdentity } from "./identity.ts";
 import type { Merger } from "./merge.ts";
-import { diffOf, seldom } from "./part.ts";
-import { Positions } from "./positions.ts";
+import { diffOf, type Seldom, seldom, watchOf } from "./part.ts";
 import { Reclaimer } from "./reclaim.ts";
-import { checkStores, countersOf, usageOf, usageOfSnapshots } from "./reports.ts";
 import { Room } from "./room.ts";
-import { accountOf } from "./snapshot-usage.ts";
-import { Stages } from "./stages.ts";
 import { Timeline } from "./timeline.ts";
+import { countersOf, usageOf } from "./totals.ts";
 import type {
   Accounting,
   AccountingOptions,
@@ -41,7 +39,7 @@ import type {
   Volume,
 } from "./types.ts";
 import { DiskView } from "./view.ts";
-import { type VolumeEvent, Watchers, type WatchOptions } from "./watchers.ts";
+import type { VolumeEvent, WatchOptions } from "./watchers.ts";
 
 export class DiskVolume extends VolumeChanges implements Volume {
   /** Of the volume's own store. */
@@ -52,10 +50,7 @@ export class DiskVolume extends VolumeChanges implements Volume {
   readonly giveUp: GiveUp | null;
   readonly room: Room;
   readonly holds = new Holds();
-  readonly positions: Positions;
-  /** Snapshots in the making. */
-  readonly stages: Stages;
-  readonly watchers = new Watchers();
+  readonly given = new Given(() => this.flushed());
   /** In force, as given. */
   readonly #victims: string | null;
   /** What was found where the store was opened damaged. */
@@ -75,22 +70,13 @@ export class DiskVolume extends VolumeChanges implements Volume {
     this.#cores = cores;
     this.#victims = victims;
     this.originWriter = new OriginWriter(cores, setup === null);
-    this.#flusher = new Flusher(cores, this.watchers);
+    this.#flusher = new Flusher(cores);
     this.reclaimer = new Reclaimer(core, (work) => this.guard(work));
     this.timeline = new Timeline(core, {
       originWriter: this.originWriter,
-      watchers: this.watchers,
-      flush: () => this.#flusher.all(),
+      flush: () => this.flushed(),
       reclaim: () => this.reclaimer.all(),
       between: (view, work) => this.room.between(view, work),
-    });
-    this.positions = new Positions(core, () => this.#flusher.all());
-    this.stages = new Stages(core, {
-      watchers: this.watchers,
-      flush: () => this.#flusher.all(),
-      create: (source, name, created) =>
-        this.timeline.snapshot(source, name, true, () => {}, created),
-      delete: (ids) => this.timeline.delete(ids),
     });
     this.giveUp = setup && this.#mayGiveUp(cores, setup);
     this.room = new Room(core, {
@@ -186,14 +172,19 @@ export class DiskVolume extends VolumeChanges implements Volume {
 
   // ---- durability
 
+  /** Makes everything durable. */
+  flushed(): Task<void> {
+    return this.#flusher.all();
+  }
+
   flush(): Promise<void> {
     try {
       this.core.assertOpen();
       if (this.core.readOnly) return Promise.resolve();
       const giveUp = this.core.origin && this.giveUp;
-      if (giveUp) return run(giveUp.insist(() => this.guard(this.#flusher.all())));
+      if (giveUp) return run(giveUp.insist(() => this.guard(this.flushed())));
       this.core.assertWritable();
-      return run(this.guard(this.#flusher.all()));
+      return run(this.guard(this.flushed()));
     } catch (error) {
       return Promise.reject(this.explain(error));
     }
@@ -214,7 +205,7 @@ export class DiskVolume extends VolumeChanges implements Volume {
     const { core } = this;
     yield* this.reclaimer.stop();
     core.traffic.closed = true;
-    this.watchers.close();
+    core.traffic.watchers?.close();
     yield* core.traffic.drained();
     try {
       if (!core.store.failure && !core.readOnly) yield* this.#flusher.origin();
@@ -240,7 +231,7 @@ export class DiskVolume extends VolumeChanges implements Volume {
 
   watch(options: WatchOptions = {}): AsyncIterableIterator<VolumeEvent> {
     this.core.assertOpen();
-    return this.watchers.watch(options);
+    return watchOf(this.core.traffic, options);
   }
 
   usage(): Usage {
@@ -278,29 +269,32 @@ export class DiskVolume extends VolumeChanges implements Volume {
 
   async identity(snapshot: View | string): Promise<SnapshotIdentity> {
     this.core.assertOpen();
-    return run(this.guard(this.positions.watch(this.idOf(snapshot))));
+    const id = this.idOf(snapshot);
+    const { core } = this.find((store) => store.view(id))!;
+    const { Positions } = seldom.loaded ?? (await seldom.load());
+    const positions = new Positions(core, this.given, () => this.flushed());
+    return run(this.guard(positions.watch(id)));
   }
 
   snapshotUsage(options: ProgressOptions = {}): Promise<SnapshotUsage[]> {
-    this.core.assertOpen();
-    return this.#atRest(() => usageOfSnapshots(this.#stores, options));
+    return this.#atRest(({ usageOfSnapshots }) => usageOfSnapshots(this.#stores, options));
   }
 
   async accounting(options: AccountingOptions = {}): Promise<Accounting> {
     this.core.assertOpen();
     const doomed = new Set((options.without ?? []).map((snapshot) => this.idOf(snapshot)));
-    return this.#atRest(() => accountOf(this.#stores, doomed, options));
+    return this.#atRest(({ accountOf }) => accountOf(this.#stores, doomed, options));
   }
 
   check(options: CheckOptions = {}): Promise<CheckReport> {
-    this.core.assertOpen();
-    return this.#atRest(() => checkStores(this.#stores, options));
+    return this.#atRest(({ checkStores }) => checkStores(this.#stores, options));
   }
 
   /** Work that reads the tree and lets others in: reads go on, changes and commits wait. */
-  #atRest<T>(work: () => Task<T>): Promise<T> {
-    const { core } = this;
-    return run(this.guard(core.between(work, true)));
+  async #atRest<T>(work: (part: Seldom) => Task<T>): Promise<T> {
+    this.core.assertOpen();
+    const part = seldom.loaded ?? (await seldom.load());
+    return run(this.guard(this.core.between(() => work(part), true)));
   }
 
   // ---- for views

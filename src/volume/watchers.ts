@@ -8,6 +8,7 @@
  */
 import { isHidden } from "../stores/hidden.ts";
 import { Signal } from "../task.ts";
+import type { Traffic } from "./traffic.ts";
 import type { ByteRange } from "./types.ts";
 
 const RANGES_MAX = 1024;
@@ -49,6 +50,12 @@ export interface Noted {
   ranges: Map<number, ByteRange[] | null>;
   commit: Omit<Commit, "changed">;
   isTooMuch: boolean;
+}
+
+/** Of a volume: made with the first one who watches. */
+export function watchersOf(traffic: Traffic): Watchers {
+  traffic.watchers ??= new Watchers();
+  return traffic.watchers;
 }
 
 export class Watchers {

@@ -8,7 +8,7 @@ import {
   openVolume,
   receiveStream,
   sendStream,
-} from "../../src/library.ts";
+} from "../../src/index.ts";
 import { bytesOf } from "../diff/random-volume.ts";
 import { expectCode } from "../model/history.ts";
 import { Random } from "../model/prng.ts";

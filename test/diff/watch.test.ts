@@ -1,8 +1,8 @@
 /** Commits as they are watched, and snapshots of several volumes at one instant. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Volume, VolumeEvent } from "../../src/library.ts";
-import { memoryDevice, openVolume, receiveStream, snapshotAll } from "../../src/library.ts";
+import type { Volume, VolumeEvent } from "../../src/index.ts";
+import { memoryDevice, openVolume, receiveStream, snapshotAll } from "../../src/index.ts";
 import { closeAll, connect, serveFile } from "../control/served.ts";
 import { expectCode } from "../model/history.ts";
 import { lateDevice } from "../model/late.ts";

@@ -7,7 +7,7 @@ import {
   memoryDevice,
   openVolume,
   receiveStream,
-} from "../../src/library.ts";
+} from "../../src/index.ts";
 import type { Volume } from "../../src/volume/types.ts";
 import { bytesOf, changeOnce, live, newVolume } from "../diff/random-volume.ts";
 import { expectCode } from "../model/history.ts";

@@ -5,7 +5,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { seededEnv } from "../../src/env.ts";
-import { halfReceived, openVolume, receiveStream, type StoreKind } from "../../src/library.ts";
+import { halfReceived, openVolume, receiveStream, type StoreKind } from "../../src/index.ts";
 import type { Volume } from "../../src/volume/types.ts";
 import { CrashLog, Wreck } from "../crash/log.ts";
 import { bytesOf, changeOnce, live, newVolume } from "../diff/random-volume.ts";

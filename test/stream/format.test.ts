@@ -2,7 +2,7 @@
 import fs from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { StoreKind } from "../../src/library.ts";
+import type { StoreKind } from "../../src/index.ts";
 import * as layout from "../../src/stream/layout.ts";
 import { encodeIdentity } from "../../src/volume/identity.ts";
 import type { View, Volume } from "../../src/volume/types.ts";

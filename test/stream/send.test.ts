@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { platformZstd } from "../../src/devices/zstd.ts";
-import { type Received, receiveStream, type StoreKind } from "../../src/library.ts";
+import { type Received, receiveStream, type StoreKind } from "../../src/index.ts";
 import type { Volume } from "../../src/volume/types.ts";
 import { bytesOf, changeOnce, live, newVolume } from "../diff/random-volume.ts";
 import { expectCode } from "../model/history.ts";
@@ -202,7 +202,7 @@ test("a snapshot that is written while it is sent is not sent", async () => {
   await a.origin.write(2 ** 22, random.bytes(2 ** 20));
   const one = await a.snapshot("one");
   async function* disturbed() {
-    const { sendStream } = await import("../../src/library.ts");
+    const { sendStream } = await import("../../src/index.ts");
     let parts = 0;
     for await (const part of sendStream(a, one)) {
       if (++parts === 2) await one.write(0, random.bytes(100));

@@ -1,6 +1,6 @@
 /** Streams as bytes, and what a volume holds, for tests of send and receive. */
 import { createHash } from "node:crypto";
-import { type SendOptions, sendStream } from "../../src/library.ts";
+import { type SendOptions, sendStream } from "../../src/index.ts";
 import type { View, Volume } from "../../src/volume/types.ts";
 import { bytesOf } from "../diff/random-volume.ts";
 import type { Random } from "../model/prng.ts";

@@ -3,9 +3,23 @@
  * known to the kind of the store.
  */
 import { endIfAborted, type Task } from "../../task.ts";
+import { MaskTally } from "../bitmap-tally.ts";
+import { RangeTally } from "../range-tally.ts";
 import type { Costs, ProgressOptions } from "../store.ts";
-import type { TreeFacts } from "./facts.ts";
+import type { Placed } from "./check/rules.ts";
+import type { TreeStore } from "./tree-store.ts";
 import { type Entry, walkTree } from "./walk.ts";
+
+/** What a tally has to know of the store. */
+export interface Accounted {
+  timeline: readonly Pick<Placed, "id" | "seat" | "isLive" | "bit">[];
+  /** Bytes. */
+  chunk: number;
+  /** The origin's bytes are on a device of their own. */
+  isAttached: boolean;
+  /** Ids of the snapshots to delete. */
+  doomed: ReadonlySet<number>;
+}
 
 /** Adds columns up. */
 export interface Tally {
@@ -14,16 +28,17 @@ export interface Tally {
   costs(): Costs;
 }
 
-/** `total`: entries in the tree, for the progress. */
+/** What deleting the snapshots `doomed` would free is in it, too. */
 export function* costsOf(
-  facts: TreeFacts,
-  total: number,
-  tally: Tally,
+  store: TreeStore,
+  doomed: ReadonlySet<number>,
   options: ProgressOptions,
 ): Task<Costs> {
+  const tally = tallyOf(store, doomed);
+  const total = store.usage().exceptions;
   let column: Entry[] = [];
   let done = 0;
-  yield* walkTree(facts, (node) => {
+  yield* walkTree(store.facts, (node) => {
     endIfAborted(options.signal);
     for (const entry of node.entries) {
       const head = column[0];
@@ -38,4 +53,10 @@ export function* costsOf(
   });
   if (column.length > 0) tally.add(column);
   return tally.costs();
+}
+
+function tallyOf({ kind, facts, mode, chunkShift }: TreeStore, doomed: ReadonlySet<number>): Tally {
+  const isAttached = mode === "attached";
+  const accounted = { timeline: facts.timeline(), chunk: 2 ** chunkShift, isAttached, doomed };
+  return kind === "bitmap" ? new MaskTally(accounted) : new RangeTally(accounted);
 }

@@ -1,4 +1,5 @@
-/** What is loaded when a store is checked, repaired, dumped or restored. */
+/** What is loaded when a store is accounted, checked, repaired, dumped or restored. */
+export { costsOf } from "./accounting.ts";
 export { checkDevice } from "./check/checker.ts";
 export { withData } from "./check/data.ts";
 export { Dumper } from "./dump/dumper.ts";

@@ -37,7 +37,6 @@ import type {
   ViewRecord,
   Visit,
 } from "../store.ts";
-import { costsOf, type Tally } from "./accounting.ts";
 import { TreeFacts } from "./facts.ts";
 import { FEATURE_SUMS, MODES, Superblock } from "./layout.ts";
 import { limitOf } from "./limit.ts";
@@ -179,8 +178,6 @@ export abstract class TreeStore implements ExceptionStore {
   copyOut(chunk: number, count: number, place: number, hole: boolean, address: number): number {
     return this.engine.x.copyOutStep(chunk, count, place, hole, address);
   }
-  /** What entries cost whom, for `account`. */
-  protected abstract tally(doomed: ReadonlySet<number>): Tally;
 
   runKind(index: number): number {
     return this.engine.u32[(this.#runs >>> 2) + index * 4]!;
@@ -303,8 +300,9 @@ export abstract class TreeStore implements ExceptionStore {
     return (yield* this.account(new Set(), options)).views;
   }
 
-  account(doomed: ReadonlySet<number>, options: ProgressOptions): Task<Costs> {
-    return costsOf(this.facts, this.usage().exceptions, this.tally(doomed), options);
+  *account(doomed: ReadonlySet<number>, options: ProgressOptions): Task<Costs> {
+    const { costsOf } = yield* treeTools.get();
+    return yield* costsOf(this, doomed, options);
   }
 
   /** Of the device: what is only in memory is written to it before, where that can be. */

@@ -1,7 +1,8 @@
-/** Dumps, for callers of the library: what makes and takes them is loaded with the first. */
+/** What few callers of the library ask for: loaded with the first of them. */
 import type { DumpOptions, RestoreOptions } from "./dump-store.ts";
 import { seldom } from "./part.ts";
-import type { Loaded } from "./types.ts";
+import type { GroupMember } from "./snapshot-all.ts";
+import type { Loaded, View } from "./types.ts";
 
 /**
  * Pieces of some lines of JSON (see DUMP.md). What the journal adds is in it. Errors: as of opening
@@ -18,4 +19,15 @@ export async function* dumpStore(options: DumpOptions): AsyncGenerator<string> {
  */
 export async function restoreStore(options: RestoreOptions): Promise<Loaded> {
   return (await seldom.load()).restoreStore(options);
+}
+
+/**
+ * Snapshots of several volumes at one instant: writes to all of them wait while they are made. All
+ * of them or none, durable when it answers; in the order of `members`. A crash while it runs can
+ * leave some: each store has a journal of its own.
+ *
+ * Errors: as `Volume.snapshot`; `Unsupported` for a volume that another process or thread has open.
+ */
+export async function snapshotAll(members: readonly GroupMember[]): Promise<View[]> {
+  return (seldom.loaded ?? (await seldom.load())).snapshotAll(members);
 }

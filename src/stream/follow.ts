@@ -5,11 +5,11 @@
 
 import { RUN_HOLE, RUN_UNMAPPED } from "../engine/status.ts";
 import { run, type Task } from "../task.ts";
-import { share } from "./clone.ts";
-import { type Core, ORIGIN } from "./core.ts";
-import { differentChunks } from "./diff.ts";
-import { runsOf } from "./runs.ts";
-import type { DiskView } from "./view.ts";
+import { share } from "../volume/clone.ts";
+import { type Core, ORIGIN } from "../volume/core.ts";
+import { differentChunks } from "../volume/diff.ts";
+import { runsOf } from "../volume/runs.ts";
+import type { DiskView } from "../volume/view.ts";
 
 /**
  * `from`: what the origin still has to be; null: empty. False, and nothing has changed: it is not,
@@ -22,7 +22,7 @@ export async function followSnapshot(from: DiskView | null, to: DiskView): Promi
   if (from && from.size !== origin.size) return false;
   const work = () => follow(core, from?.id ?? null, to.id, Math.ceil(to.size / core.chunk));
   const follows = await run(volume.guard(volume.room.between(ORIGIN, work)));
-  if (follows) volume.watchers.wrote(ORIGIN, 0, to.size);
+  if (follows) core.traffic.watchers?.wrote(ORIGIN, 0, to.size);
   return follows;
 }
 
