@@ -66,7 +66,8 @@ export async function answerRequest(
   let follows: boolean | null = null;
   if (request.do === "receive") {
     const { resume } = request;
-    follows = (await receiveStream(volume, stream, { resume, signal, progress })).follows;
+    const name = freeName(volume, request.name);
+    follows = (await receiveStream(volume, stream, { resume, name, signal, progress })).follows;
   }
   let deleted = 0;
   let problem: string | null = null;
@@ -79,6 +80,18 @@ export async function answerRequest(
     problem = error instanceof Error ? error.message : String(error);
   }
   return { ...(await stateOf(volume, request)), follows, deleted, problem };
+}
+
+/**
+ * A name that another snapshot has here, since the two sides went different ways or a clock went
+ * back, leads to another pass of the clock, as on the side where it was taken.
+ */
+function freeName(volume: Volume, name: string | null): string | undefined {
+  if (name === null || !volume.has(name)) return undefined;
+  const [first] = name.split(/\.[0-9]+$/);
+  let pass = 2;
+  while (volume.has(`${first}.${pass}`)) pass++;
+  return `${first}.${pass}`;
 }
 
 interface Known {

@@ -21,6 +21,8 @@ export interface ReplicaRequest {
   /** Rules, as text. */
   keep: string | null;
   resume: boolean;
+  /** Of the snapshot that is sent; null: none is. */
+  name: string | null;
 }
 
 /** What came, taken apart; without a request all bytes are the stream. */
@@ -109,7 +111,7 @@ async function decodeRequest(line: Uint8Array): Promise<ReplicaRequest> {
     const message = `replication has version ${found.version} there, here it is ${VERSION}`;
     throw new MultisnapError("Unsupported", `${message}: use the same program on both sides`);
   }
-  const { do: what, volume, series, size, chunk, have, keep, resume } = found;
+  const { do: what, volume, series, size, chunk, have, keep, resume, name } = found;
   if (
     (what === "ask" || what === "receive") &&
     typeof volume === "string" &&
@@ -120,9 +122,10 @@ async function decodeRequest(line: Uint8Array): Promise<ReplicaRequest> {
     have.length <= HAVE_MAX &&
     have.every((one): one is string => typeof one === "string") &&
     (keep === null || typeof keep === "string") &&
-    typeof resume === "boolean"
+    typeof resume === "boolean" &&
+    (name === null || typeof name === "string")
   ) {
-    return { do: what, volume, series, size, chunk, have, keep, resume };
+    return { do: what, volume, series, size, chunk, have, keep, resume, name };
   }
   throw damaged("a part of it is missing");
 }

@@ -141,7 +141,9 @@ export class Replication {
     const answer = await this.#exchange(one(request), signal);
     const how = { series, reason: this.#reason, force };
     const stands = standing(volume, asked, answer, how);
-    return stands.resume === this.#useless ? { ...stands, resume: null } : stands;
+    const { base, pending, resume } = stands;
+    if (base && !pending) this.#acknowledged = { id: base.id, created: base.created };
+    return { base, pending, resume: resume === this.#useless ? null : resume };
   }
 
   async #take(volume: Volume): Promise<View | null> {
@@ -159,7 +161,8 @@ export class Replication {
     { base, resume }: Standing,
   ): Promise<{ answer: ReplicaAnswer; bytes: number; seconds: number }> {
     const { compress, signal, progress } = this.#options;
-    const request = this.#request(volume, { do: "receive", resume: resume !== null });
+    const { name } = snapshot;
+    const request = this.#request(volume, { do: "receive", resume: resume !== null, name });
     const begin = await encodeRequest(request);
     const how = { compress, signal, progress };
     const stream = resume
@@ -189,8 +192,8 @@ export class Replication {
   ): ReplicaRequest {
     const { series, keep } = this.#options;
     const { uuid, chunk, origin } = volume;
-    const all = { volume: uuid, series, size: origin.size, chunk, have: [], keep, resume: false };
-    return { ...all, ...what };
+    const facts = { volume: uuid, series, size: origin.size, chunk, keep };
+    return { ...facts, have: [], resume: false, name: null, ...what };
   }
 
   async #exchange(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<ReplicaAnswer> {
