@@ -1,5 +1,6 @@
 /** `receive` where `replicate` is what sends: does what is asked, and answers with one line. */
 
+import { MultisnapError } from "../errors.ts";
 import { type AnswerOptions, answerRequest } from "../replicate/answer.ts";
 import type { ReplicaRequest } from "../replicate/request.ts";
 import { failedAnswer } from "../replicate/target.ts";
@@ -19,7 +20,9 @@ export async function answerOnOutput(
     const answer = await open((volume) => answerRequest(volume, request, stream, options));
     await writeOut(`${JSON.stringify(answer)}\n`);
   } catch (error) {
-    await writeOut(`${JSON.stringify(failedAnswer(error))}\n`).catch(() => {});
+    const { code, message } =
+      error instanceof MultisnapError ? error : { code: "Internal", message: String(error) };
+    await writeOut(`${JSON.stringify(failedAnswer(code, message))}\n`).catch(() => {});
     throw error;
   }
 }

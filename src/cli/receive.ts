@@ -14,6 +14,7 @@ import { type StoreOptions, withVolume } from "./open.ts";
 import { answer, notice } from "./output.ts";
 import { startSteps } from "./progress.ts";
 import { answerOnOutput } from "./receive-request.ts";
+import { withShared } from "./shared.ts";
 import { formatBytes } from "./sizes.ts";
 import { standardInput } from "./source.ts";
 import { parsePath } from "./target.ts";
@@ -72,7 +73,7 @@ function receive(store: string, options: Options): Promise<Received | null> {
       if (!request) return await receiveInto(store, stream, options, { signal, progress });
       const open = async <T>(body: (volume: Volume) => Promise<T>) => {
         if (options.isMade) await createMissing(store, request);
-        return withVolume(store, options, body);
+        return withShared(store, options, body);
       };
       const { prune } = options;
       await answerOnOutput(open, request, stream, { signal, progress, prune });

@@ -7,7 +7,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { MultisnapError } from "../errors.ts";
-import type { ReplicaTarget } from "../replicate/target.ts";
+import { checkAnswer, failedAnswer, type ReplicaTarget } from "../replicate/target.ts";
 import { endIfAborted } from "../task.ts";
 import { oneLine } from "./output.ts";
 
@@ -102,6 +102,9 @@ class Exchange {
   #refuse(ending: string): never {
     const how = this.#isSilent ? "took and said nothing for ten minutes, and was ended" : ending;
     const complaint = this.#complaints().trim().split("\n").at(-1);
+    const own = /^multisnap: ([A-Za-z]+): (.*)$/.exec(complaint ?? "");
+    // A program of ours that could not even take the request.
+    if (own) checkAnswer({ name: this.#name }, failedAnswer(own[1]!, own[2]!));
     const said = complaint ? `: ${oneLine(complaint)}` : " without an answer";
     throw new MultisnapError("Io", `${this.#name}: ${how}${said}`);
   }

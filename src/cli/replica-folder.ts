@@ -6,7 +6,8 @@ import { answerRequest } from "../replicate/answer.ts";
 import { takeRequest } from "../replicate/request.ts";
 import type { ReplicaTarget } from "../replicate/target.ts";
 import { createMissing } from "./create.ts";
-import { sameFile, withVolume } from "./open.ts";
+import { sameFile } from "./open.ts";
+import { withShared } from "./shared.ts";
 
 /** The folder has to be there at every exchange: it may be a disk that is not mounted now. */
 export function folderTarget(folder: string, store: string): ReplicaTarget {
@@ -24,7 +25,7 @@ export function folderTarget(folder: string, store: string): ReplicaTarget {
       // What is replicated asks, always.
       if (!request) throw new MultisnapError("Internal", "an exchange without a request");
       await createMissing(copy, request);
-      return withVolume(copy, {}, (volume) => answerRequest(volume, request, stream, { signal }));
+      return withShared(copy, {}, (volume) => answerRequest(volume, request, stream, { signal }));
     },
   };
 }

@@ -1,8 +1,6 @@
 /** `replicate STORE`: increments to a copy in another folder or on another machine. */
 import fs from "node:fs";
 import { type Command, Option } from "commander";
-import { RemoteVolume } from "../connect/remote-volume.ts";
-import { serveControl } from "../control/server.ts";
 import { MultisnapError } from "../errors.ts";
 import { type ReplicaEvent, replicate } from "../replicate/replicate.ts";
 import type { Sent } from "../replicate/round.ts";
@@ -13,11 +11,12 @@ import type { Compression } from "../stream/compression.ts";
 import type { Volume } from "../volume/types.ts";
 import { addStoreCommand } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
-import { type StoreOptions, withVolume } from "./open.ts";
+import type { StoreOptions } from "./open.ts";
 import { oneLine, writeOut } from "./output.ts";
 import { startSteps } from "./progress.ts";
 import { commandTarget } from "./replica-command.ts";
 import { folderTarget } from "./replica-folder.ts";
+import { withShared } from "./shared.ts";
 import { formatBytes } from "./sizes.ts";
 import { parsePath } from "./target.ts";
 import { usage } from "./usage.ts";
@@ -98,23 +97,6 @@ async function run(store: string, target: ReplicaTarget, options: Options): Prom
       }
     } finally {
       steps.end();
-    }
-  });
-}
-
-/** As long as a round has the store open, other commands work through it. */
-function withShared<T>(
-  store: string,
-  options: StoreOptions,
-  body: (volume: Volume) => Promise<T>,
-): Promise<T> {
-  return withVolume(store, options, async (volume, files) => {
-    if (volume instanceof RemoteVolume) return body(volume);
-    const control = await serveControl(volume, store, { files });
-    try {
-      return await body(volume);
-    } finally {
-      await control.close();
     }
   });
 }

@@ -28,7 +28,7 @@ const CODES: readonly string[] = [
 ] satisfies ErrorCode[];
 
 /** Errors: what the other side answered (with its name before it); `Io`: nothing that it says. */
-export function checkAnswer({ name }: ReplicaTarget, answer: unknown): ReplicaAnswer {
+export function checkAnswer({ name }: Pick<ReplicaTarget, "name">, answer: unknown): ReplicaAnswer {
   const found = (typeof answer === "object" ? answer : null) as Partial<ReplicaAnswer> | null;
   if (found?.replica !== 1) {
     const why = "gave no answer: it has to be, or end in, `multisnap receive STORE`";
@@ -44,8 +44,6 @@ export function checkAnswer({ name }: ReplicaTarget, answer: unknown): ReplicaAn
 }
 
 /** What goes back when it failed. */
-export function failedAnswer(error: unknown): object {
-  const { code, message } =
-    error instanceof MultisnapError ? error : { code: "Internal", message: String(error) };
+export function failedAnswer(code: string, message: string): object {
   return { replica: 1, error: { code, message } };
 }
