@@ -15,7 +15,7 @@ import { Replication, type Sent } from "./round.ts";
 import type { ReplicaTarget } from "./target.ts";
 
 export interface ReplicateOptions extends ProgressOptions {
-  /** Milliseconds, whole seconds. Without it, one snapshot is sent, now. */
+  /** Milliseconds, whole seconds. Without it, one snapshot is taken and sent, now. */
   every?: number;
   /**
    * Which snapshots of the replication stay over there (`12x5m,24x1h,30x1d`), by the rules of
@@ -84,6 +84,7 @@ export async function* replicate(
       const sent = await (typeof source === "function" ? source(body) : body(source));
       failures = 0;
       if (sent) yield sent;
+      if (replication.isBehind) continue;
       if (every === undefined) return;
       const now = env.now();
       wait = bucketStart(bucketOf(now, every) + 1, every) - now;

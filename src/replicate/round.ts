@@ -76,6 +76,8 @@ export class Replication {
   #useless: string | null = null;
   /** Nothing was asked, or what was asked was answered: see `isFatal`. */
   #isSending = false;
+  /** The last round sent what one before it had taken. */
+  #isBehind = false;
 
   constructor(target: ReplicaTarget, options: RoundOptions) {
     this.target = target;
@@ -83,9 +85,15 @@ export class Replication {
     this.#reason = reasonOf(options.series, target.name);
   }
 
+  /** Another round may follow at once. */
+  get isBehind(): boolean {
+    return this.#isBehind;
+  }
+
   /** Null: nothing was due. */
   async round(volume: Volume): Promise<Sent | null> {
     this.#isSending = false;
+    this.#isBehind = false;
     mustSend(volume);
     const stands = this.#known(volume) ?? (await this.#ask(volume));
     const { base } = stands;
@@ -99,6 +107,7 @@ export class Replication {
     this.#isSending = true;
     const { answer, bytes, seconds } = await this.#send(volume, snapshot, stands);
     this.#acknowledged = { id: snapshot.id, created: snapshot.created };
+    this.#isBehind = stands.pending !== null;
     const { problem, here } = await this.#settle(volume, snapshot);
     return {
       type: "sent",

@@ -10,6 +10,7 @@ import { type Core, ORIGIN } from "../volume/core.ts";
 import { differentChunks } from "../volume/diff.ts";
 import { runsOf } from "../volume/runs.ts";
 import type { DiskView } from "../volume/view.ts";
+import type { DiskVolume } from "../volume/volume.ts";
 
 /**
  * `from`: what the origin still has to be; null: empty. False, and nothing has changed: it is not,
@@ -18,18 +19,21 @@ import type { DiskView } from "../volume/view.ts";
 export async function followSnapshot(from: DiskView | null, to: DiskView): Promise<boolean> {
   const { volume } = to;
   const { core, origin } = volume;
-  if (core.origin || (core.base && !from) || origin.size !== to.size) return false;
+  if (core.origin || (core.base && !from)) return false;
   if (from && from.size !== origin.size) return false;
-  const work = () => follow(core, from?.id ?? null, to.id, Math.ceil(to.size / core.chunk));
+  const work = () => follow(volume, from?.id ?? null, to);
   const follows = await run(volume.guard(volume.room.between(ORIGIN, work)));
   if (follows) core.traffic.watchers?.wrote(ORIGIN, 0, to.size);
   return follows;
 }
 
-function* follow(core: Core, from: number | null, to: number, end: number): Task<boolean> {
-  if (!(yield* isSame(core, from, end))) return false;
+function* follow(volume: DiskVolume, from: number | null, to: DiskView): Task<boolean> {
+  const { core, origin, timeline } = volume;
+  if (!(yield* isSame(core, from, Math.ceil(origin.size / core.chunk)))) return false;
+  if (origin.size !== to.size) yield* timeline.resizeNow(ORIGIN, to.size);
+  const end = Math.ceil(to.size / core.chunk);
   for (let at = 0; at < end; ) {
-    const { next, copy } = yield* share(core, ORIGIN, to, at, end);
+    const { next, copy } = yield* share(core, ORIGIN, to.id, at, end);
     // A chunk that lies under the store was not written in either: the base is the same for both.
     at = next + copy;
   }

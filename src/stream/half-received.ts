@@ -84,19 +84,31 @@ export class HalfReceived {
   async open(point: BreakPoint, base: number | null, head: SnapshotHead): Promise<Staged> {
     const { core } = this.#volume;
     const source = base !== null && core.store.capabilities.ofSnapshots ? base : ORIGIN;
-    demandSize(core.store.view(source)!.size, head);
     // First: of two that are at work, nobody could say which one is whole.
     await this.#finish();
     const index = this.#ready.length;
-    const isEqual = base === null || source === base;
+    const isSameView = base === null || source === base;
+    const isEqual = isSameView && core.store.view(source)!.size === head.size;
     const name = isEqual ? halfName(index, point) : RAW.slice(1);
-    const view = this.#writable(await this.#run(this.#stages.open(source, name, head.created)));
-    this.#hold = view.hold();
+    const id = await this.#run(this.#stages.open(source, name, head.created));
+    this.#hold = this.#writable(id).hold();
     // Where there are no snapshots of snapshots, it is one of the origin, made equal.
-    if (!isEqual) await view.cloneFrom(this.#view(base), 0, view.size);
-    this.#current = { view, index, point, name: head.name };
+    if (!isSameView) {
+      const like = this.#view(base);
+      await this.#resize(id, like.size);
+      await this.#writable(id).cloneFrom(like, 0, like.size);
+    }
+    await this.#resize(id, head.size);
+    this.#current = { view: this.#writable(id), index, point, name: head.name };
     if (!isEqual) await this.keep();
     return this.#current;
+  }
+
+  /** What it gets reads as zeros, as the stream has it of what is past the end of a base. */
+  async #resize(id: number, size: number): Promise<void> {
+    const { core, room, timeline } = this.#volume;
+    if (core.store.view(id)!.size === size) return;
+    await this.#run(room.between(id, () => timeline.resizeNow(id, size)));
   }
 
   /** The one at work is whole and another one follows. */
@@ -159,15 +171,6 @@ export function checkReceivedName(name: string): void {
   const found = `${JSON.stringify(name)} has ${bytes} bytes`;
   const most = `a received snapshot has a name of at most ${NAME_BYTES_MAX}`;
   throw new MultisnapError("Invalid", `${found}, ${most}: receive under another name`);
-}
-
-function demandSize(size: number, head: SnapshotHead): void {
-  if (size === head.size) return;
-  throw new MultisnapError(
-    "Unsupported",
-    `${JSON.stringify(head.name)} has ${head.size} bytes, what it would stand on here ${size}: ` +
-      "receive it into a store of its size",
-  );
 }
 
 function indexText(index: number): string {

@@ -164,15 +164,20 @@ export class Timeline {
   *resize(size: number, options: ResizeOptions): Task<void> {
     this.#core.assertWritable();
     const { shrink = false } = options;
+    const { checkResize } = yield* seldom.get();
+    yield* this.#hands.between(ORIGIN, () => {
+      checkResize(this.#core, size, this.#core.store.view(ORIGIN)!.size, shrink);
+      return this.resizeNow(ORIGIN, size, options);
+    });
+  }
+
+  /** Of any view; who calls it has made sure that no write is in flight. */
+  *resizeNow(id: number, size: number, options: ProgressOptions = {}): Task<void> {
     const { originWriter, flush } = this.#hands;
     const change = (call: () => number) => this.#change(call);
-    const { checkResize, Resize } = yield* seldom.get();
+    const { Resize } = yield* seldom.get();
     const resize = new Resize(this.#core, { originWriter, flush, change }, options);
-    yield* this.#hands.between(ORIGIN, () => {
-      const from = this.#core.store.view(ORIGIN)!.size;
-      checkResize(this.#core, size, from, shrink);
-      return resize.run(ORIGIN, from, size);
-    });
+    yield* resize.run(id, this.#core.store.view(id)!.size, size);
   }
 
   *setMaxSize(bytes: number | null): Task<void> {
