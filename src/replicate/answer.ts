@@ -1,0 +1,163 @@
+/**
+ * The other side of a replication: takes a stream in, holds what both sides have, prunes by the
+ * rules that it is given, and says what is there (REPLICA.md).
+ *
+ * Memory: that of `receiveStream`.
+ */
+import { MultisnapError } from "../errors.ts";
+import { parseKeep } from "../schedule/keep.ts";
+import { halfReceived } from "../stream/half-way.ts";
+import { receiveStream } from "../stream/receive.ts";
+import { encodeIdentity, textOf } from "../volume/identity.ts";
+import type { ProgressOptions, View, Volume } from "../volume/types.ts";
+import { prune } from "./prune.ts";
+import { type ReplicaRequest, takeRequest } from "./request.ts";
+
+export interface AnswerOptions extends ProgressOptions {
+  /** False: whatever rules come with a request, nothing is deleted. */
+  prune?: boolean;
+}
+
+/** A plain object. */
+export interface ReplicaAnswer {
+  replica: 1;
+  error: { code: string; message: string } | null;
+  /** uuid of the copy. */
+  volume: string;
+  /** How many it has. */
+  snapshots: number;
+  /** Indexes into the `have` of the request. */
+  has: number[];
+  /** The last one of the series that came; its identity in base64url. */
+  newest: { name: string; identity: string } | null;
+  /** Token of a stream that is half there. */
+  half: string | null;
+  /** The origin has become what the last snapshot is; null: there was no stream. */
+  follows: boolean | null;
+  /** How many the rules deleted. */
+  deleted: number;
+  /** What failed after the snapshots were durable. */
+  problem: string | null;
+}
+
+/**
+ * Does what the `bytes` of one exchange ask for; what it answers goes back to who sent them.
+ * Errors: `Invalid` (no request), those of `receiveStream`: views are as they were before.
+ */
+export async function answerReplica(
+  volume: Volume,
+  bytes: AsyncIterable<Uint8Array>,
+  options: AnswerOptions = {},
+): Promise<ReplicaAnswer> {
+  const { request, stream } = await takeRequest(bytes);
+  if (!request) {
+    throw new MultisnapError("Invalid", "this is no request to replicate: `replicate` makes one");
+  }
+  return answerRequest(volume, request, stream, options);
+}
+
+/** The same, for a request that has been taken from its bytes. */
+export async function answerRequest(
+  volume: Volume,
+  request: ReplicaRequest,
+  stream: AsyncIterable<Uint8Array>,
+  { signal, progress, prune: mayPrune = true }: AnswerOptions,
+): Promise<ReplicaAnswer> {
+  let follows: boolean | null = null;
+  if (request.do === "receive") {
+    const { resume } = request;
+    const name = freeName(volume, request.name);
+    follows = (await receiveStream(volume, stream, { resume, name, signal, progress })).follows;
+  }
+  let deleted = 0;
+  let problem: string | null = null;
+  try {
+    await holdNewest(volume, request);
+    if (mayPrune && request.keep !== null) deleted = await pruneBy(request.keep, volume, request);
+  } catch (error) {
+    // The snapshot is there: to say that it is not would have it sent again.
+    if (request.do === "ask") throw error;
+    problem = error instanceof Error ? error.message : String(error);
+  }
+  return { ...(await stateOf(volume, request)), follows, deleted, problem };
+}
+
+/**
+ * A name that another snapshot has here, since the two sides went different ways or a clock went
+ * back, leads to another pass of the clock, as on the side where it was taken.
+ */
+function freeName(volume: Volume, name: string | null): string | undefined {
+  if (name === null || !volume.has(name)) return undefined;
+  const [first] = name.split(/\.[0-9]+$/);
+  let pass = 2;
+  while (volume.has(`${first}.${pass}`)) pass++;
+  return `${first}.${pass}`;
+}
+
+interface Known {
+  view: View;
+  /** In base64url. */
+  identity: string;
+  /** uuid. */
+  from: string;
+}
+
+/** Read-only ones: to ask for the identity of another would have its writes watched. */
+async function known(volume: Volume, views: readonly View[]): Promise<Known[]> {
+  const found: Known[] = [];
+  for (const view of views) {
+    if (!view.readOnly) continue;
+    const identity = await volume.identity(view);
+    found.push({ view, identity: textOf(encodeIdentity(identity)), from: identity.volume });
+  }
+  return found;
+}
+
+/** Those of the series that came from the volume, in the order of their coming. */
+async function arrived(volume: Volume, { series, volume: from }: ReplicaRequest): Promise<Known[]> {
+  const named = volume.snapshots.filter(({ name }) => name?.startsWith(`${series}-`));
+  return (await known(volume, named)).filter((one) => one.from === from);
+}
+
+/** Nobody deletes what the next increment stands on. */
+async function holdNewest(volume: Volume, request: ReplicaRequest): Promise<void> {
+  const reason = `${request.series} of ${request.volume}`;
+  const newest = (await arrived(volume, request)).at(-1)?.view;
+  if (!newest) return;
+  if (!newest.holds.includes(reason)) await volume.addHold(newest, reason);
+  for (const view of volume.snapshots) {
+    if (view.id !== newest.id && view.holds.includes(reason)) await volume.removeHold(view, reason);
+  }
+}
+
+async function pruneBy(keep: string, volume: Volume, request: ReplicaRequest): Promise<number> {
+  const ids = new Set((await arrived(volume, request)).map(({ view }) => view.id));
+  const own = volume.snapshots.filter(({ id }) => ids.has(id));
+  return (await prune(volume, own, parseKeep(keep), request.series)).length;
+}
+
+async function stateOf(
+  volume: Volume,
+  request: ReplicaRequest,
+): Promise<Omit<ReplicaAnswer, "follows" | "deleted" | "problem">> {
+  const { snapshots, uuid } = volume;
+  const wanted = new Set(request.have);
+  const there =
+    wanted.size > 0 ? new Set((await known(volume, snapshots)).map(identityText)) : null;
+  const has = request.have.flatMap((identity, index) => (there?.has(identity) ? [index] : []));
+  const newest = (await arrived(volume, request)).at(-1);
+  const half = await halfReceived(volume);
+  return {
+    replica: 1,
+    error: null,
+    volume: uuid,
+    snapshots: snapshots.length,
+    has,
+    newest: newest ? { name: newest.view.name!, identity: newest.identity } : null,
+    half: half?.token ?? null,
+  };
+}
+
+function identityText({ identity }: Known): string {
+  return identity;
+}
