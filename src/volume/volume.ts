@@ -22,7 +22,7 @@ import { diffOf, type Seldom, seldom, watchOf } from "./part.ts";
 import { Reclaimer } from "./reclaim.ts";
 import { Room } from "./room.ts";
 import { Timeline } from "./timeline.ts";
-import { countersOf, usageOf } from "./totals.ts";
+import { countersOf, toldOf, usageOf } from "./totals.ts";
 import type {
   Accounting,
   AccountingOptions,
@@ -237,8 +237,7 @@ export class DiskVolume extends VolumeChanges implements Volume {
 
   usage(): Usage {
     this.core.assertOpen();
-    const { reclaiming: _, ...usage } = usageOf(this.#stores);
-    return { ...usage, quota: this.core.store.device.quota?.() ?? null };
+    return toldOf(usageOf(this.#stores), this.core.store.device.quota?.() ?? null);
   }
 
   status(): Status {

@@ -36,7 +36,7 @@ function browserRuntime(name: BrowserName, isolated: boolean, suites: readonly S
     return { browser, pages };
   };
   return {
-    name: isolated ? `${name}, isolated` : name,
+    name: isolated ? `${name} isolated` : name,
     suites,
     atATime: 1,
     async version() {

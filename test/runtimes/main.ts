@@ -59,11 +59,17 @@ for (const runtime of runtimes) {
     for (const file of suite.files) jobs.push({ runtime, suite, file, total });
   }
 }
-if (rows.length === 0) {
-  console.log(
-    `no runtime ${options.runtime}; there are ${runtimes.map(({ name }) => name).join(", ")}`,
-  );
-  own.failed++;
+const suites = runtimes.flatMap((runtime) => runtime.suites);
+for (const [what, asked, there] of [
+  ["runtime", options.runtime, runtimes],
+  ["suite", options.suite, suites],
+] as const) {
+  const names = new Set(there.map(({ name }) => name));
+  for (const name of asked?.split(",") ?? []) {
+    if (names.has(name)) continue;
+    console.log(`no ${what} ${name}; there are ${[...names].join(", ")}`);
+    own.failed++;
+  }
 }
 
 const busy = new Map<Runtime, number>();
