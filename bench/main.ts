@@ -24,6 +24,7 @@ import { rollback } from "./io/rollback.ts";
 import { sequential } from "./io/sequential.ts";
 import { snapshot } from "./io/snapshot.ts";
 import { streams } from "./io/streams.ts";
+import { peers } from "./life/peers.ts";
 import { describeMachine } from "./machine.ts";
 import { lookup } from "./micro/lookup.ts";
 import { existing } from "./nbd/existing.ts";
@@ -52,6 +53,7 @@ const SECTIONS: readonly Section[] = [
   diff,
   accounting,
   streams,
+  peers,
   existing,
   ...firstWriteSections,
   flush,

@@ -62,6 +62,7 @@ export interface EngineExports {
   rollbackView(id: number, to: number, created: number, name: number): number;
   reclaimBegin(): number;
   reclaimStep(): number;
+  spaceCut(): number;
   viewCell(id: number): number;
   viewNamed(length: number): number;
   viewNext(cell: number): number;

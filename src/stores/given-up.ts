@@ -200,6 +200,7 @@ export class GivenUpStore implements ExceptionStore {
 
   *commit(): Task<void> {}
   *checkpoint(): Task<void> {}
+  *shrink(): Task<void> {}
   still<T>(work: Task<T>): Task<T> {
     return work;
   }

@@ -339,7 +339,7 @@ export interface ExceptionStore {
   /** Live views in the order of the timeline. */
   views(): ViewRecord[];
 
-  /** A walk over the tree: begins (0: nothing to do), and steps (0: over). */
+  /** A walk over the tree: begins (0: nothing to do), and steps: entries seen, 0: over. */
   reclaimBegin(): number;
   reclaimStep(): number;
 
@@ -355,6 +355,8 @@ export interface ExceptionStore {
    */
   touched(): void;
   checkpoint(trim: boolean): Task<void>;
+  /** Gives what is free at the store's end back to its platform, where that can be. */
+  shrink(): Task<void>;
   /** A failure after which nothing is changed any more. */
   fail(error: unknown): void;
   /**

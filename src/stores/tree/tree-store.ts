@@ -43,6 +43,7 @@ import { limitOf } from "./limit.ts";
 import { Log } from "./log.ts";
 import { treeTools } from "./part.ts";
 import { Room } from "./room.ts";
+import { hasUnusedEnd, shrink } from "./shorten.ts";
 import { statusLine } from "./status-line.ts";
 import { TreeSums } from "./sums.ts";
 import { trapError } from "./trap.ts";
@@ -284,6 +285,10 @@ export abstract class TreeStore implements ExceptionStore {
     return this.log.checkpoint(null, trim);
   }
 
+  shrink(): Task<void> {
+    return shrink(this.engine, this.#super, () => this.log.checkpoint(null, true));
+  }
+
   usage(): StoreUsage {
     return usageOf(this.engine, this.#super);
   }
@@ -338,6 +343,7 @@ export abstract class TreeStore implements ExceptionStore {
       if (this.device.readOnly || this.failure) return;
       yield* this.log.commit(null);
       if (this.changed) yield* this.log.checkpoint(null, true);
+      if (hasUnusedEnd(this.engine, this.#super)) yield* this.log.checkpoint(null, true);
     } finally {
       yield* settle(this.device.close());
     }
