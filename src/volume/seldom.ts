@@ -1,5 +1,5 @@
 /**
- * What few volumes ever need: comparing, cloning, merging, rolling back by copies, other sizes and
+ * What few volumes ever need, or need once: making, comparing, cloning, merging, rolling back by copies, other sizes and
  * marks, accounts, identities, groups, watchers, giving up, damage, dm's messages and lists.
  */
 
@@ -10,6 +10,7 @@ export { diffWithin } from "./diff.ts";
 export { dumpStore, restoreStore } from "./dump-store.ts";
 export { extentsOf } from "./extents.ts";
 export { GiveUp } from "./give-up.ts";
+export { makeStore } from "./make.ts";
 export { described, held, released } from "./marking.ts";
 export { Merger } from "./merge.ts";
 export { parseMessage } from "./message.ts";
@@ -20,4 +21,5 @@ export { checkRollback } from "./rollback.ts";
 export { snapshotAll } from "./snapshot-all.ts";
 export { accountOf } from "./snapshot-usage.ts";
 export { planSync } from "./sync.ts";
+export { chooseVictim, parseVictims } from "./victims.ts";
 export { watchersOf } from "./watchers.ts";
