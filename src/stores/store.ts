@@ -63,8 +63,6 @@ export interface ViewRecord {
   id: number;
   /** `null` for the origin. One that begins with "@" is of a hidden view: see `Stages`. */
   name: string | null;
-  /** What the volume keeps of where the view came from: see `Positions`. */
-  mark?: string | null;
   /** Id of the view that it is a snapshot of; 0 for the origin. */
   parent: number;
   /** Milliseconds since 1970. */
@@ -332,8 +330,7 @@ export interface ExceptionStore {
   setMarks(id: number, marks: string): number;
   /** Bytes that the store may grow to, null: no limit. Durable when it ends. */
   setMaxSize(bytes: number | null): Task<void>;
-  /** `mark`: what `ViewRecord.mark` is from now on; without it that stays. */
-  renameSnapshot(id: number, name: string, mark?: string | null): number;
+  renameSnapshot(id: number, name: string): number;
   view(id: number): ViewRecord | null;
   named(name: string): ViewRecord | null;
   /** Live views in the order of the timeline. */

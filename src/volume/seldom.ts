@@ -1,7 +1,7 @@
 /**
  * What few volumes ever need, or need once: making, comparing, cloning, merging, rolling back by
- * copies, other sizes and marks, accounts, identities, groups, watchers, giving up, victims, damage,
- * dm's messages and lists.
+ * copies, other sizes and marks, accounts, identities, groups, watchers, giving up, victims,
+ * damage, dm's messages and lists.
  */
 
 export { cloneRange } from "./clone.ts";

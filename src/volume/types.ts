@@ -307,7 +307,7 @@ export interface Volume {
   /** Bytes that the store may grow to, null: no limit. `Invalid` where it has more. Durable. */
   setMaxSize(bytes: number | null): Promise<void>;
   /**
-   * Changes what a view is. Note, tags and holds of a view have at most 470 bytes together, as
+   * Changes what a view is. Note, tags and holds of a view have at most 400 bytes together, as
    * JSON. Durable when it answers.
    */
   set(view: View | string, changes: ViewChanges): Promise<void>;

@@ -230,8 +230,8 @@ export abstract class TreeStore implements ExceptionStore {
   deleteSnapshot(id: number): number {
     return this.engine.x.deleteSnapshot(id);
   }
-  renameSnapshot(id: number, name: string, mark?: string | null): number {
-    return this.#views.rename(id, name, mark);
+  renameSnapshot(id: number, name: string): number {
+    return this.#views.rename(id, name);
   }
   resize(id: number, size: number): number {
     return this.#views.resize(id, size);
