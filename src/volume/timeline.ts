@@ -125,8 +125,8 @@ export class Timeline {
   }
 
   /**
-   * View `id` becomes what `to` is; what it was is kept under a name, or deleted. False, and nothing
-   * has changed: it is not as it has to be (`isReady`, asked in the same moment).
+   * View `id` becomes what `to` is; what it was is kept under a name, or deleted. False, and
+   * nothing has changed: it is not as it has to be (`isReady`, asked in the same moment).
    */
   *rollback(
     id: number,

@@ -50,7 +50,7 @@ async function liveOnce(volume: Volume, random: Random): Promise<void> {
   const view = random.chance(0.6) ? origin : random.pick([origin, ...snapshots]);
   if (random.chance(0.2) && volume.snapshots.length < 12) {
     const of = ofSnapshots ? view : origin;
-    await of.snapshot(`s${volume.snapshots.reduce((most, { id }) => Math.max(most, id), 1) + 1}`);
+    await of.snapshot(`s${random.u32()}`);
     return;
   }
   if (random.chance(0.05) && snapshots.length > 2) {

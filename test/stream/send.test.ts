@@ -127,7 +127,7 @@ test("increments between writable snapshots, back and forth", async () => {
   await b.close();
 });
 
-test("what was read-only when it was sent is no base once it was written, or rolled back", async () => {
+test("what was read-only when it was sent is no base once it was changed", async () => {
   const random = new Random(79);
   const past = { kind: "range", mode: "inline", chunk: 4096, size: 8 * 4096 } as const;
   for (const change of ["nothing", "write", "rollback"]) {
