@@ -32,11 +32,12 @@ export function addWatch(program: Command): void {
 
 function textOf(event: VolumeEvent): string {
   if (event.type === "gap") return "gap: something was missed";
-  const { changed, made, deleted, renamed } = event;
+  const { changed, made, deleted, renamed, described } = event;
   const parts = [
     ...made.map(({ name }) => `made @${name}`),
     ...deleted.map(({ name }) => `deleted @${name}`),
     ...renamed.map(({ from, name }) => `renamed @${from} to @${name}`),
+    ...described.map(({ name }) => `described ${name === null ? "the origin" : `@${name}`}`),
     ...changed.map(({ id, ranges }) => {
       const bytes = ranges?.reduce((sum, { length }) => sum + length, 0);
       return `view ${id}: ${bytes ?? "unknown"} bytes in ${ranges?.length ?? "many"} ranges`;

@@ -64,13 +64,13 @@ export abstract class RemoteReports extends RemoteChanges {
     const leave = () => end.abort(new MultisnapError("Closed", "nobody watches any more"));
     signal?.addEventListener("abort", leave);
     if (signal?.aborted) return;
-    const ask = () => this.request("events", {}, { signal: end.signal });
-    let asked = ask();
+    const ask = (more: boolean) => this.request("events", { more }, { signal: end.signal });
+    let asked = ask(false);
     try {
       for (;;) {
         const { event } = (await asked).head;
         if (event === null) return;
-        asked = ask();
+        asked = ask(true);
         asked.catch(() => {});
         yield event as VolumeEvent;
       }

@@ -50,7 +50,7 @@ async function forget({ volume }: Served): Promise<Result> {
 }
 
 export const STREAMS: readonly [string, Operation][] = [
-  ["receive", { run: receive }],
+  ["receive", { changes: true, views: true, run: receive }],
   ["feed", { run: feed }],
   ["half", { run: half }],
   ["forget", { run: forget }],

@@ -6,9 +6,12 @@ import type { Call, Operation, Result, Served } from "./operations.ts";
 /** Of each connection: begins with its first request, ends with one that is taken back. */
 const watching = new WeakMap<HeldViews, AsyncIterableIterator<VolumeEvent>>();
 
-async function events({ volume }: Served, { held, signal }: Call): Promise<Result> {
-  const iterator = watching.get(held) ?? volume.watch();
+async function events({ volume }: Served, { head, held, signal }: Call): Promise<Result> {
+  const known = watching.get(held);
+  const iterator = known ?? volume.watch();
   watching.set(held, iterator);
+  // Whoever goes on with another server has missed what came between.
+  if (!known && head.more === true) return { head: { event: { type: "gap" } } };
   const leave = () => {
     watching.delete(held);
     void iterator.return?.();

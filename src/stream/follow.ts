@@ -1,16 +1,14 @@
 /**
- * A replica's origin follows what was received: it becomes what a snapshot is, as long as nobody
+ * A replica's origin follows what was received: it is rolled back to a snapshot, as long as nobody
  * has written to it. Nothing is copied; all of it happens between two writes.
  */
 
 import { RUN_HOLE, RUN_UNMAPPED } from "../engine/status.ts";
 import { run, type Task } from "../task.ts";
-import { share } from "../volume/clone.ts";
 import { type Core, ORIGIN } from "../volume/core.ts";
 import { differentChunks } from "../volume/diff.ts";
 import { runsOf } from "../volume/runs.ts";
 import type { DiskView } from "../volume/view.ts";
-import type { DiskVolume } from "../volume/volume.ts";
 
 /**
  * `from`: what the origin still has to be; null: empty. False, and nothing has changed: it is not,
@@ -18,27 +16,15 @@ import type { DiskVolume } from "../volume/volume.ts";
  */
 export async function followSnapshot(from: DiskView | null, to: DiskView): Promise<boolean> {
   const { volume } = to;
-  const { core, origin } = volume;
-  if (core.origin || (core.base && !from)) return false;
-  if (from && from.size !== origin.size) return false;
-  const work = () => follow(volume, from?.id ?? null, to);
-  const follows = await run(volume.guard(volume.room.between(ORIGIN, work)));
-  if (follows) core.traffic.watchers?.wrote(ORIGIN, 0, to.size);
-  return follows;
-}
-
-function* follow(volume: DiskVolume, from: number | null, to: DiskView): Task<boolean> {
   const { core, origin, timeline } = volume;
-  if (!(yield* isSame(core, from, Math.ceil(origin.size / core.chunk)))) return false;
-  if (origin.size !== to.size) yield* timeline.resizeNow(ORIGIN, to.size);
-  const end = Math.ceil(to.size / core.chunk);
-  for (let at = 0; at < end; ) {
-    const { next, copy } = yield* share(core, ORIGIN, to.id, at, end);
-    // A chunk that lies under the store was not written in either: the base is the same for both.
-    at = next + copy;
+  if (core.origin !== null || (core.base !== null && from === null)) return false;
+  function* isReady(): Task<boolean> {
+    if (from && from.size !== origin.size) return false;
+    return yield* isSame(core, from?.id ?? null, Math.ceil(origin.size / core.chunk));
   }
-  yield* core.store.commit(null);
-  return true;
+  const follows = await run(volume.guard(timeline.rollback(ORIGIN, to.id, null, {}, isReady)));
+  if (follows) volume.reclaimer.start();
+  return follows;
 }
 
 /** Whether the origin has what the view has; null: nothing, and nothing lies under it. */

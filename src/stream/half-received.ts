@@ -87,28 +87,20 @@ export class HalfReceived {
     // First: of two that are at work, nobody could say which one is whole.
     await this.#finish();
     const index = this.#ready.length;
-    const isSameView = base === null || source === base;
-    const isEqual = isSameView && core.store.view(source)!.size === head.size;
+    const { size } = core.store.view(base ?? source)!;
+    const isEqual = (base === null || source === base) && size === head.size;
     const name = isEqual ? halfName(index, point) : RAW.slice(1);
-    const id = await this.#run(this.#stages.open(source, name, head.created));
-    this.#hold = this.#writable(id).hold();
+    const view = this.#writable(await this.#run(this.#stages.open(source, name, head.created)));
+    this.#hold = view.hold();
     // Where there are no snapshots of snapshots, it is one of the origin, made equal.
-    if (!isSameView) {
-      const like = this.#view(base);
-      await this.#resize(id, like.size);
-      await this.#writable(id).cloneFrom(like, 0, like.size);
+    if (base !== null && source !== base) {
+      await this.#resize(view, size);
+      await view.cloneFrom(this.#view(base), 0, size);
     }
-    await this.#resize(id, head.size);
-    this.#current = { view: this.#writable(id), index, point, name: head.name };
+    await this.#resize(view, head.size);
+    this.#current = { view, index, point, name: head.name };
     if (!isEqual) await this.keep();
     return this.#current;
-  }
-
-  /** What it gets reads as zeros, as the stream has it of what is past the end of a base. */
-  async #resize(id: number, size: number): Promise<void> {
-    const { core, room, timeline } = this.#volume;
-    if (core.store.view(id)!.size === size) return;
-    await this.#run(room.between(id, () => timeline.resizeNow(id, size)));
   }
 
   /** The one at work is whole and another one follows. */
@@ -158,8 +150,11 @@ export class HalfReceived {
   /** To everybody else it is read-only. */
   #writable(id: number): DiskView {
     const { core } = this.#volume;
-    const record = core.store.view(id)!;
-    return new DiskView(this.#volume, { ...record, readOnly: false }, core);
+    return new DiskView(this.#volume, core.store.view(id)!, core, true);
+  }
+
+  async #resize({ id, size: from }: DiskView, size: number): Promise<void> {
+    if (size !== from) await this.#run(this.#volume.timeline.resize(id, size, { shrink: true }));
   }
 }
 

@@ -1,7 +1,7 @@
 /** What a caller can know of a stream that broke off, and do about it. */
 import type { Volume } from "../volume/types.ts";
 import { HalfReceived } from "./half-received.ts";
-import { diskOf, mustBeIdle } from "./receive.ts";
+import { diskOf, mustBeIdle } from "./receiving.ts";
 import { tokenOf } from "./token.ts";
 
 export interface HalfWay {

@@ -10,12 +10,13 @@ import { MultisnapError } from "../errors.ts";
 import { endIfAborted, turn } from "../task.ts";
 import { isSameIdentity, type SnapshotIdentity } from "../volume/identity.ts";
 import type { ProgressOptions, Volume } from "../volume/types.ts";
-import { DiskVolume } from "../volume/volume.ts";
+import type { DiskVolume } from "../volume/volume.ts";
 import { Bases } from "./bases.ts";
 import { followSnapshot } from "./follow.ts";
 import { checkReceivedName, HalfReceived, isGoneOnWith, type Staged } from "./half-received.ts";
 import { decodeSnapshot, decodeStream, type SnapshotHead, type StreamHead } from "./heads.ts";
 import * as l from "./layout.ts";
+import { begin, diskOf } from "./receiving.ts";
 import { RecordReader, type StreamRecord } from "./records.ts";
 import { ByteSource } from "./source.ts";
 
@@ -49,8 +50,6 @@ interface Receives {
 const KEPT_BYTES = 64 * 2 ** 20;
 const TURN_BYTES = 2 ** 20;
 
-const busy = new WeakSet<Volume>();
-
 /**
  * Makes the snapshots of a stream of `sendStream`: durable when it answers. Progress: bytes of the
  * snapshot at work that are done, of all of it.
@@ -73,27 +72,15 @@ export async function receiveStream(
     const why = `a store of kind ${kind} has the snapshot that it has, and receives none`;
     throw new MultisnapError("Unsupported", why);
   }
-  mustBeIdle(volume);
-  busy.add(volume);
+  const over = begin(volume);
   const bytes = new ByteSource(source);
   try {
     const reader = new RecordReader(await engineModule(), bytes);
     return await new Receiver(disk, reader, options).run();
   } finally {
-    busy.delete(volume);
+    over();
     await bytes.close();
   }
-}
-
-/** `Busy` while a stream comes in. */
-export function mustBeIdle(volume: Volume): void {
-  if (!busy.has(volume)) return;
-  throw new MultisnapError("Busy", "the store is receiving a stream already: wait for that");
-}
-
-export function diskOf(volume: Volume): DiskVolume {
-  if (volume instanceof DiskVolume) return volume;
-  throw new MultisnapError("Unsupported", "this volume receives no streams");
 }
 
 class Receiver {

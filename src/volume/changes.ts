@@ -4,6 +4,7 @@ import type { ExceptionStore, ViewRecord } from "../stores/store.ts";
 import { endIfAborted, run, type Task } from "../task.ts";
 import type { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
+import type { Given } from "./given.ts";
 import type { Holds } from "./holds.ts";
 import { seldom } from "./part.ts";
 import type { Reclaimer } from "./reclaim.ts";
@@ -23,9 +24,10 @@ export abstract class VolumeChanges {
   abstract readonly core: Core;
   abstract readonly origin: DiskView;
   abstract readonly originWriter: OriginWriter;
+  abstract readonly given: Given;
   abstract readonly holds: Holds;
   abstract readonly timeline: Timeline;
-  protected abstract readonly reclaimer: Reclaimer;
+  abstract readonly reclaimer: Reclaimer;
 
   abstract get(name: string): DiskView;
   /** The view of this volume that a caller names. */
@@ -82,7 +84,6 @@ export abstract class VolumeChanges {
     endIfAborted(options.signal);
     const change = this.guard(this.timeline.rollback(view.id, source.id, keepAs, options));
     await run(this.using(view.id, this.using(source.id, change)));
-    this.core.traffic.watchers?.wrote(view.id, 0, view.size);
     this.reclaimer.start();
   }
 
@@ -104,8 +105,7 @@ export abstract class VolumeChanges {
 
   async resize(size: number, options: ResizeOptions = {}): Promise<void> {
     this.core.assertWritable();
-    await run(this.guard(this.timeline.resize(size, options)));
-    this.core.traffic.watchers?.wrote(ORIGIN, 0, this.origin.size);
+    await run(this.guard(this.timeline.resize(ORIGIN, size, options)));
   }
 
   async setMaxSize(bytes: number | null): Promise<void> {
@@ -122,6 +122,9 @@ export abstract class VolumeChanges {
     const { store } = this.core;
     if (readOnly !== undefined) {
       const snapshot = this.idOf(view);
+      if (!readOnly && store.view(snapshot)?.readOnly) {
+        await run(this.guard(this.given.expose(this.core, snapshot)));
+      }
       await run(
         this.guard(this.timeline.become(snapshot, () => store.setReadOnly(snapshot, readOnly))),
       );

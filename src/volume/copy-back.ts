@@ -80,6 +80,8 @@ export class CopyBack {
     const { store } = this.#core;
     const marks = formatMarks({ ...parseMarks(store.view(id)!.marks), rollback });
     yield* this.#hands.change(() => store.setMarks(id, marks));
+    // It is told of when it is over.
+    if (rollback === null) this.#core.traffic.watchers?.wrote(id, 0, store.view(id)!.size);
     yield* this.#hands.flush();
   }
 

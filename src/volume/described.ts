@@ -16,15 +16,18 @@ export class Described {
   /** Of `core`, when these were looked up. */
   #remade: number;
 
-  /** `isReadOnly`: the whole volume is. */
-  constructor(record: ViewRecord, core: Core, isReadOnly: () => boolean) {
+  readonly #isInMaking: boolean;
+
+  /** `isReadOnly`: the whole volume is. `isInMaking`: who makes it writes to what is read-only. */
+  constructor(record: ViewRecord, core: Core, isReadOnly: () => boolean, isInMaking: boolean) {
     this.core = core;
     this.id = record.id;
     this.parent = record.id === ORIGIN ? null : record.parent;
     this.created = record.created;
     this.#isReadOnly = isReadOnly;
+    this.#isInMaking = isInMaking;
     this.#size = record.size;
-    this.#readOnly = record.readOnly || isReadOnly();
+    this.#readOnly = this.#isClosed(record);
     this.#remade = core.remade;
   }
 
@@ -48,7 +51,11 @@ export class Described {
     const record = this.core.store.view(this.id);
     if (!record) return;
     this.#size = record.size;
-    this.#readOnly = record.readOnly || this.#isReadOnly();
+    this.#readOnly = this.#isClosed(record);
+  }
+
+  #isClosed({ readOnly }: ViewRecord): boolean {
+    return (readOnly && !this.#isInMaking) || this.#isReadOnly();
   }
 
   get note(): string | null {

@@ -5,7 +5,9 @@
 import type { ViewRecord } from "../stores/store.ts";
 import { Lock, type Task } from "../task.ts";
 import type { Core } from "./core.ts";
+import type { SnapshotIdentity } from "./identity.ts";
 import { seldom } from "./part.ts";
+import type { Positions } from "./positions.ts";
 
 export class Given {
   /** Ids of views that a write has to move first. */
@@ -30,10 +32,22 @@ export class Given {
 
   /** Work that writes to a view: inside the write, so that nobody begins to watch between. */
   *moved<T>(core: Core, id: number, work: () => Task<T>): Task<T> {
-    if (this.has(id)) {
-      const { Positions } = yield* seldom.get();
-      yield* new Positions(core, this, this.#flush).move(id);
-    }
+    if (this.has(id)) yield* (yield* this.#positions(core)).move(id);
     return yield* work();
+  }
+
+  /** For who is given the content: a later write will be told by the position. */
+  *watch(core: Core, id: number): Task<SnapshotIdentity> {
+    return yield* (yield* this.#positions(core)).watch(id);
+  }
+
+  /** A read-only snapshot is about to be none: who was given it must be able to know of a write. */
+  *expose(core: Core, id: number): Task<void> {
+    yield* (yield* this.#positions(core)).expose(id);
+  }
+
+  *#positions(core: Core): Task<Positions> {
+    const { Positions } = yield* seldom.get();
+    return new Positions(core, this, this.#flush);
   }
 }

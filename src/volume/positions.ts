@@ -53,6 +53,12 @@ export class Positions {
     return this.#identityOf(this.#record(id));
   }
 
+  /** While it is read-only it has no mark: whether somebody has been given it is not known. */
+  *expose(id: number): Task<void> {
+    const { mark } = this.#record(id);
+    if (!mark || mark.startsWith("n")) yield* this.#core.between(() => this.#begin(id));
+  }
+
   *#begin(id: number): Task<void> {
     const record = this.#record(id);
     const { position } = this.#identityOf(record);

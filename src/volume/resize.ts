@@ -71,6 +71,7 @@ export class Resize {
     yield* this.#hands.change(() => store.resize(id, size));
     this.#core.changes++;
     this.#core.remade++;
+    this.#core.traffic.watchers?.wrote(id, 0, size);
     yield* this.#hands.flush();
     if (!origin || size > from) return;
     // Who opens the store looks at its superblock before anything else.

@@ -9,6 +9,7 @@
  * - Each turn reclaims something or deletes a snapshot, so it ends.
  */
 import { isFull, MultisnapError } from "../errors.ts";
+import { isHidden } from "../stores/hidden.ts";
 import type { ViewRecord } from "../stores/store.ts";
 import type { Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
@@ -103,7 +104,8 @@ export class Room {
   /** Deletes one victim; without one all snapshots, or none at all: then the request has failed. */
   *#prune(error: MultisnapError, view: number): Task<void> {
     const { patterns, holds } = this.#options;
-    const snapshots = patterns.length > 0 ? this.#core.store.views() : [];
+    const views = patterns.length > 0 ? this.#core.store.views() : [];
+    const snapshots = views.filter(({ name }) => !isHidden(name));
     const held = snapshots.filter(({ marks }) => parseMarks(marks).holds.length > 0);
     const kept = new Set([view, ...held.map(({ id }) => id)]);
     const isInUse = (id: number) => kept.has(id) || holds.has(id);

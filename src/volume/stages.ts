@@ -52,7 +52,9 @@ export class Stages {
   }
 
   *drop(ids: number[]): Task<void> {
-    if (ids.length > 0) yield* this.#volume.timeline.delete(ids);
+    if (ids.length === 0) return;
+    yield* this.#volume.timeline.delete(ids);
+    this.#volume.reclaimer.start();
   }
 
   /** Errors: `Exists` (a name is taken), `NotFound` (one was deleted): none is published. */

@@ -23,6 +23,8 @@ export interface Hands {
   reclaim(): Task<void>;
   /** Does something for a view between two writes, and again where room has to be made first. */
   between<T>(view: number, work: () => Task<T>): Task<T>;
+  /** Work that writes to a view: see `Given.moved`. */
+  moved<T>(view: number, work: () => Task<T>): Task<T>;
 }
 
 export class Timeline {
@@ -122,19 +124,35 @@ export class Timeline {
     yield* this.#hands.flush();
   }
 
-  /** View `id` becomes what `to` is; what it was is kept under a name, or deleted. */
-  *rollback(id: number, to: number, keepAs: string | null, options: ProgressOptions): Task<void> {
-    const { store, env } = this.#core;
+  /**
+   * View `id` becomes what `to` is; what it was is kept under a name, or deleted. False, and
+   * nothing has changed: it is not as it has to be (`isReady`, asked in the same moment).
+   */
+  *rollback(
+    id: number,
+    to: number,
+    keepAs: string | null,
+    options: ProgressOptions,
+    isReady: (() => Task<boolean>) | null = null,
+  ): Task<boolean> {
     this.#core.assertWritable();
-    if (!store.canRollBack(id)) {
-      const copyBack = yield* this.#copyBack(options);
-      yield* this.#hands.between(id, () => copyBack.run(id, to, keepAs));
-      return;
-    }
-    yield* this.#hands.between(id, () => {
-      const created = env.now();
-      return this.#durably(this.#become(() => store.rollback(id, to, keepAs, created)));
+    const copyBack = this.#core.store.canRollBack(id) ? null : yield* this.#copyBack(options);
+    const change = () =>
+      copyBack?.run(id, to, keepAs) ?? this.#durably(this.#exchange(id, to, keepAs));
+    const { between, moved } = this.#hands;
+    return yield* between(id, function* () {
+      if (isReady !== null && !(yield* isReady())) return false;
+      yield* moved(id, change);
+      return true;
     });
+  }
+
+  *#exchange(id: number, to: number, keepAs: string | null): Task<void> {
+    const { store, traffic, env } = this.#core;
+    const created = env.now();
+    yield* this.#become(() => store.rollback(id, to, keepAs, created));
+    traffic.watchers?.wrote(id, 0, store.view(id)!.size);
+    if (keepAs !== null) traffic.watchers?.made(store.named(keepAs)!.id, keepAs);
   }
 
   *#copyBack(options: ProgressOptions): Task<CopyBack> {
@@ -155,29 +173,29 @@ export class Timeline {
     yield* this.#hands.between(id, () => copyBack.run(id, to.id, null));
   }
 
-  /** A change of what views are, between two writes and durable. */
+  /** A change of what is said of a view, between two writes and durable. */
   *become(id: number, call: () => number): Task<void> {
     this.#core.assertWritable();
-    yield* this.#hands.between(id, () => this.#durably(this.#become(call)));
+    yield* this.#hands.between(id, () => this.#durably(this.#describe(id, call)));
   }
 
-  *resize(size: number, options: ResizeOptions): Task<void> {
+  *#describe(id: number, call: () => number): Task<void> {
+    yield* this.#become(call);
+    this.#core.traffic.watchers?.described(id, this.#core.store.view(id)?.name ?? null);
+  }
+
+  *resize(id: number, size: number, options: ResizeOptions): Task<void> {
     this.#core.assertWritable();
     const { shrink = false } = options;
-    const { checkResize } = yield* seldom.get();
-    yield* this.#hands.between(ORIGIN, () => {
-      checkResize(this.#core, size, this.#core.store.view(ORIGIN)!.size, shrink);
-      return this.resizeNow(ORIGIN, size, options);
-    });
-  }
-
-  /** Of any view; who calls it has made sure that no write is in flight. */
-  *resizeNow(id: number, size: number, options: ProgressOptions = {}): Task<void> {
     const { originWriter, flush } = this.#hands;
     const change = (call: () => number) => this.#change(call);
-    const { Resize } = yield* seldom.get();
+    const { checkResize, Resize } = yield* seldom.get();
     const resize = new Resize(this.#core, { originWriter, flush, change }, options);
-    yield* resize.run(id, this.#core.store.view(id)!.size, size);
+    yield* this.#hands.between(id, () => {
+      const from = this.#core.store.view(id)!.size;
+      checkResize(this.#core, size, from, shrink);
+      return resize.run(id, from, size);
+    });
   }
 
   *setMaxSize(bytes: number | null): Task<void> {

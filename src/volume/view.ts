@@ -30,8 +30,8 @@ export class DiskView extends Described implements View {
   readonly #writer: Writer;
   readonly #chunk: number;
 
-  constructor(volume: DiskVolume, record: ViewRecord, core: Core) {
-    super(record, core, () => volume.readOnly);
+  constructor(volume: DiskVolume, record: ViewRecord, core: Core, isInMaking = false) {
+    super(record, core, () => volume.readOnly, isInMaking);
     this.volume = volume;
     this.#reader = new Reader(core);
     this.#writer = new Writer(core);

@@ -56,7 +56,7 @@ export class DiskVolume extends VolumeChanges implements Volume {
   /** What was found where the store was opened damaged. */
   damage: Damage | null = null;
   readonly timeline: Timeline;
-  protected readonly reclaimer: Reclaimer;
+  readonly reclaimer: Reclaimer;
   readonly #flusher: Flusher;
   #merger: Merger | null = null;
   /** All stores that are attached to the origin. */
@@ -77,6 +77,7 @@ export class DiskVolume extends VolumeChanges implements Volume {
       flush: () => this.flushed(),
       reclaim: () => this.reclaimer.all(),
       between: (view, work) => this.room.between(view, work),
+      moved: (view, work) => this.given.moved(core, view, work),
     });
     this.giveUp = setup && this.#mayGiveUp(cores, setup);
     this.room = new Room(core, {
@@ -271,9 +272,7 @@ export class DiskVolume extends VolumeChanges implements Volume {
     this.core.assertOpen();
     const id = this.idOf(snapshot);
     const { core } = this.find((store) => store.view(id))!;
-    const { Positions } = seldom.loaded ?? (await seldom.load());
-    const positions = new Positions(core, this.given, () => this.flushed());
-    return run(this.guard(positions.watch(id)));
+    return run(this.guard(this.given.watch(core, id)));
   }
 
   snapshotUsage(options: ProgressOptions = {}): Promise<SnapshotUsage[]> {

@@ -39,6 +39,8 @@ export type VolumeEvent =
       deleted: Named[];
       /** `name`: the new one. */
       renamed: (Named & { from: string })[];
+      /** Views whose note, tags, holds or read-only flag are others; the origin's name is null. */
+      described: { id: number; name: string | null }[];
     }
   /** The reader was too slow, or too much changed at once: anything may have happened. */
   | { type: "gap" };
@@ -91,6 +93,13 @@ export class Watchers {
     if (from !== null) this.#note(this.#noted.commit.renamed, { id, from, name });
   }
 
+  described(id: number, name: string | null): void {
+    const { described } = this.#noted.commit;
+    if (!isHidden(name) && !described.some((view) => view.id === id)) {
+      this.#note(described, { id, name });
+    }
+  }
+
   #note<T>(list: T[], item: T): void {
     if (this.#readers.size === 0) return;
     if (list.length < RANGES_MAX) list.push(item);
@@ -101,9 +110,9 @@ export class Watchers {
   take(): Noted | null {
     if (this.#readers.size === 0) return null;
     const noted = this.#noted;
-    const { made, deleted, renamed } = noted.commit;
-    const count = noted.ranges.size + made.length + deleted.length + renamed.length;
-    if (count === 0 && !noted.isTooMuch) return null;
+    const { type: _, ...lists } = noted.commit;
+    const isNothing = Object.values(lists).every(({ length }) => length === 0);
+    if (noted.ranges.size === 0 && isNothing && !noted.isTooMuch) return null;
     this.#noted = nothing();
     return noted;
   }
@@ -180,7 +189,7 @@ class Reader implements AsyncIterableIterator<VolumeEvent> {
 }
 
 function nothing(): Noted {
-  const commit = { type: "commit" as const, made: [], deleted: [], renamed: [] };
+  const commit = { type: "commit" as const, made: [], deleted: [], renamed: [], described: [] };
   return { ranges: new Map(), commit, isTooMuch: false };
 }
 

@@ -11,14 +11,16 @@ import type { OriginMode } from "../model/model.ts";
 import { Random } from "../model/prng.ts";
 import { live, newVolume } from "./random-volume.ts";
 
-const SEEDS = 12;
+const SEEDS = Number(process.env.SEEDS ?? 12);
+const FIRST = Number(process.env.SEED ?? 1);
 const RUN_SHARED = 3;
 const test = suite("accounting");
 
-/** Places that a view sees, chunk by chunk. */
+/** Places that a view has, chunk by chunk; what it was left past its end, too. */
 async function placesOf(volume: Volume, id: number): Promise<Map<number, number>> {
   const { core } = volume as DiskVolume;
-  const end = Math.ceil(volume.origin.size / core.chunk);
+  const sizes = core.store.views().map(({ size }) => size);
+  const end = Math.ceil(Math.max(...sizes) / core.chunk);
   const found = new Map<number, number>();
   for (let at = 0; at < end; ) {
     for (const { kind, count, place } of await run(runsOf(core, id, at, end))) {
@@ -32,9 +34,9 @@ async function placesOf(volume: Volume, id: number): Promise<Map<number, number>
 for (const kind of ["range", "bitmap"] as StoreKind[]) {
   for (const mode of ["inline", "attached"] as OriginMode[]) {
     test(`${kind}, ${mode}: any set of snapshots frees what was said`, async () => {
-      for (let seed = 1; seed <= SEEDS; seed++) {
+      for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
         await oneSet(kind, mode, seed).catch((error) => {
-          throw new Error(`seed ${seed}: ${error.stack}`);
+          throw new Error(`SEED=${seed} SEEDS=1: ${error.stack}`);
         });
       }
     });

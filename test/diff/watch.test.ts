@@ -17,7 +17,8 @@ function newVolume(): Promise<Volume> {
   return openVolume({ store: memoryDevice(), create: { size: SIZE } });
 }
 
-const NOTHING = { type: "commit", changed: [], made: [], deleted: [], renamed: [] } as const;
+const LISTS = { changed: [], made: [], deleted: [], renamed: [], described: [] };
+const NOTHING = { type: "commit", ...LISTS } as const;
 
 /** What happens to a volume, and the events that tell it. */
 async function story(volume: Volume, events: AsyncIterator<VolumeEvent>): Promise<void> {
@@ -54,6 +55,54 @@ test("what changed, in its order, when it is durable", async () => {
   const waiting = other.next();
   await volume.close();
   assert.is((await waiting).done, true);
+});
+
+test("rollbacks, sizes, notes and rights, each with the commit that makes it durable", async () => {
+  for (const kind of ["range", "bitmap"] as const) {
+    const volume = await openVolume({ store: memoryDevice(), create: { size: SIZE, kind } });
+    await volume.origin.write(0, new Uint8Array(10));
+    const { id } = await volume.snapshot("one");
+    await volume.resize(2 * SIZE);
+    const events = volume.watch();
+    const seen = async (wanted: Partial<typeof LISTS>) => {
+      const found: Record<string, unknown[]> = { ...LISTS };
+      const isOver = () => JSON.stringify(found) === JSON.stringify({ ...LISTS, ...wanted });
+      while (!isOver()) {
+        const late = new Promise<never>((_, reject) => {
+          setTimeout(() => reject(new Error(`${JSON.stringify({ found, wanted })}`)), 5000).unref();
+        });
+        const { value } = await Promise.race([events.next(), late]);
+        const { type, ...lists } = value as Record<string, unknown[]>;
+        for (const key of Object.keys(lists)) if (lists[key]!.length > 0) found[key] = lists[key]!;
+      }
+    };
+    await volume.rollback("one", { keepAs: "before" });
+    const all = (id: number, length: number) => [{ id, ranges: [{ offset: 0, length }] }];
+    const before = { id: volume.get("before").id, name: "before" };
+    await seen({ changed: all(1, SIZE), made: [before] } as object);
+    await volume.resize(SIZE / 2, { shrink: true });
+    await seen({ changed: all(1, SIZE / 2) } as object);
+    await volume.set("one", { note: "good", tags: ["x"] });
+    await seen({ described: [{ id, name: "one" }] } as object);
+    await volume.addHold("one", "audit");
+    await seen({ described: [{ id, name: "one" }] } as object);
+    await volume.set(volume.origin, { note: "disk" });
+    await seen({ described: [{ id: 1, name: null }] } as object);
+    await volume.close();
+  }
+});
+
+test("who goes on with a server that does not know him is told of a gap", async () => {
+  const { store } = await serveFile({ size: SIZE });
+  const remote = await connect(store);
+  const { head } = await remote.request("events", { more: true });
+  assert.equal(head.event, { type: "gap" });
+  await remote.origin.write(0, new Uint8Array(10));
+  const next = remote.request("events", { more: true });
+  await remote.flush();
+  const changed = [{ id: 1, ranges: [{ offset: 0, length: 10 }] }];
+  assert.equal((await next).head.event, { ...NOTHING, changed });
+  await remote.close();
 });
 
 test("through the socket, as well", async () => {

@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { platformZstd } from "../../src/devices/zstd.ts";
 import { type Received, receiveStream, type StoreKind } from "../../src/index.ts";
-import type { Volume } from "../../src/volume/types.ts";
+import type { View, Volume } from "../../src/volume/types.ts";
 import { bytesOf, changeOnce, live, newVolume } from "../diff/random-volume.ts";
 import { expectCode } from "../model/history.ts";
 import type { OriginMode } from "../model/model.ts";
@@ -31,12 +31,19 @@ async function mustEqual(from: Volume, to: Volume, name: string): Promise<void> 
   assert.is(from.get(name).created, to.get(name).created);
 }
 
+async function isOther(view: View, then: Uint8Array): Promise<boolean> {
+  return Buffer.compare(await bytesOf(view), then) !== 0;
+}
+
+let increments = 0;
+
 test("random pasts, whole, increments and chains, into any store", async () => {
   for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
     await oneHistory(seed).catch((error) => {
       throw new Error(`SEED=${seed} SEEDS=1: ${error.stack}`);
     });
   }
+  assert.ok(increments >= SEEDS / 4 || SEEDS === 1, `${increments} increments`);
 });
 
 async function oneHistory(seed: number): Promise<void> {
@@ -46,24 +53,35 @@ async function oneHistory(seed: number): Promise<void> {
   if (random.chance(0.3)) await live(to, random, 10);
   for (const { name } of to.snapshots) await to.rename(name!, `own ${name}`);
   const compress = random.pick(["none", "gzip"] as const);
-  const there = new Set<string>();
+  /** What was sent, with the bytes that it had then. */
+  const there = new Map<number, Uint8Array>();
   for (let round = 0; round < 4; round++) {
     await live(from, random, 25);
     if (from.snapshots.length === 0) await from.snapshot("first");
-    const left = from.snapshots.filter(({ name }) => !there.has(name!));
+    const left = from.snapshots.filter(({ id }) => !there.has(id));
     if (left.length === 0) continue;
     const own = (await contents(to)) as Record<string, string>;
-    const bases = from.snapshots.filter(({ name, readOnly }) => there.has(name!) && readOnly);
-    const base = random.chance(0.7) ? bases.at(-1) : undefined;
+    const bases = from.snapshots.filter(({ id }) => there.has(id));
+    const base = bases.length > 0 && random.chance(0.7) ? random.pick(bases) : undefined;
     const target = left.at(-1)!;
     const all = left.length > 1 && !base && there.size === 0 && random.chance(0.7);
     const bytes = await sent(from, target, { from: base, all, compress });
-    const { snapshots } = await receive(to, bytes, random);
+    const received = await receive(to, bytes, random).catch((error) => error);
+    if (base && (await isOther(base, there.get(base.id)!))) {
+      const why = `${base.name} was written since it was sent: ${received.stack}`;
+      assert.is(received.code, "Invalid", why);
+    }
+    // Something was written, though it was there before.
+    if (base && received.code === "Invalid") continue;
+    const { snapshots, follows } = received as Received;
+    assert.ok(snapshots, received);
     assert.is(snapshots.at(-1)!.name, target.name);
     for (const { name } of snapshots) {
-      there.add(name);
+      there.set(from.get(name).id, await bytesOf(from.get(name)));
       await mustEqual(from, to, name);
     }
+    if (follows) assert.equal(await bytesOf(to.origin), await bytesOf(target));
+    if (base) increments++;
     const { "": _, ...now } = await contents(to);
     for (const [name, digest] of Object.entries(own)) if (name) assert.is(now[name], digest);
   }
@@ -107,6 +125,53 @@ test("increments between writable snapshots, back and forth", async () => {
   await mustEqual(b, a, "five");
   await a.close();
   await b.close();
+});
+
+test("what was read-only when it was sent is no base once it was changed", async () => {
+  const random = new Random(79);
+  const past = { kind: "range", mode: "inline", chunk: 4096, size: 8 * 4096 } as const;
+  for (const change of ["nothing", "write", "rollback"]) {
+    const { volume: a } = await newVolume(past, random);
+    const { volume: b } = await newVolume(past, random);
+    await a.snapshot("empty");
+    await a.origin.write(0, random.bytes(5000));
+    const one = await a.snapshot("one", { readOnly: true });
+    await receive(b, await sent(a, "one"));
+    await a.set("one", { readOnly: false });
+    if (change === "write") await one.write(100, random.bytes(10));
+    if (change === "rollback") await a.rollback("empty", { of: one });
+    await a.set("one", { readOnly: true });
+    await a.snapshot("two");
+    const received = receive(b, await sent(a, "two", { from: "one" }));
+    if (change === "nothing") assert.ok((await received).follows);
+    else await expectCode("Invalid", received);
+    await a.close();
+    await b.close();
+  }
+});
+
+test("snapshots of other sizes, and the origin follows them", async () => {
+  const random = new Random(80);
+  for (const kind of ["range", "bitmap"] as const) {
+    const past = { kind, mode: "inline", chunk: 4096, size: 8 * 4096 } as const;
+    const { volume: a } = await newVolume(past, random);
+    const { volume: b } = await newVolume({ ...past, size: 3 * 4096 + 512 }, random);
+    await a.origin.write(0, random.bytes(8 * 4096));
+    await a.snapshot("0");
+    assert.ok((await receive(b, await sent(a, "0"))).follows);
+    for (const [i, chunks] of [20.5, 2.25, 11].entries()) {
+      await a.resize(4096 * chunks, { shrink: true });
+      for (let n = 0; n < 4; n++) await changeOnce(a.origin, 4096, random);
+      await a.snapshot(`${i + 1}`);
+      assert.ok((await receive(b, await sent(a, `${i + 1}`, { from: `${i}` }))).follows);
+      await mustEqual(a, b, `${i + 1}`);
+      assert.is(b.origin.size, 4096 * chunks);
+      assert.equal(await bytesOf(b.origin), await bytesOf(a.origin));
+    }
+    assert.ok((await b.check()).clean);
+    await a.close();
+    await b.close();
+  }
 });
 
 test("a wrong base is refused, and said which one is needed", async () => {

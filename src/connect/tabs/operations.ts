@@ -10,7 +10,9 @@ const KEPT: ReadonlySet<string> = new Set(["write", "trim", "zero"]);
 /** Their effect does not depend on how often they are done. */
 const REPEATED: ReadonlySet<string> = new Set(["reclaimed"]);
 /** They take long, and end early where they are asked to. */
-const LONG: ReadonlySet<string> = new Set(["merge", "reclaimed", "check", "usage"]);
+const LONG: ReadonlySet<string> = new Set([
+  ...["merge", "reclaimed", "check", "usage", "account", "receive", "feed", "events"],
+]);
 
 export function isKept(op: string): boolean {
   return KEPT.has(op);
