@@ -19,11 +19,14 @@ const SILENCE_MS = 10 * 60_000;
 /** After it was told to end, until it is killed. */
 const ENDING_MS = 5000;
 
-export function commandTarget(command: readonly string[]): ReplicaTarget {
+export function commandTarget(
+  command: readonly string[],
+  silenceMs: number = SILENCE_MS,
+): ReplicaTarget {
   const name = oneLine(command.join(" ")).slice(0, NAME_MAX);
   return {
     name,
-    exchange: (bytes, signal) => new Exchange(name, command, signal).run(bytes),
+    exchange: (bytes, signal) => new Exchange(name, command, signal, silenceMs).run(bytes),
   };
 }
 
@@ -34,12 +37,19 @@ class Exchange {
   readonly #printed: () => string;
   readonly #complaints: () => string;
   readonly #ended: Promise<string>;
+  readonly #silenceMs: number;
   #isOver = false;
   #isSilent = false;
   #silence: NodeJS.Timeout | null = null;
 
-  constructor(name: string, [program = "", ...given]: readonly string[], signal: AbortSignal) {
+  constructor(
+    name: string,
+    [program = "", ...given]: readonly string[],
+    signal: AbortSignal,
+    silenceMs: number,
+  ) {
     this.#name = name;
+    this.#silenceMs = silenceMs;
     this.#signal = signal;
     this.#child = spawn(program, given, { stdio: "pipe" });
     this.#printed = endOf(this.#child.stdout, () => this.#stir());
@@ -100,7 +110,7 @@ class Exchange {
   }
 
   #refuse(ending: string): never {
-    const how = this.#isSilent ? "took and said nothing for ten minutes, and was ended" : ending;
+    const how = this.#isSilent ? "took and said nothing for too long, and was ended" : ending;
     const complaint = this.#complaints().trim().split("\n").at(-1);
     const own = /^multisnap: ([A-Za-z]+): (.*)$/.exec(complaint ?? "");
     // A program of ours that could not even take the request.
@@ -116,7 +126,7 @@ class Exchange {
     this.#silence = setTimeout(() => {
       this.#isSilent = true;
       this.#stop();
-    }, SILENCE_MS);
+    }, this.#silenceMs);
   }
 
   #stop(): void {

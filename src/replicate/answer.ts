@@ -6,6 +6,7 @@
  */
 import { MultisnapError } from "../errors.ts";
 import { parseKeep } from "../schedule/keep.ts";
+import { ownSnapshots } from "../schedule/mark.ts";
 import { halfReceived } from "../stream/half-way.ts";
 import { receiveStream } from "../stream/receive.ts";
 import { encodeIdentity, textOf } from "../volume/identity.ts";
@@ -69,17 +70,21 @@ export async function answerRequest(
     const name = freeName(volume, request.name);
     follows = (await receiveStream(volume, stream, { resume, name, signal, progress })).follows;
   }
+  const identities = new Identities(volume);
   let deleted = 0;
   let problem: string | null = null;
   try {
-    await holdNewest(volume, request);
-    if (mayPrune && request.keep !== null) deleted = await pruneBy(request.keep, volume, request);
+    await holdNewest(volume, request, identities);
+    if (mayPrune && request.keep !== null) {
+      const own = (await identities.arrived(request)).map(({ view }) => view);
+      deleted = (await prune(volume, own, parseKeep(request.keep), request.series)).length;
+    }
   } catch (error) {
     // The snapshot is there: to say that it is not would have it sent again.
     if (request.do === "ask") throw error;
     problem = error instanceof Error ? error.message : String(error);
   }
-  return { ...(await stateOf(volume, request)), follows, deleted, problem };
+  return { ...(await stateOf(volume, request, identities)), follows, deleted, problem };
 }
 
 /**
@@ -102,27 +107,47 @@ interface Known {
   from: string;
 }
 
-/** Read-only ones: to ask for the identity of another would have its writes watched. */
-async function known(volume: Volume, views: readonly View[]): Promise<Known[]> {
-  const found: Known[] = [];
-  for (const view of views) {
-    if (!view.readOnly) continue;
-    const identity = await volume.identity(view);
-    found.push({ view, identity: textOf(encodeIdentity(identity)), from: identity.volume });
-  }
-  return found;
-}
+/** Identities of read-only snapshots, each asked for once: of those, none changes. */
+class Identities {
+  readonly #volume: Volume;
+  readonly #found = new Map<number, Known>();
 
-/** Those of the series that came from the volume, in the order of their coming. */
-async function arrived(volume: Volume, { series, volume: from }: ReplicaRequest): Promise<Known[]> {
-  const named = volume.snapshots.filter(({ name }) => name?.startsWith(`${series}-`));
-  return (await known(volume, named)).filter((one) => one.from === from);
+  constructor(volume: Volume) {
+    this.#volume = volume;
+  }
+
+  /** To ask for the identity of one that can be written would have its writes watched. */
+  async of(views: readonly View[]): Promise<Known[]> {
+    const all: Known[] = [];
+    for (const view of views) if (view.readOnly) all.push(await this.#one(view));
+    return all;
+  }
+
+  /** Those of the series that came from the volume, in the order of their coming. */
+  async arrived({ series, volume: from }: ReplicaRequest): Promise<Known[]> {
+    const own = ownSnapshots(this.#volume.snapshots, series).map(({ snapshot }) => snapshot);
+    return (await this.of(own)).filter((one) => one.from === from);
+  }
+
+  async #one(view: View): Promise<Known> {
+    const known = this.#found.get(view.id);
+    if (known) return { ...known, view };
+    const identity = await this.#volume.identity(view);
+    const text = textOf(encodeIdentity(identity));
+    const found = { view, identity: text, from: identity.volume };
+    this.#found.set(view.id, found);
+    return found;
+  }
 }
 
 /** Nobody deletes what the next increment stands on. */
-async function holdNewest(volume: Volume, request: ReplicaRequest): Promise<void> {
+async function holdNewest(
+  volume: Volume,
+  request: ReplicaRequest,
+  identities: Identities,
+): Promise<void> {
   const reason = `${request.series} of ${request.volume}`;
-  const newest = (await arrived(volume, request)).at(-1)?.view;
+  const newest = (await identities.arrived(request)).at(-1)?.view;
   if (!newest) return;
   if (!newest.holds.includes(reason)) await volume.addHold(newest, reason);
   for (const view of volume.snapshots) {
@@ -130,22 +155,17 @@ async function holdNewest(volume: Volume, request: ReplicaRequest): Promise<void
   }
 }
 
-async function pruneBy(keep: string, volume: Volume, request: ReplicaRequest): Promise<number> {
-  const ids = new Set((await arrived(volume, request)).map(({ view }) => view.id));
-  const own = volume.snapshots.filter(({ id }) => ids.has(id));
-  return (await prune(volume, own, parseKeep(keep), request.series)).length;
-}
-
 async function stateOf(
   volume: Volume,
   request: ReplicaRequest,
+  identities: Identities,
 ): Promise<Omit<ReplicaAnswer, "follows" | "deleted" | "problem">> {
   const { snapshots, uuid } = volume;
   const wanted = new Set(request.have);
-  const there =
-    wanted.size > 0 ? new Set((await known(volume, snapshots)).map(identityText)) : null;
-  const has = request.have.flatMap((identity, index) => (there?.has(identity) ? [index] : []));
-  const newest = (await arrived(volume, request)).at(-1);
+  const asked = wanted.size > 0 ? await identities.of(snapshots) : [];
+  const there = new Set(asked.map(({ identity }) => identity));
+  const has = request.have.flatMap((identity, index) => (there.has(identity) ? [index] : []));
+  const newest = (await identities.arrived(request)).at(-1);
   const half = await halfReceived(volume);
   return {
     replica: 1,
@@ -156,8 +176,4 @@ async function stateOf(
     newest: newest ? { name: newest.view.name!, identity: newest.identity } : null,
     half: half?.token ?? null,
   };
-}
-
-function identityText({ identity }: Known): string {
-  return identity;
 }

@@ -64,7 +64,8 @@ interface Acknowledged {
   created: number;
 }
 
-const REASON_MAX = 120;
+/** Letters: marks of a snapshot have 470 bytes, of which one has four at most. */
+const REASON_MAX = 100;
 
 export class Replication {
   readonly target: ReplicaTarget;
@@ -259,9 +260,10 @@ function isBroken(error: unknown): boolean {
 export function reasonOf(series: string, target: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: a hold has none
   const text = `${series} to ${target}`.replace(/[\u0000-\u001f\u007f]/g, " ");
-  if (text.length <= REASON_MAX) return text;
+  const letters = Array.from(text);
+  if (letters.length <= REASON_MAX) return text;
   const half = REASON_MAX / 2 - 2;
-  return `${text.slice(0, half)}...${text.slice(-half)}`;
+  return `${letters.slice(0, half).join("")}...${letters.slice(-half).join("")}`;
 }
 
 async function* one(part: Uint8Array): AsyncGenerator<Uint8Array> {

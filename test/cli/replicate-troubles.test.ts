@@ -41,6 +41,7 @@ test("both sides killed at random: every snapshot over there is one instant of h
     const bytes = random.bytes(random.between(1, 2 * MIB));
     const at = random.below(SIZE - bytes.length);
     await volume.origin.write(at, bytes);
+    await volume.flush();
     disk.set(bytes, at);
     instants.push(digest(disk));
   };
@@ -49,7 +50,17 @@ test("both sides killed at random: every snapshot over there is one instant of h
     for (let count = random.between(1, 4); count > 0; count--) await write();
     const side = going(store, "--every", "1s", ...line);
     await wait(random.between(100, 2500));
-    if (random.chance(0.5)) {
+    const victim = random.pick(["server", "receiver", "sender"]);
+    if (victim === "server") {
+      server.kill("SIGKILL");
+      await finished(server);
+      await volume.close().catch(() => {});
+      // Whoever replicates opens the store itself from now on.
+      await side.until(isSent, side.events().filter(isSent).length + 1);
+      await side.stop();
+      server = await serve(store);
+      volume = (await connectControl(store)) as Volume;
+    } else if (victim === "receiver") {
       if (endHard(pidFile)) await write();
       await side.until(isSent);
       await side.stop(random.pick(["SIGINT", "SIGTERM"]));

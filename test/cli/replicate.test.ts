@@ -4,6 +4,7 @@ import fs from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { commandTarget } from "../../src/cli/replica-command.ts";
 import { Random } from "../model/prng.ts";
 import {
   command,
@@ -137,6 +138,23 @@ test("while it sends, other commands work through it", async () => {
   assert.match(stdout.toString(), /^sent @replica-\S+ whole: 2\.?\d* MiB in /);
   assert.ok((await read(store, "meanwhile")).subarray(9 * MIB, 9 * MIB + 100).some((byte) => byte));
   await succeed("check", store, "--quiet");
+});
+
+test("a program that takes nothing any more is ended; if need be, killed", async () => {
+  for (const line of ["sleep 30", "trap '' TERM; sleep 30 & wait; wait"]) {
+    const target = commandTarget(["sh", "-c", line], 300);
+    async function* bytes() {
+      for (;;) yield new Uint8Array(2 ** 16);
+    }
+    const since = Date.now();
+    const ended = target.exchange(bytes(), new AbortController().signal);
+    const error = await ended.then(
+      () => null,
+      (error) => error,
+    );
+    assert.match(error.message, "took and said nothing for too long, and was ended");
+    assert.ok(Date.now() - since < 15_000, line);
+  }
 });
 
 test("send makes a store over there, too: receive --create", async () => {
