@@ -156,6 +156,9 @@ export class GivenUpStore implements ExceptionStore {
   deleteSnapshot(): number {
     throw this.#error();
   }
+  *deleteTogether(): Task<void> {
+    throw this.#error();
+  }
   renameSnapshot(): number {
     throw this.#error();
   }
