@@ -83,7 +83,13 @@ export { verifyPage } from "./verify";
 export { crc32c } from "./crc32c";
 export { isZero } from "./zero";
 export { lookupBatch } from "./batch";
-export { createSnapshot, deleteSnapshot, renameSnapshot } from "./snapshots";
+export {
+  createSnapshot,
+  deleteNow,
+  deleteRoom,
+  deleteSnapshot,
+  renameSnapshot,
+} from "./snapshots";
 export { rollbackView } from "./rollback";
 export { setLimit, setMarks, setReadOnly } from "./change";
 export { reclaimBegin, reclaimStep } from "./reclaim";

@@ -19,7 +19,7 @@ export const OPERATION_BLOCKS: u32 = 56;
 const OPERATION_ROOM: u32 = OP_MAX + OP_BYTES;
 
 /** Bytes of a record that are left to slabs which a commit or a checkpoint itself has to add. */
-const SLAB_ROOM: u32 = 1024;
+export const SLAB_ROOM: u32 = 1024;
 
 /**
  * What an operation leaves of the reserve (I9): new data all of it, a trim the half, for it may

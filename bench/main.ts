@@ -15,6 +15,7 @@ import { worker } from "./connect/worker.ts";
 import { accounting } from "./io/accounting.ts";
 import { afterSnapshot } from "./io/after-snapshot.ts";
 import { checksums } from "./io/checksums.ts";
+import { deleting } from "./io/delete.ts";
 import { diff } from "./io/diff.ts";
 import { manySnapshots } from "./io/many-snapshots.ts";
 import { metadata } from "./io/metadata.ts";
@@ -53,6 +54,7 @@ const SECTIONS: readonly Section[] = [
   diff,
   accounting,
   streams,
+  deleting,
   peers,
   existing,
   ...firstWriteSections,

@@ -157,6 +157,9 @@ export class GivenUpStore implements ExceptionStore {
   deleteSnapshot(): number {
     throw this.#error();
   }
+  *deleteTogether(): Task<void> {
+    throw this.#error();
+  }
   renameSnapshot(): number {
     throw this.#error();
   }

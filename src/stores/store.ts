@@ -317,6 +317,8 @@ export interface ExceptionStore {
   /** Leaves ids out: the next view gets `id`, which is not below `nextId()`. */
   skipIds(id: number): void;
   deleteSnapshot(id: number): number;
+  /** Those that are there, however many: one commit, the next one or this one, has them all. */
+  deleteTogether(ids: readonly number[]): Task<void>;
   /** Whether `rollback` can be done to the view: by a change of metadata, whatever its size. */
   canRollBack(id: number): boolean;
   /**

@@ -108,9 +108,12 @@ export class Timeline {
   }
 
   *#deleteEach(ids: number[]): Task<void> {
-    for (const id of ids) {
-      const name = this.#core.store.view(id)?.name ?? null;
-      yield* this.#change(() => this.#core.store.deleteSnapshot(id));
+    const { store } = this.#core;
+    const doomed = ids.map((id) => ({ id, name: store.view(id)?.name ?? null }));
+    const [first] = ids;
+    if (ids.length === 1) yield* this.#change(() => store.deleteSnapshot(first!));
+    else yield* store.deleteTogether(ids);
+    for (const { id, name } of doomed) {
       this.#core.traffic.watchers?.deleted(id, name);
       this.#core.changes++;
     }

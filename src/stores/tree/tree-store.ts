@@ -230,6 +230,15 @@ export abstract class TreeStore implements ExceptionStore {
   deleteSnapshot(id: number): number {
     return this.engine.x.deleteSnapshot(id);
   }
+  *deleteTogether(ids: readonly number[]): Task<void> {
+    const { x } = this.engine;
+    if (!x.deleteRoom(ids.length)) yield* this.log.commit(null);
+    yield* this.log.gate(null);
+    const isLogged = x.deleteRoom(ids.length) !== 0;
+    for (const id of ids) x.deleteNow(id, isLogged);
+    // More than a record holds: the checkpoint that has some of them has all.
+    if (!isLogged) yield* this.log.checkpoint(null, false);
+  }
   renameSnapshot(id: number, name: string): number {
     return this.#views.rename(id, name);
   }
