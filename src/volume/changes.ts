@@ -82,9 +82,16 @@ export abstract class VolumeChanges {
     const { checkRollback } = seldom.loaded ?? (await seldom.load());
     checkRollback({ view, to: source, keepAs });
     endIfAborted(options.signal);
+    const { missing } = this.core;
+    if (missing && view.isOrigin && missing.to === source.id && keepAs === null) {
+      return missing.finished(options);
+    }
+    const isInvolved = view.isOrigin || source.isOrigin || view.id === missing?.to;
+    if (isInvolved) await missing?.finished({ signal: options.signal });
     const change = this.guard(this.timeline.rollback(view.id, source.id, keepAs, options));
     await run(this.using(view.id, this.using(source.id, change)));
     this.watchers.wrote(view.id, 0, view.size);
+    if (view.isOrigin) await this.core.missing?.finished(options);
     this.reclaimer.start();
   }
 
@@ -106,6 +113,7 @@ export abstract class VolumeChanges {
 
   async resize(size: number, options: ResizeOptions = {}): Promise<void> {
     this.core.assertWritable();
+    await this.core.missing?.finished({ signal: options.signal });
     await run(this.guard(this.timeline.resize(size, options)));
     this.watchers.wrote(ORIGIN, 0, this.origin.size);
   }

@@ -7,6 +7,8 @@
  * the last. So what a crash interrupts is gone on with when the store is opened, before anybody
  * uses it; and the view is all of what it was, or all of what it was rolled back to.
  */
+import { isOfRollback, ROLLBACK_NAME } from "../stores/hidden.ts";
+import type { ViewRecord } from "../stores/store.ts";
 import { settle, type Task } from "../task.ts";
 import { share } from "./clone.ts";
 import { differing, grouped } from "./compare.ts";
@@ -16,6 +18,7 @@ import { formatMarks } from "./marking.ts";
 import { parseMarks } from "./marks.ts";
 import { Reader } from "./read.ts";
 import { Resize } from "./resize.ts";
+import { rollingMarks } from "./rolling.ts";
 import type { ProgressOptions } from "./types.ts";
 import { Writer } from "./write.ts";
 
@@ -30,6 +33,8 @@ export interface CopyBackHands {
   snapshot(of: number, name: string): Task<unknown>;
   /** A change, called again after what it asks for is done. */
   change(call: () => number): Task<void>;
+  /** Where the rest can be done while the view is in use: it is the hidden view's from now on. */
+  begun: ((by: ViewRecord) => void) | null;
 }
 
 export class CopyBack {
@@ -60,6 +65,10 @@ export class CopyBack {
     const { flush, change, originWriter } = this.#hands;
     const resize = new Resize(this.#core, { flush, change, originWriter }, {});
     yield* resize.run(id, store.view(id)!.size, size);
+    if (this.#hands.begun && this.#hasRoom) {
+      const by = yield* this.#handOver(id, to);
+      return this.#hands.begun(by);
+    }
     yield* this.#copy(id, to, size);
     yield* this.#hands.flush();
     yield* this.#mark(id, null);
@@ -74,6 +83,27 @@ export class CopyBack {
     const { store } = this.#core;
     yield* this.#hands.change(() => store.setMarks(id, store.view(id)!.marks));
     yield* this.#hands.flush();
+  }
+
+  /** A view more is needed to do the rest while it is in use. */
+  get #hasRoom(): boolean {
+    const { store } = this.#core;
+    return store.usage().snapshots < store.capabilities.snapshots;
+  }
+
+  /** One commit: from then on the hidden view tells how far it is. */
+  *#handOver(id: number, to: number): Task<ViewRecord> {
+    const { store } = this.#core;
+    const { change, snapshot, flush } = this.#hands;
+    for (const { id: left, name } of store.views()) {
+      if (isOfRollback(name)) yield* change(() => store.deleteSnapshot(left));
+    }
+    yield* snapshot(id, ROLLBACK_NAME);
+    const { id: by } = store.named(ROLLBACK_NAME)!;
+    yield* change(() => store.setMarks(by, rollingMarks(to, [])));
+    yield* this.#mark(id, null);
+    yield* flush();
+    return store.view(by)!;
   }
 
   *#mark(id: number, rollback: number | null): Task<void> {

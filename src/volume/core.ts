@@ -12,6 +12,7 @@ import { MultisnapError } from "../errors.ts";
 import { refusal } from "../stores/failure.ts";
 import type { ExceptionStore, ViewRecord, Visit } from "../stores/store.ts";
 import type { Task } from "../task.ts";
+import type { Rolling } from "./rolling.ts";
 import type { Traffic } from "./traffic.ts";
 import type { Counters } from "./types.ts";
 
@@ -55,6 +56,8 @@ export class Core {
   settled = 0;
   /** Counts changes of what views are: their sizes, and whether they are read-only. */
   remade = 0;
+  /** The origin is being rolled back while it is in use: what is missing there yet. */
+  missing: Rolling | null = null;
   /** What a view is being rolled back to by copies, from the first of them to the last. */
   rolling: ViewRecord | null = null;
   readonly #freeSlots: number[];

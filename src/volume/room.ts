@@ -106,7 +106,8 @@ export class Room {
     const snapshots = patterns.length > 0 ? this.#core.store.views() : [];
     const held = snapshots.filter(({ marks }) => parseMarks(marks).holds.length > 0);
     const kept = new Set([view, ...held.map(({ id }) => id)]);
-    const isInUse = (id: number) => kept.has(id) || holds.has(id);
+    const { missing } = this.#core;
+    const isInUse = (id: number) => kept.has(id) || holds.has(id) || missing?.needs(id) === true;
     const { victim, priority, inUse } = chooseVictim(patterns, snapshots, isInUse);
     if (victim !== null) {
       yield* this.#options.delete([victim.id]);

@@ -14,4 +14,5 @@ export { Merger } from "./merge.ts";
 export { parseMessage } from "./message.ts";
 export { checkResize, Resize } from "./resize.ts";
 export { checkRollback } from "./rollback.ts";
+export { Rolling } from "./rolling.ts";
 export { planSync } from "./sync.ts";

@@ -3,14 +3,16 @@
  * writes, durable when they end.
  */
 import { MultisnapError } from "../errors.ts";
+import { isOfRollback, ROLLBACK_NAME } from "../stores/hidden.ts";
 import type { ExceptionStore, ViewRecord } from "../stores/store.ts";
 import type { Task } from "../task.ts";
 import type { CopyBack } from "./copy-back.ts";
 import type { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
-import { interrupted } from "./interrupted.ts";
+import { interrupted, inUse } from "./interrupted.ts";
 import { parseMarks } from "./marks.ts";
 import { seldom } from "./part.ts";
+import type { Rolling } from "./rolling.ts";
 import type { SyncPlan } from "./sync.ts";
 import type { ProgressOptions, ResizeOptions } from "./types.ts";
 import type { Watchers } from "./watchers.ts";
@@ -23,6 +25,10 @@ export interface Hands {
   flush(): Task<void>;
   /** Reclaims all that is deleted, between two writes. */
   reclaim(): Task<void>;
+  /** Makes what was written to the origin's device durable. */
+  flushOrigin(): Task<void>;
+  /** Runs a piece of what is done in the background for the origin; `alone`: between two writes. */
+  work(step: () => Task<void>, alone: boolean): Promise<void>;
   /** Does something for a view between two writes, and again where room has to be made first. */
   between<T>(view: number, work: () => Task<T>): Task<T>;
 }
@@ -65,10 +71,28 @@ export class Timeline {
     const { store } = this.#core;
     const given = name ?? ownName(store);
     yield* this.#allow(source);
-    yield* this.#change(() => store.createSnapshot(source, given, readOnly, created));
+    const missing = source === ORIGIN ? this.#core.missing : null;
+    if (missing && store.named(given)) throw isTaken(given);
+    const first = missing ? `${ROLLBACK_NAME}+` : given;
+    yield* this.#change(() => store.createSnapshot(source, first, readOnly, created));
     const id = store.nextId() - 1;
+    if (missing) yield* this.#complete(missing, id, given);
     this.#hands.watchers.made(id, given);
     return id;
+  }
+
+  /** A snapshot of an origin that is being rolled back has its name when it is whole. */
+  *#complete(missing: Rolling, id: number, name: string): Task<void> {
+    const { store } = this.#core;
+    try {
+      yield* missing.giveTo(id);
+      yield* this.#change(() => store.renameSnapshot(id, name));
+    } catch (error) {
+      if (error instanceof MultisnapError && !store.failure) {
+        yield* this.#change(() => store.deleteSnapshot(id));
+      }
+      throw error;
+    }
   }
 
   /** What the kind of the store does not have is refused. */
@@ -128,33 +152,72 @@ export class Timeline {
   *rollback(id: number, to: number, keepAs: string | null, options: ProgressOptions): Task<void> {
     const { store, env } = this.#core;
     this.#core.assertWritable();
+    const free = () => {
+      const { missing, rolling } = this.#core;
+      const isInvolved = id === ORIGIN || to === ORIGIN || id === missing?.to;
+      if (missing && isInvolved) throw isWanted(rolling!);
+    };
     if (!store.canRollBack(id)) {
-      const copyBack = yield* this.#copyBack(options);
-      yield* this.#hands.between(id, () => copyBack.run(id, to, keepAs));
+      const copyBack = yield* this.#copyBack(options, id);
+      yield* this.#hands.between(id, () => {
+        free();
+        return copyBack.run(id, to, keepAs);
+      });
       return;
     }
     yield* this.#hands.between(id, () => {
+      free();
       const created = env.now();
       return this.#durably(this.#become(() => store.rollback(id, to, keepAs, created)));
     });
   }
 
-  *#copyBack(options: ProgressOptions): Task<CopyBack> {
-    const { CopyBack } = yield* seldom.get();
+  *#copyBack(options: ProgressOptions, id: number): Task<CopyBack> {
+    const { CopyBack, Rolling } = yield* seldom.get();
     const { originWriter, flush } = this.#hands;
     const change = (call: () => number) => this.#change(call);
     const snapshot = (of: number, name: string) => this.create(of, name, false);
-    return new CopyBack(this.#core, { originWriter, flush, change, snapshot }, options);
+    const begun =
+      id === ORIGIN && this.#core.origin ? (by: ViewRecord) => this.#roll(Rolling, by) : null;
+    return new CopyBack(this.#core, { originWriter, flush, change, snapshot, begun }, options);
   }
 
-  /** Goes on with a rollback that was interrupted, if there is one. */
+  /** Goes on with a rollback that was interrupted, if there is one; reads need to know of it. */
   *goOn(): Task<void> {
-    const found = interrupted(this.#core);
+    const core = this.#core;
+    const by = inUse(core);
+    if (by) this.#roll((yield* seldom.get()).Rolling, by);
+    if (core.readOnly) return;
+    core.missing?.start();
+    yield* this.#dropLeft(by?.id ?? 0);
+    const found = interrupted(core);
     if (!found) return;
     const { id, to } = found;
-    this.#core.rolling = to;
-    const copyBack = yield* this.#copyBack({});
+    core.rolling = to;
+    const copyBack = yield* this.#copyBack({}, id);
     yield* this.#hands.between(id, () => copyBack.run(id, to.id, null));
+    core.missing?.start();
+  }
+
+  #roll(Rolls: typeof Rolling, by: ViewRecord): void {
+    const { originWriter, flush, flushOrigin, work } = this.#hands;
+    const change = (call: () => number) => this.#change(call);
+    const writing = (step: () => Task<void>) => work(step, false);
+    const between = (step: () => Task<void>) => work(step, true);
+    const hands = { originWriter, flush, flushOrigin, change, writing, between };
+    const core = this.#core;
+    core.missing = new Rolls(core, by, hands);
+    core.rolling = core.store.view(core.missing.to);
+    core.changes++;
+    core.remade++;
+  }
+
+  /** Of a snapshot that a crash left without its name. */
+  *#dropLeft(by: number): Task<void> {
+    const left = this.#core.store.views().filter(({ id, name }) => id !== by && isOfRollback(name));
+    if (left.length === 0) return;
+    const ids = left.map(({ id }) => id);
+    yield* this.#core.between(() => this.#durably(this.#deleteEach(ids)));
   }
 
   /** A change of what views are, between two writes and durable. */
@@ -171,6 +234,7 @@ export class Timeline {
     const { checkResize, Resize } = yield* seldom.get();
     const resize = new Resize(this.#core, { originWriter, flush, change }, options);
     yield* this.#hands.between(ORIGIN, () => {
+      if (this.#core.missing) throw isWanted(this.#core.rolling!);
       const from = this.#core.store.view(ORIGIN)!.size;
       checkResize(this.#core, size, from, shrink);
       return resize.run(ORIGIN, from, size);
@@ -189,6 +253,8 @@ export class Timeline {
   }
 
   *#syncEach(doomed: number[], missing: number[]): Task<void> {
+    const { rolling } = this.#core;
+    if (rolling && doomed.includes(rolling.id)) throw isWanted(rolling);
     yield* this.#deleteEach(doomed);
     for (const id of missing) {
       this.#core.store.skipIds(id);
@@ -229,7 +295,11 @@ export class Timeline {
 
 function isWanted({ name }: ViewRecord): MultisnapError {
   const why = `a view is being rolled back to @${name}`;
-  return new MultisnapError("Busy", `${why}, which was interrupted: call rollback again first`);
+  return new MultisnapError("Busy", `${why}: call rollback again, which waits for its end`);
+}
+
+function isTaken(name: string): MultisnapError {
+  return new MultisnapError("Exists", `a snapshot is called ${JSON.stringify(name)} already`);
 }
 
 /** `Busy` for a snapshot that somebody holds. */

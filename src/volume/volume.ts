@@ -83,6 +83,11 @@ export class DiskVolume extends VolumeChanges implements Volume {
       flush: () => this.#flusher.all(),
       reclaim: () => this.reclaimer.all(),
       between: (view, work) => this.room.between(view, work),
+      flushOrigin: () => this.#flusher.origin(),
+      work: (step, alone) => {
+        const { room } = this;
+        return run(this.guard(alone ? core.between(step) : room.writing(ORIGIN, step)));
+      },
     });
     this.positions = new Positions(core, () => this.#flusher.all());
     this.stages = new Stages(core, {
@@ -203,6 +208,7 @@ export class DiskVolume extends VolumeChanges implements Volume {
   async abandon(): Promise<void> {
     this.core.traffic.closed = true;
     await run(this.reclaimer.stop());
+    if (this.core.missing) await run(this.core.missing.stop());
   }
 
   close(): Promise<void> {
@@ -213,6 +219,7 @@ export class DiskVolume extends VolumeChanges implements Volume {
   *#closeTask(): Task<void> {
     const { core } = this;
     yield* this.reclaimer.stop();
+    if (core.missing) yield* core.missing.stop();
     core.traffic.closed = true;
     this.watchers.close();
     yield* core.traffic.drained();

@@ -34,7 +34,7 @@ const kinds = {
 
 export async function runBurst(history: History): Promise<{ id: number; range: Range }> {
   const { random, model } = history;
-  const ids = [...model.snapshots.keys()].filter((id) => model.marksOf(id).holds.length === 0);
+  const ids = [...model.snapshots.keys()].filter((id) => history.mayGo(id));
   const canDelete = history.subject.capabilities.delete && ids.length > 1;
   const victim = canDelete && random.chance(0.3) ? random.pick(ids) : null;
   const near = history.range();

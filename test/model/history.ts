@@ -4,7 +4,9 @@
  */
 import * as assert from "uvu/assert";
 import type { View, Volume } from "../../src/volume/types.ts";
+import { DiskVolume } from "../../src/volume/volume.ts";
 import { firstDifference, same } from "./explain.ts";
+import { turns } from "./late.ts";
 import { Model } from "./model.ts";
 import { Random } from "./prng.ts";
 import {
@@ -41,6 +43,8 @@ export class History {
   readonly #found = new Uint8Array(LONGEST);
   readonly #expected = new Uint8Array(LONGEST);
   #names = 0;
+  /** The rollback that goes on beside other steps, or went on. */
+  #rolling: Promise<void> = Promise.resolve();
 
   constructor(
     subject: Subject,
@@ -166,12 +170,51 @@ export class History {
   async reopen() {
     this.note("close and open");
     await this.volume.close();
+    await this.#rolling;
     const { open, capabilities } = this.subject;
     const options = againOptions(capabilities, openOptions(this.world));
     this.volume = await openOn(open, this.world.mode, this.#media, options);
     beginAgain(this.model, capabilities);
     this.sameViews();
     if (this.world.shape !== "sparse") await this.verifyAll();
+  }
+
+  /** Nobody holds it, and the origin is not being rolled back to it. */
+  mayGo(id: number): boolean {
+    const { marks, snapshots } = this.model;
+    const isWanted = this.volume.status().rollingBack === snapshots.get(id)?.name;
+    return !isWanted && (marks.get(id)?.holds ?? []).length === 0;
+  }
+
+  /**
+   * A rollback has begun, if not ended: what was asked for is there. Now and then the rest of it
+   * goes on beside the steps that follow.
+   */
+  async rollback(id: number, start: () => Promise<void>): Promise<void> {
+    const { volume } = this;
+    const isHere = volume instanceof DiskVolume && id === this.model.origin;
+    if (!isHere || this.random.chance(0.3)) return start();
+    const before = volume.core.missing;
+    let isOver = false;
+    const over = start().finally(() => {
+      isOver = true;
+    });
+    this.#rolling = over.catch((error) => {
+      if (error.code !== "Closed") throw error;
+    });
+    this.#rolling.catch(() => {});
+    const { core } = volume;
+    while (!isOver && (core.missing === null || core.missing === before)) await turns(1);
+    if (isOver) await over;
+  }
+
+  /** Nothing is being rolled back any more. */
+  async settled(): Promise<void> {
+    await this.#rolling;
+    const { rollingBack } = this.volume.status();
+    if (rollingBack !== null) await this.volume.rollback(rollingBack);
+    const left = this.volume.status().rollingBack;
+    if (left !== null) throw new Error(`the origin is still being rolled back to ${left}`);
   }
 
   async verify(id: number, range: Range): Promise<void> {
@@ -198,6 +241,8 @@ export class History {
     const { fixed, merge } = this.subject.capabilities;
     this.note("finish");
     await this.check();
+    await this.verifyAll();
+    await this.settled();
     await this.verifyAll();
     if (!fixed) await this.#empty();
     else if (merge) await this.merge();

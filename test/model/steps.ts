@@ -147,7 +147,7 @@ const steps: Record<Step, Run> = {
   async delete(history): Promise<Touched | null> {
     const ids = [...history.model.snapshots.keys()];
     if (ids.length === 0) return await steps.snapshot(history);
-    const free = ids.filter((id) => history.model.marksOf(id).holds.length === 0);
+    const free = ids.filter((id) => history.mayGo(id));
     if (free.length === 0) return null;
     const victims = new Set([history.random.pick(free)]);
     const more = ids.length > 40 ? 0.95 : 0.3;
@@ -172,7 +172,8 @@ const steps: Record<Step, Run> = {
     const name = mayKeep && history.random.chance(0.5) ? history.newName() : null;
     history.note(`rollback ${id} to ${to}${name === null ? "" : `, kept as ${name}`}`);
     const of = history.view(id);
-    await history.volume.rollback(history.view(to), { of, ...(name !== null && { keepAs: name }) });
+    const options = { of, ...(name !== null && { keepAs: name }) };
+    await history.rollback(id, () => history.volume.rollback(history.view(to), options));
     const kept = name === null ? null : { id: history.volume.get(name).id, name };
     history.model.rollback(id, to, kept);
     const length = history.model.sizeOf(id);
