@@ -83,9 +83,6 @@ export abstract class VolumeChanges {
     checkRollback({ view, to: source, keepAs });
     endIfAborted(options.signal);
     const { missing } = this.core;
-    if (missing && view.isOrigin && missing.to === source.id && keepAs === null) {
-      return missing.finished(options);
-    }
     const isInvolved = view.isOrigin || source.isOrigin || view.id === missing?.to;
     if (isInvolved) await missing?.finished({ signal: options.signal });
     const change = this.guard(this.timeline.rollback(view.id, source.id, keepAs, options));

@@ -11,7 +11,7 @@
  * 1. the hidden view's marks name them: they stay missing, whatever it has;
  * 2. they become holes in it;
  * 3. what other snapshots need of them is copied out; durable, and 1 and 2 with it (I5);
- * 4. the target's bytes are written to the device and flushed;
+ * 4. the target's bytes are written to the device, where they differ, and flushed;
  * 5. the marks name them no more.
  * A crash leaves them missing until 5 is durable; and what is written to them after 5 is not
  * promised before a commit that has 5.
@@ -24,6 +24,7 @@ import { MultisnapError } from "../errors.ts";
 import type { ViewRecord } from "../stores/store.ts";
 import { endIfAborted, Lock, Signal, settle, type Task, turn } from "../task.ts";
 import { mapRun } from "./clone.ts";
+import { differing, grouped } from "./compare.ts";
 import type { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import { parseMarks } from "./marks.ts";
@@ -233,15 +234,20 @@ export class Rolling {
 
   *#fill(): Task<void> {
     const { originWriter, flushOrigin } = this.#hands;
-    const { chunk, store } = this.#core;
+    const { chunk, origin, store } = this.#core;
     const { size } = store.view(ORIGIN)!;
     yield* this.#mark(this.#busy);
     for (const { first, count } of this.#busy) yield* this.#writer.punch(this.#by, first, count);
     for (const { first, count } of this.#busy) {
       const offset = first * chunk;
       const bytes = new Uint8Array(Math.min(size, offset + count * chunk) - offset);
+      const old = new Uint8Array(bytes.length);
       yield* this.#reader.read(this.to, offset, bytes);
-      yield* originWriter.write(offset, bytes, false);
+      yield* settle(origin!.read(old, 0, old.length, offset));
+      for (const { value, from, to } of grouped(differing(bytes, old, chunk))) {
+        const part = bytes.subarray(from * chunk, to * chunk);
+        if (value) yield* originWriter.write(offset + from * chunk, part, false);
+      }
     }
     yield* flushOrigin();
     yield* this.#mark([]);
