@@ -7,6 +7,7 @@
  * the last. So what a crash interrupts is gone on with when the store is opened, before anybody
  * uses it; and the view is all of what it was, or all of what it was rolled back to.
  */
+import { MultisnapError } from "../errors.ts";
 import { isOfRollback, ROLLBACK_NAME } from "../stores/hidden.ts";
 import type { ViewRecord } from "../stores/store.ts";
 import { settle, type Task } from "../task.ts";
@@ -55,22 +56,23 @@ export class CopyBack {
   /** Between two writes; it can be called again after an error. Durable when it ends. */
   *run(id: number, to: number, keepAs: string | null): Task<void> {
     const { store } = this.#core;
+    const { begun, flush, change, originWriter } = this.#hands;
+    const canHandOver = begun !== null && this.#hasRoom(keepAs);
+    const { size } = store.view(to)!;
     if (parseMarks(store.view(id)!.marks).rollback !== to) {
       yield* this.#prepare(id);
+      if (canHandOver && store.view(id)!.size === size) {
+        return begun(yield* this.#handOver(id, to, keepAs));
+      }
       if (keepAs !== null) yield* this.#hands.snapshot(id, keepAs);
       yield* this.#mark(id, to);
     }
     this.#core.rolling = store.view(to);
-    const { size } = store.view(to)!;
-    const { flush, change, originWriter } = this.#hands;
     const resize = new Resize(this.#core, { flush, change, originWriter }, {});
     yield* resize.run(id, store.view(id)!.size, size);
-    if (this.#hands.begun && this.#hasRoom) {
-      const by = yield* this.#handOver(id, to);
-      return this.#hands.begun(by);
-    }
+    if (canHandOver) return begun(yield* this.#handOver(id, to, null));
     yield* this.#copy(id, to, size);
-    yield* this.#hands.flush();
+    yield* flush();
     yield* this.#mark(id, null);
     this.#core.rolling = null;
   }
@@ -81,29 +83,41 @@ export class CopyBack {
    */
   *#prepare(id: number): Task<void> {
     const { store } = this.#core;
+    for (const { id: left, name } of store.views()) {
+      if (isOfRollback(name)) yield* this.#hands.change(() => store.deleteSnapshot(left));
+    }
     yield* this.#hands.change(() => store.setMarks(id, store.view(id)!.marks));
     yield* this.#hands.flush();
   }
 
   /** A view more is needed to do the rest while it is in use. */
-  get #hasRoom(): boolean {
+  #hasRoom(keepAs: string | null): boolean {
     const { store } = this.#core;
-    return store.usage().snapshots < store.capabilities.snapshots;
+    return store.usage().snapshots + (keepAs === null ? 0 : 1) < store.capabilities.snapshots;
   }
 
-  /** One commit: from then on the hidden view tells how far it is. */
-  *#handOver(id: number, to: number): Task<ViewRecord> {
+  /** One record: from then on the hidden view tells how far it is. */
+  *#handOver(id: number, to: number, keepAs: string | null): Task<ViewRecord> {
     const { store } = this.#core;
     const { change, snapshot, flush } = this.#hands;
-    for (const { id: left, name } of store.views()) {
-      if (isOfRollback(name)) yield* change(() => store.deleteSnapshot(left));
+    const made: number[] = [];
+    try {
+      for (const name of keepAs === null ? [ROLLBACK_NAME] : [keepAs, ROLLBACK_NAME]) {
+        yield* snapshot(id, name);
+        made.push(store.named(name)!.id);
+      }
+      const by = made.at(-1)!;
+      yield* change(() => store.setMarks(by, rollingMarks(to, [])));
+      const { rollback, ...marks } = parseMarks(store.view(id)!.marks);
+      const unmarked = formatMarks({ ...marks, rollback: null });
+      if (rollback !== null) yield* change(() => store.setMarks(id, unmarked));
+      yield* flush();
+      return store.view(by)!;
+    } catch (error) {
+      const isSound = error instanceof MultisnapError && !store.failure;
+      for (const one of isSound ? made : []) yield* change(() => store.deleteSnapshot(one));
+      throw error;
     }
-    yield* snapshot(id, ROLLBACK_NAME);
-    const { id: by } = store.named(ROLLBACK_NAME)!;
-    yield* change(() => store.setMarks(by, rollingMarks(to, [])));
-    yield* this.#mark(id, null);
-    yield* flush();
-    return store.view(by)!;
   }
 
   *#mark(id: number, rollback: number | null): Task<void> {

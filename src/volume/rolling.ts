@@ -74,6 +74,8 @@ export class Rolling {
   /** Chunks up to here are not missing. */
   #at = 0;
   readonly #last: number;
+  /** Brought in at a time. */
+  readonly #runsMost: number;
   #running: Promise<void> | null = null;
   #isStopped = false;
   #failure: unknown = null;
@@ -87,6 +89,7 @@ export class Rolling {
     this.#by = by.id;
     this.to = rollback!;
     this.#busy = busyOf(by.marks);
+    this.#runsMost = Math.min(RUNS_MAX, 2 * core.copySlots);
     this.#reader = new Reader(core);
     this.#writer = new Writer(core);
     this.#last = Math.ceil(core.store.view(ORIGIN)!.size / core.chunk);
@@ -227,14 +230,14 @@ export class Rolling {
       if (!isMissing) continue;
       missing.push({ first, count });
       room -= count;
-      if (room === 0 || missing.length === RUNS_MAX) break;
+      if (room === 0 || missing.length === this.#runsMost) break;
     }
     return { missing, next };
   }
 
   *#fill(): Task<void> {
     const { originWriter, flushOrigin } = this.#hands;
-    const { chunk, origin, store } = this.#core;
+    const { chunk, origin, store, traffic } = this.#core;
     const { size } = store.view(ORIGIN)!;
     yield* this.#mark(this.#busy);
     for (const { first, count } of this.#busy) yield* this.#writer.punch(this.#by, first, count);
@@ -249,10 +252,12 @@ export class Rolling {
         if (value) yield* originWriter.write(offset + from * chunk, part, false);
       }
     }
+    // What is equal may be so in a cache alone: of a process that ended.
+    traffic.originDirty = true;
     yield* flushOrigin();
     yield* this.#mark([]);
     this.#busy = [];
-    this.#core.traffic.wake();
+    traffic.wake();
   }
 
   *#mark(busy: readonly Range[]): Task<void> {

@@ -178,7 +178,7 @@ class Drawing {
         return { do: what, views: this.#several() };
       case "rollback": {
         const keepAs = random.chance(0.5) ? this.#name() : null;
-        return { do: what, view, to: other, keepAs };
+        return { do: what, view, to: other, keepAs, waits: random.chance(0.3) };
       }
       case "rename":
         return { do: what, view: other, name: this.#name() };

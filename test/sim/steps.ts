@@ -181,7 +181,8 @@ async function message(life: Life, { verb, view: number }: Of<"message">): Promi
 }
 
 async function remove(life: Life, numbers: readonly number[], byMessage = false): Promise<void> {
-  const views = life.snapshots(numbers);
+  const { rollingBack } = life.volume.status();
+  const views = life.snapshots(numbers).filter(({ name }) => name !== rollingBack);
   const ids = views.map(({ id }) => id);
   if (ids.length === 0) return;
   await life.reserve(ids);
@@ -195,13 +196,14 @@ async function remove(life: Life, numbers: readonly number[], byMessage = false)
 }
 
 /** Refused, it has changed nothing; where the store has failed, nobody knows. */
-async function rollback(life: Life, { view, to, keepAs }: Of<"rollback">): Promise<void> {
+async function rollback(life: Life, { view, to, keepAs, waits }: Of<"rollback">): Promise<void> {
   const [of, source] = [life.writable(view), life.pick(to)];
   const { capabilities } = life.subject;
   const isOrigin = of.id === life.volume.origin.id;
   if (of.id === source.id || !rollsBack(capabilities, life.world.mode, isOrigin)) return;
   const { faults } = life.machine;
-  const copies = !capabilities.ofSnapshots || (isOrigin && life.world.mode === "attached");
+  const isAttached = isOrigin && life.world.mode === "attached";
+  const copies = !capabilities.ofSnapshots || isAttached;
   // Copies that a full store or a broken disk cuts off leave half of each, until it goes on.
   if (copies && !(faults.areNone && life.world.maxSize === null)) return;
   const isKept = keepAs !== null && keepsWhatWas(capabilities, isOrigin);
@@ -213,7 +215,10 @@ async function rollback(life: Life, { view, to, keepAs }: Of<"rollback">): Promi
     keepAs: isKept ? keepAs : null,
   });
   const isDone = await life.on([of.id, source.id], () =>
-    life.attempt(() => life.volume.rollback(source, options)),
+    life.attempt(() => {
+      const rolling = life.volume.rollback(source, options);
+      return waits || !isAttached ? rolling : life.beside(rolling);
+    }),
   );
   const kept = isDone && isKept ? life.volume.get(keepAs).id : null;
   const outcome = isDone ? "done" : life.volume.readOnly ? "unknown" : "refused";
