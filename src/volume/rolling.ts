@@ -71,6 +71,9 @@ export class Rolling {
   #busy: Range[];
   /** Reads of the target for the origin that are in flight. */
   readonly #reads = new Set<Range>();
+  #looks = 0;
+  /** Nothing is missing any more. */
+  #isOver = false;
   /** Chunks up to here are not missing. */
   #at = 0;
   readonly #last: number;
@@ -177,6 +180,17 @@ export class Rolling {
 
   /** The next chunks side by side, neighbours joined; none past `end`, at least one stretch. */
   *#look(at: number, end: number): Task<Stretch[]> {
+    if (this.#isOver) return [{ first: at, count: end - at, isMissing: false }];
+    this.#looks++;
+    try {
+      return yield* this.#lookUp(at, end);
+    } finally {
+      this.#looks--;
+      this.#core.traffic.wake();
+    }
+  }
+
+  *#lookUp(at: number, end: number): Task<Stretch[]> {
     const theirs = yield* runsOf(this.#core, this.to, at, end);
     // Last, and nothing waits after it: what is missing now was missing all the time.
     const own = yield* runsOf(this.#core, this.#by, at, end);
@@ -299,6 +313,9 @@ export class Rolling {
   /** The hidden view goes: from then on the origin is what its device has. */
   *#end(): Task<void> {
     const core = this.#core;
+    this.#isOver = true;
+    // Who has looked before needs both views until he is done.
+    while (this.#looks + this.#reads.size > 0) yield core.traffic.moved();
     yield* this.#hands.flush();
     yield* this.#hands.change(() => core.store.deleteSnapshot(this.#by));
     core.changes++;

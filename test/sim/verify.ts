@@ -65,7 +65,10 @@ async function look(scene: Scene, machine: Machine, expectation: Expectation): P
       await compareViews(reader, expectation, digest);
       await reader.close();
     } catch (error) {
-      if (!isGivenUp(error, expectation)) throw error;
+      // Half of a view that is copied while nobody uses it is nothing to read.
+      const isHalf = error instanceof MultisnapError && error.code === "Unsupported";
+      const mayBe = isHalf && expectation.oracle.views.some(({ instead }) => instead);
+      if (!mayBe && !isGivenUp(error, expectation)) throw error;
     }
   }
   let volume: Volume;
