@@ -14,7 +14,7 @@
  * 4. the target's bytes are written to the device, where they differ, and flushed;
  * 5. the marks name them no more.
  * A crash leaves them missing until 5 is durable; and what is written to them after 5 is not
- * promised before a commit that has 5.
+ * promised before a commit that has 5. To the target's it is written when that is durable.
  *
  * Invariants: nobody writes to a missing chunk, neither of the origin nor of the target: who wants
  * to brings it in before. What is not missing any more never is again. One brings in at a time.
@@ -72,6 +72,8 @@ export class Rolling {
   /** Reads of the target for the origin that are in flight. */
   readonly #reads = new Set<Range>();
   #looks = 0;
+  /** The core's count of changes when the marks changed last. */
+  #marked = 0;
   /** Nothing is missing any more. */
   #isOver = false;
   /** Chunks up to here are not missing. */
@@ -145,6 +147,8 @@ export class Rolling {
     for (let at = first; at < end; ) at = yield* this.#advance(at, end);
     if (id === ORIGIN) return;
     yield* this.#keepPresent(first, end);
+    // What is written in place is there at once: nobody may look for the old bytes there.
+    if (this.#core.settled < this.#marked) yield* this.#hands.flush();
     const isRead = () =>
       [...this.#reads].some((read) => read.first < end && first < read.first + read.count);
     while (isRead()) yield traffic.moved();
@@ -278,6 +282,7 @@ export class Rolling {
     const { store } = this.#core;
     const marks = rollingMarks(this.to, busy);
     yield* this.#hands.change(() => store.setMarks(this.#by, marks));
+    this.#marked = ++this.#core.changes;
   }
 
   // ---- in the background
