@@ -278,6 +278,7 @@ export class DiskVolume extends VolumeChanges implements Volume {
       givenUp: this.giveUp?.state ?? null,
       pruned: this.room.state,
       rollingBack: this.core.rolling?.name ?? null,
+      rollback: this.core.missing?.progress ?? null,
       damage: this.damage,
       counters: { ...counters, commits, checkpoints, flushes },
     };
