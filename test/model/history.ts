@@ -211,8 +211,8 @@ export class History {
   /** Nothing is being rolled back any more. */
   async settled(): Promise<void> {
     await this.#rolling;
-    const { rollingBack } = this.volume.status();
-    if (rollingBack !== null) await this.volume.rollback(rollingBack);
+    const { core } = this.volume as Partial<DiskVolume>;
+    await core?.missing?.finished({});
     const left = this.volume.status().rollingBack;
     if (left !== null) throw new Error(`the origin is still being rolled back to ${left}`);
   }
