@@ -70,7 +70,11 @@ export class CopyBack {
     this.#core.rolling = store.view(to);
     const resize = new Resize(this.#core, { flush, change, originWriter }, {});
     yield* resize.run(id, store.view(id)!.size, size);
-    if (canHandOver) return begun(yield* this.#handOver(id, to, null));
+    if (canHandOver) {
+      begun(yield* this.#handOver(id, to, null));
+      this.#core.rolling = null;
+      return;
+    }
     yield* this.#copy(id, to, size);
     yield* flush();
     yield* this.#mark(id, null);
@@ -84,7 +88,8 @@ export class CopyBack {
   *#prepare(id: number): Task<void> {
     const { store } = this.#core;
     for (const { id: left, name } of store.views()) {
-      if (isOfRollback(name)) yield* this.#hands.change(() => store.deleteSnapshot(left));
+      if (isOfRollback(name) && !this.#core.missing)
+        yield* this.#hands.change(() => store.deleteSnapshot(left));
     }
     yield* this.#hands.change(() => store.setMarks(id, store.view(id)!.marks));
     yield* this.#hands.flush();

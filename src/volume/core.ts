@@ -58,7 +58,7 @@ export class Core {
   remade = 0;
   /** The origin is being rolled back while it is in use: what is missing there yet. */
   missing: Rolling | null = null;
-  /** What a view is being rolled back to by copies, from the first of them to the last. */
+  /** What a view is being rolled back to while nobody uses it, from the first copy to the last. */
   rolling: ViewRecord | null = null;
   readonly #freeSlots: number[];
 
@@ -80,6 +80,11 @@ export class Core {
   /** The store's snapshots are given up: another one stands in for it. */
   leaveStore(instead: ExceptionStore): void {
     this.store = instead;
+  }
+
+  /** A view that is being rolled back needs it. */
+  isWanted(id: number): boolean {
+    return id === this.rolling?.id || this.missing?.needs(id) === true;
   }
 
   /** Whether a request can run to its end at once: nothing is in its way and nothing can come. */

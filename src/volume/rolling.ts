@@ -325,7 +325,6 @@ export class Rolling {
     yield* this.#hands.change(() => core.store.deleteSnapshot(this.#by));
     core.changes++;
     core.missing = null;
-    core.rolling = null;
     yield* this.#hands.flush();
   }
 

@@ -121,10 +121,9 @@ export class Timeline {
   /** The same, inside the barrier. */
   *deleteNow(ids: number[]): Task<void> {
     const { store } = this.#core;
-    const { rolling } = this.#core;
     for (const id of ids) {
-      if (id === rolling?.id) throw isWanted(rolling);
       const view = store.view(id);
+      if (view && this.#core.isWanted(id)) throw isWanted(view);
       if (!view) throw new MultisnapError("NotFound", "the snapshot has been deleted");
       mustBeFree(view);
     }
@@ -153,9 +152,9 @@ export class Timeline {
     const { store, env } = this.#core;
     this.#core.assertWritable();
     const free = () => {
-      const { missing, rolling } = this.#core;
+      const { missing } = this.#core;
       const isInvolved = id === ORIGIN || to === ORIGIN || id === missing?.to;
-      if (missing && isInvolved) throw isWanted(rolling!);
+      if (missing && isInvolved) throw isWanted(store.view(missing.to)!);
     };
     if (!store.canRollBack(id)) {
       const copyBack = yield* this.#copyBack(options, id);
@@ -207,7 +206,6 @@ export class Timeline {
     const hands = { originWriter, flush, flushOrigin, change, writing, between };
     const core = this.#core;
     core.missing = new Rolls(core, by, hands);
-    core.rolling = core.store.view(core.missing.to);
     core.changes++;
     core.remade++;
   }
@@ -234,7 +232,8 @@ export class Timeline {
     const { checkResize, Resize } = yield* seldom.get();
     const resize = new Resize(this.#core, { originWriter, flush, change }, options);
     yield* this.#hands.between(ORIGIN, () => {
-      if (this.#core.missing) throw isWanted(this.#core.rolling!);
+      const { missing } = this.#core;
+      if (missing) throw isWanted(this.#core.store.view(missing.to)!);
       const from = this.#core.store.view(ORIGIN)!.size;
       checkResize(this.#core, size, from, shrink);
       return resize.run(ORIGIN, from, size);
@@ -253,8 +252,8 @@ export class Timeline {
   }
 
   *#syncEach(doomed: number[], missing: number[]): Task<void> {
-    const { rolling } = this.#core;
-    if (rolling && doomed.includes(rolling.id)) throw isWanted(rolling);
+    const { store } = this.#core;
+    for (const id of doomed) if (this.#core.isWanted(id)) throw isWanted(store.view(id)!);
     yield* this.#deleteEach(doomed);
     for (const id of missing) {
       this.#core.store.skipIds(id);

@@ -277,11 +277,18 @@ export class DiskVolume extends VolumeChanges implements Volume {
       preserveOnError: this.giveUp === null,
       givenUp: this.giveUp?.state ?? null,
       pruned: this.room.state,
-      rollingBack: this.core.rolling?.name ?? null,
+      rollingBack: this.#rollingBack,
       rollback: this.core.missing?.progress ?? null,
       damage: this.damage,
       counters: { ...counters, commits, checkpoints, flushes },
     };
+  }
+
+  /** The name of what is there still: it may have got another one. */
+  get #rollingBack(): string | null {
+    const { rolling, missing, store } = this.core;
+    const to = rolling?.id ?? missing?.to;
+    return to === undefined ? null : (store.view(to)?.name ?? null);
   }
 
   async identity(snapshot: View | string): Promise<SnapshotIdentity> {
