@@ -78,7 +78,7 @@ export class GiveUp {
     const [own] = this.#cores;
     own!.assertTakesWrites();
     const { failure } = own!.store;
-    if (failure && (this.#isOrigins(failure) || own!.merging)) throw refusal(failure);
+    if (failure && (this.#isOrigins(failure) || this.#isNeeded)) throw refusal(failure);
   }
 
   /** Runs a write to an attached origin, and again once the snapshots are out of its way. */
@@ -96,9 +96,15 @@ export class GiveUp {
         }
       }
       const isTrouble = trouble instanceof MultisnapError && TROUBLES.includes(trouble.code);
-      if (!isTrouble || this.#isOrigins(trouble) || own.merging) throw trouble;
+      if (!isTrouble || this.#isOrigins(trouble) || this.#isNeeded) throw trouble;
       yield* own.traffic.between(() => this.#clear(store, trouble as MultisnapError));
     }
+  }
+
+  /** The origin itself is not whole without its store. */
+  get #isNeeded(): boolean {
+    const own = this.#cores[0]!;
+    return own.merging || own.missing !== null;
   }
 
   /** One whose store has failed, and not because its origin has. */

@@ -155,8 +155,8 @@ function mustBeWhole(volume: DiskVolume): void {
 
 /** The volume with the snapshots that the options list. */
 async function synchronized(volume: DiskVolume, options: OpenOptions): Promise<Volume> {
-  if (!volume.core.readOnly) await volume.goOn();
-  else if (!options.damaged) mustBeWhole(volume);
+  await volume.goOn();
+  if (volume.core.readOnly && !options.damaged) mustBeWhole(volume);
   if (options.syncSnapshots === undefined) return volume;
   try {
     const { planSync } = seldom.loaded ?? (await seldom.load());

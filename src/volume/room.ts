@@ -105,13 +105,14 @@ export class Room {
   /** Deletes one victim; without one all snapshots, or none at all: then the request has failed. */
   *#prune(error: MultisnapError, view: number): Task<void> {
     const { patterns, holds } = this.#options;
+    const { missing } = this.#core;
     let failure = error;
     if (patterns.length > 0) {
       const { chooseVictim } = yield* seldom.get();
       const snapshots = this.#core.store.views().filter(({ name }) => !isHidden(name));
       const held = snapshots.filter(({ marks }) => parseMarks(marks).holds.length > 0);
       const kept = new Set([view, ...held.map(({ id }) => id)]);
-      const isInUse = (id: number) => kept.has(id) || holds.has(id);
+      const isInUse = (id: number) => kept.has(id) || holds.has(id) || missing?.needs(id) === true;
       const { victim, priority, inUse } = chooseVictim(patterns, snapshots, isInUse);
       if (victim !== null) {
         yield* this.#options.delete([victim.id]);

@@ -19,6 +19,7 @@ export { Positions } from "./positions.ts";
 export { checkStores, usageOfSnapshots } from "./reports.ts";
 export { checkResize, Resize } from "./resize.ts";
 export { checkRollback } from "./rollback.ts";
+export { Rolling } from "./rolling.ts";
 export { snapshotAll } from "./snapshot-all.ts";
 export { accountOf } from "./snapshot-usage.ts";
 export { planSync } from "./sync.ts";

@@ -7,7 +7,7 @@
  * - Names are given in one record of the journal: all of them or none.
  */
 import { MultisnapError } from "../errors.ts";
-import { HIDDEN_SIGN, isHidden } from "../stores/hidden.ts";
+import { HIDDEN_SIGN, isHidden, isOfRollback } from "../stores/hidden.ts";
 import type { ViewRecord } from "../stores/store.ts";
 import type { Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
@@ -36,7 +36,7 @@ export class Stages {
   /** Hidden views, with the names that they were given here. */
   all(): ViewRecord[] {
     const views = this.#core.store.views();
-    return views.filter(({ id, name }) => id !== ORIGIN && isHidden(name));
+    return views.filter(({ id, name }) => id !== ORIGIN && isHidden(name) && !isOfRollback(name));
   }
 
   /** A hidden view with what `source` has now; its id. */

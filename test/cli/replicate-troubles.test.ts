@@ -33,8 +33,8 @@ test("both sides killed at random: every snapshot over there is one instant of h
   const random = new Random(seed);
   const replay = `SEED=${seed}`;
   const [store, copy, pidFile] = [await newStore(), await newStore(), fresh("pid")];
-  const server = await serve(store);
-  const volume = (await connectControl(store)) as Volume;
+  let server = await serve(store);
+  let volume = (await connectControl(store)) as Volume;
   const disk = Buffer.alloc(SIZE);
   const instants: string[] = [digest(disk)];
   const write = async () => {
