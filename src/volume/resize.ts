@@ -64,7 +64,8 @@ export class Resize {
   /** Between two writes. Durable when it ends. */
   *run(id: number, from: number, size: number): Task<void> {
     const origin = id === ORIGIN ? this.#core.origin : null;
-    if (size === from) return;
+    // Durable all the same is what was written before.
+    if (size === from) return yield* this.#hands.flush();
     if (origin) yield* size > from ? this.#stretch(origin, size) : this.#cutOut(from, size);
     else yield* this.#clear(id, Math.min(from, size), Math.max(from, size), size > from);
     const { store } = this.#core;
