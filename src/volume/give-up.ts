@@ -13,6 +13,7 @@ import { abandonStore, type Setup } from "../stores/kinds.ts";
 import type { ExceptionStore, ViewRecord } from "../stores/store.ts";
 import type { Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
+import { parseMarks } from "./marks.ts";
 import type { GivenUp } from "./types.ts";
 import type { Pattern } from "./victims.ts";
 
@@ -132,6 +133,7 @@ export class GiveUp {
     const isFull = trouble.code === "NoSpace";
     if (isFull && (yield* this.#hands.makeRoom())) return;
     const views = store.views();
+    if (isAnyHeld(views)) throw trouble;
     try {
       if (yield* this.deleteAll(trouble)) return;
     } catch {
@@ -140,11 +142,12 @@ export class GiveUp {
     yield* this.#leave(own, trouble, views);
   }
 
-  /** Between two writes: gives all snapshots of a sound store up. False: there were none. */
+  /** Between two writes: gives all snapshots of a sound store up. False: none, or one is held. */
   *deleteAll(trouble: MultisnapError): Task<boolean> {
+    const views = this.#cores[0]!.store.views();
+    const ids = snapshotsAmong(views);
+    if (ids.length === 0 || isAnyHeld(views)) return false;
     this.#errno = trouble.code === "NoSpace" ? ENOSPC : EIO;
-    const ids = snapshotsAmong(this.#cores[0]!.store.views());
-    if (ids.length === 0) return false;
     yield* this.#hands.delete(ids);
     this.#add(trouble.message, ids.length);
     return true;
@@ -177,4 +180,9 @@ export class GiveUp {
 
 function snapshotsAmong(views: readonly ViewRecord[]): number[] {
   return views.map(({ id }) => id).filter((id) => id !== ORIGIN);
+}
+
+/** What is held stays as long as its store is sound: then the write fails, as by default. */
+function isAnyHeld(views: readonly ViewRecord[]): boolean {
+  return views.some(({ marks }) => parseMarks(marks).holds.length > 0);
 }

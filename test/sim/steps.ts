@@ -250,8 +250,6 @@ async function rollback(life: Life, { view, to, keepAs, waits }: Of<"rollback">)
 /** Refused, it may have made zeros of the end. */
 async function resize(life: Life, size: number): Promise<void> {
   const { volume } = life;
-  // Nothing is asked for, and nothing promised.
-  if (size === volume.origin.size) return;
   const key = life.mark({ do: "resize", id: volume.origin.id, size });
   const isDone = await life.on([volume.origin.id], () =>
     life.attempt(() => volume.resize(size, { shrink: true })),
