@@ -1,12 +1,31 @@
 /** What is told of all stores of a volume: one mostly, several where several are attached. */
+import type { Quota } from "../devices/device.ts";
 import { plainReport } from "../stores/plain-report.ts";
 import type { ExceptionStore, StoreUsage } from "../stores/store.ts";
 import type { Task } from "../task.ts";
 import { snapshotUsage } from "./snapshot-usage.ts";
-import type { CheckOptions, CheckReport, ProgressOptions, SnapshotUsage } from "./types.ts";
+import type { CheckOptions, CheckReport, ProgressOptions, SnapshotUsage, Usage } from "./types.ts";
 
 export function usageOf(stores: readonly ExceptionStore[]): StoreUsage {
+  // Asked for after a change that others wait for, see ring/host.ts: mostly there is one store.
+  if (stores.length === 1) return stores[0]!.usage();
   return stores.map((store) => store.usage()).reduce(add);
+}
+
+/** One by one: to copy all but one of them takes five times as long. */
+export function toldOf(usage: StoreUsage, quota: Quota | null): Usage {
+  return {
+    storeBytes: usage.storeBytes,
+    maxBytes: usage.maxBytes,
+    dataBytes: usage.dataBytes,
+    metadataBytes: usage.metadataBytes,
+    fixedBytes: usage.fixedBytes,
+    freeBytes: usage.freeBytes,
+    memoryBytes: usage.memoryBytes,
+    snapshots: usage.snapshots,
+    exceptions: usage.exceptions,
+    quota,
+  };
 }
 
 function add(a: StoreUsage, b: StoreUsage): StoreUsage {

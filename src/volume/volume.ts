@@ -17,7 +17,7 @@ import { Holds } from "./holds.ts";
 import type { Merger } from "./merge.ts";
 import { diffOf, seldom } from "./part.ts";
 import { Reclaimer } from "./reclaim.ts";
-import { checkStores, countersOf, usageOf, usageOfSnapshots } from "./reports.ts";
+import { checkStores, countersOf, toldOf, usageOf, usageOfSnapshots } from "./reports.ts";
 import { Room } from "./room.ts";
 import type { SyncPlan } from "./sync.ts";
 import { checkName, Timeline } from "./timeline.ts";
@@ -306,8 +306,7 @@ export class DiskVolume implements Volume {
 
   usage(): Usage {
     this.core.assertOpen();
-    const { reclaiming: _, ...usage } = usageOf(this.#stores);
-    return { ...usage, quota: this.core.store.device.quota?.() ?? null };
+    return toldOf(usageOf(this.#stores), this.core.store.device.quota?.() ?? null);
   }
 
   status(): Status {
