@@ -120,8 +120,15 @@ function followPage(place: Place, signal: AbortSignal): void {
   globalThis.addEventListener("pageshow", enter, { signal });
 }
 
+/**
+ * Workers of volumes that are not closed. Who waits for an answer need not have the volume in hand,
+ * and a browser may collect a worker that nobody names: Firefox does, while it has nothing to do.
+ */
+const living = new Set<Worker>();
+
 function spawned(given: URL | string | Worker | undefined): Spawned {
   const worker = given instanceof Worker ? given : made(given);
+  living.add(worker);
   const port = portOf(worker as MessagePortLike & Worker);
   return {
     port: {
@@ -132,7 +139,10 @@ function spawned(given: URL | string | Worker | undefined): Spawned {
       },
       close() {},
     },
-    end: () => worker.terminate(),
+    end: () => {
+      living.delete(worker);
+      worker.terminate();
+    },
   };
 }
 

@@ -89,7 +89,9 @@ function page(where: "page" | "worker", script: string): string {
   const start =
     where === "page"
       ? `await import(${JSON.stringify(script)});`
-      : `const worker = new Worker(${JSON.stringify(script)}, { type: "module" });
+      : // Firefox collects a worker that nobody names and that has nothing to do at the moment.
+        `const worker = new Worker(${JSON.stringify(script)}, { type: "module" });
+         globalThis.tests = worker;
          worker.onerror = async ({ message }) =>
            say(message || (await (await fetch(${JSON.stringify(script)})).text()).slice(0, 2000));`;
   return `<!doctype html><meta charset="utf-8"><title>multisnap</title><script type="module">

@@ -28,6 +28,7 @@ export class Superblock {
   readonly #engine: Engine;
   readonly #at: number;
 
+  /** `at`: a multiple of 8. */
   constructor(engine: Engine, at: number) {
     this.#engine = engine;
     this.#at = at;
