@@ -29,6 +29,7 @@ import {
 } from "./meta";
 import { OPERATION_BLOCKS } from "./prepare";
 import { heldRelease, spaceClear, spaceNeed, spaceTake, spaceTouch } from "./space";
+import { spaceLower } from "./top";
 import { journalRestart } from "./journal";
 import { storeViews } from "./timeline";
 import { unnamedCount, unnamedPlace } from "./conflict";
@@ -64,6 +65,8 @@ export function checkpointBegin(trim: bool): void {
   store<u32>(m.CHECKPOINT_PHASE, TOUCH_PHASE);
   store<u32>(m.CHECKPOINT_SCAN, 0);
   store<u32>(m.CHECKPOINT_TRIM, trim ? 1 : 0);
+  // Blocks that lie at the store's end come free one after the other.
+  if (trim) store<u32>(m.META_CURSOR, 0);
 }
 
 function enter(phase: u32): void {
@@ -291,6 +294,7 @@ export function checkpointSeal(): void {
   const generation = load<u64>(m.GENERATION);
   const slot = <u32>(generation & 1);
   storeViews();
+  spaceLower();
   store<u64>(m.SUPER + l.SUPER_GENERATION, generation);
   store<u32>(m.SUPER + l.SUPER_SLOT, slot);
   store<u32>(m.SUPER + l.SUPER_CRC, 0);

@@ -226,32 +226,35 @@ export function joinAt(index: u32): bool {
   while (index + entries < n && lastChunk(entryAt(page, index + entries)) == lastChunk(right))
     entries++;
   if (index + entries == n && !isEdge(true)) return false;
-  if (index < entries || chunkCount(left) + chunkCount(right) > widthOf(entries)) return false;
+  if (index < entries) return false;
   const start = index - entries;
   if (start == 0 ? !isEdge(false) : lastChunk(entryAt(page, start - 1)) == lastChunk(left))
     return false;
-  for (let i: u32 = 0; i < entries; i++) {
-    if (!follows(entryAt(page, start + i), entryAt(page, index + i))) return false;
-  }
-  for (let i: u32 = 0; i < entries; i++) {
-    const l = entryAt(page, start + i) as usize;
-    const r = entryAt(page, index + i) as usize;
-    const flags = isUnsettled(flagsOf(l)) ? flagsOf(l) : flagsOf(r);
-    putEntry(
-      r,
-      firstChunk(l),
-      chunkCount(l) + chunkCount(r),
-      afterId(r),
-      toId(r),
-      placeOf(l),
-      flags,
-    );
-  }
+  if (!joinColumns(entryAt(page, start), right, entries)) return false;
   memory.copy(entryAt(page, start), right, (n - index) * ENTRY_BYTES);
   setCount(page, n - entries);
   fence(page);
   setPath(0, page, start);
   store<u64>(SUPER + SUPER_ENTRIES, load<u64>(SUPER + SUPER_ENTRIES) - entries);
+  return true;
+}
+
+/**
+ * Joins a column at `left` with one of as many entries at `right`, which gets the chunks of both.
+ * Whether they could be.
+ */
+export function joinColumns(left: usize, right: usize, entries: u32): bool {
+  if (chunkCount(left) + chunkCount(right) > widthOf(entries)) return false;
+  for (let i: u32 = 0; i < entries; i++) {
+    if (!follows(listAt(left, i), listAt(right, i))) return false;
+  }
+  for (let i: u32 = 0; i < entries; i++) {
+    const l = listAt(left, i);
+    const r = listAt(right, i);
+    const flags = isUnsettled(flagsOf(l)) ? flagsOf(l) : flagsOf(r);
+    const all = chunkCount(l) + chunkCount(r);
+    putEntry(r, firstChunk(l), all, afterId(r), toId(r), placeOf(l), flags);
+  }
   return true;
 }
 

@@ -15,7 +15,7 @@ import * as timeline from "./timeline";
 import { COMMIT, FAULT } from "./status";
 import { namedRun } from "./named";
 import { need } from "./cache";
-import { LEAVE_ALL, prepare, prepareRelease } from "./prepare";
+import { LEAVE_ALL, prepare, prepareRelease, RELEASE_BLOCKS } from "./prepare";
 import { META_SPARE } from "./meta";
 import { allStreamBlocks } from "./stream";
 import { trimKeep } from "./checkpoint";
@@ -83,7 +83,13 @@ export { verifyPage } from "./verify";
 export { crc32c } from "./crc32c";
 export { isZero } from "./zero";
 export { lookupBatch } from "./batch";
-export { createSnapshot, deleteSnapshot, renameSnapshot } from "./snapshots";
+export {
+  createSnapshot,
+  deleteNow,
+  deleteRoom,
+  deleteSnapshot,
+  renameSnapshot,
+} from "./snapshots";
 export { rollbackView } from "./rollback";
 export { setLimit, setMarks, setReadOnly } from "./change";
 export { reclaimBegin, reclaimStep } from "./reclaim";
@@ -200,7 +206,10 @@ export function giveBack(place: f64, count: u32): i32 {
 export function releaseHeld(): i32 {
   const ready = prepareRelease();
   if (ready < 0) return ready;
-  return space.heldRelease(load<u32>(m.HELD_OPEN) ^ 1);
+  let status: i32 = 1;
+  for (let runs: u32 = 0; runs < RELEASE_BLOCKS && status == 1; runs++)
+    status = space.heldRelease(load<u32>(m.HELD_OPEN) ^ 1);
+  return status;
 }
 
 /** A copy or a read in flight of one view; a slot, or -1. */
@@ -307,3 +316,4 @@ export function sumBlock(group: u32): u32 {
 export { VIEW_BIT_SHIFT } from "./bitmap/mask";
 export { slabBase, slabCount, slabDropped, slabFilled } from "./meta";
 export { spaceRefused, spaceRetry } from "./space";
+export { spaceCut } from "./top";

@@ -71,7 +71,9 @@ export const SPACE_CEILING: usize = SPACE_LIMIT + 8;
 export const SPACE_FLOOR: usize = SPACE_CEILING + 8;
 /** Above every place; as SPACE_FLOOR: no slab is looked for. */
 export const NOWHERE: u64 = (<u64>1) << 48;
-export const SPACE_RUN: usize = SPACE_FLOOR + 8;
+/** Chunks that the last two checkpoints and what came behind them can name. */
+export const SPACE_CUT: usize = SPACE_FLOOR + 8;
+export const SPACE_RUN: usize = SPACE_CUT + 8;
 export const SPACE_RUN_LENGTH: usize = SPACE_RUN + 8;
 // two counts: of the open record, of the sealed one
 export const HELD_COUNT: usize = SPACE_RUN_LENGTH + 4;

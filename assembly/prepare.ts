@@ -19,7 +19,7 @@ export const OPERATION_BLOCKS: u32 = 56;
 const OPERATION_ROOM: u32 = OP_MAX + OP_BYTES;
 
 /** Bytes of a record that are left to slabs which a commit or a checkpoint itself has to add. */
-const SLAB_ROOM: u32 = 1024;
+export const SLAB_ROOM: u32 = 1024;
 
 /**
  * What an operation leaves of the reserve (I9): new data all of it, a trim the half, for it may
@@ -29,10 +29,13 @@ export const LEAVE_NOTHING: u32 = 0;
 export const LEAVE_HALF: u32 = 1;
 export const LEAVE_ALL: u32 = 2;
 
+/** Blocks for work inside a commit; a run of places that is freed takes at most one. */
+export const RELEASE_BLOCKS: u32 = 8;
+
 /** For work inside a commit: 0 with slots and some blocks there, else a status. Never COMMIT. */
 export function prepareRelease(): i32 {
   const slots = ensureSlots(SPARE_SLOTS);
-  return slots < 0 ? slots : ensureBlocks(8, 0);
+  return slots < 0 ? slots : ensureBlocks(RELEASE_BLOCKS, 0);
 }
 
 /**

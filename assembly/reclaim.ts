@@ -18,10 +18,7 @@ import {
   REPLAYING,
 } from "./memory";
 import {
-  ENTRY_AFTER,
   ENTRY_BYTES,
-  ENTRY_TO,
-  FLAG_AROUND,
   FLAG_HOLE,
   FLAG_SHARED,
   OP_RECLAIM,
@@ -30,16 +27,16 @@ import {
 } from "./layout";
 import { FAULT } from "./status";
 import { assertThat, DAMAGED } from "./assert";
-import { cellOf, cellRank, markDying, previousLive, rankOf, removeDying } from "./timeline";
+import { cellOf, markDying, rankOf, removeDying } from "./timeline";
 import { descend, pathNext, pathPrevious } from "./btree/path";
 import { LEAVE_NOTHING, prepare } from "./prepare";
-import { isUnsettled, journalAppend, journalReclaim } from "./journal";
+import { journalAppend, journalReclaim } from "./journal";
 import { spaceHold } from "./space";
 import { putJoined } from "./range";
 import { tidyMasks } from "./bitmap/map";
 import { isMasked } from "./bitmap/mask";
-import { aroundFlag, highestOwn, lowestOwn } from "./around";
 import { listNames } from "./named";
+import { changed, tidied, tidy, tidyLeaf } from "./tidy";
 import * as c from "./columns";
 
 /** Entries of a wide column that one step looks at. */
@@ -60,7 +57,10 @@ export function reclaimBegin(): i32 {
   return dying;
 }
 
-/** One column, or one window of a wide one. 1: more to do; 0: the walk is over; or a status. */
+/**
+ * The columns of one leaf, or one column, or one window of a wide one. How many entries it looked
+ * at; 0: the walk is over; or a status.
+ */
 export function reclaimStep(): i32 {
   const ready = prepare(STEP_FREES, LEAVE_NOTHING);
   if (ready < 0) return ready;
@@ -82,6 +82,12 @@ export function reclaimStep(): i32 {
   }
   const first = c.firstChunk(c.here());
   if (from == 0) {
+    // A record says where its columns begin and end, which is not where a leaf does.
+    const seen = isMasked() || load<u32>(REPLAYING) ? 0 : tidyLeaf();
+    if (seen > 0) {
+      journalReclaim(first, load<u64>(RECLAIM_CHUNK));
+      return seen;
+    }
     const n = c.gather();
     if (n == FAULT) return FAULT;
     if (n != c.TOO_MANY) {
@@ -89,7 +95,7 @@ export function reclaimStep(): i32 {
       else tidyColumn(n);
       journalReclaim(first, last + 1);
       store<u64>(RECLAIM_CHUNK, last + 1);
-      return 1;
+      return n;
     }
     if (descend(last, 0) == FAULT) return FAULT;
   }
@@ -99,78 +105,11 @@ export function reclaimStep(): i32 {
 
 /** The `n` entries of OLD are a whole column. */
 function tidyColumn(n: u32): void {
+  const first = c.firstChunk(OLD);
   const kept = tidy(n, <u32>BOTTOM);
   if (!changed(n, kept)) return;
-  const part = c.chunkCount(OLD);
-  const first = c.firstChunk(OLD);
-  for (let i: u32 = 0; i < n; i++) {
-    const e = c.listAt(OLD, i);
-    if (
-      (c.flagsOf(e) & FLAG_HOLE) == 0 &&
-      !listNames(OLD, i, c.placeOf(e)) &&
-      !listNames(NEW, kept, c.placeOf(e))
-    ) {
-      spaceHold(c.placeOf(e), part);
-    }
-  }
-  for (let i: u32 = 0; i < kept; i++) {
-    const e = c.listAt(NEW, i);
-    if (c.flagsOf(e) & FLAG_SHARED && !sharedIn(kept, i))
-      c.setFlags(e, c.flagsOf(e) & ~FLAG_SHARED);
-  }
+  tidied(n, kept);
   putJoined(first, 0, n, kept, 0);
-}
-
-function sharedIn(n: u32, index: u32): bool {
-  const place = c.placeOf(c.listAt(NEW, index));
-  for (let i: u32 = 0; i < n; i++)
-    if (i != index && c.placeOf(c.listAt(NEW, i)) == place) return true;
-  return false;
-}
-
-function changed(old: u32, kept: u32): bool {
-  if (old != kept) return true;
-  const bytes = old * ENTRY_BYTES;
-  for (let at: u32 = 0; at < bytes; at += 8)
-    if (load<u64>(OLD + at) != load<u64>(NEW + at)) return true;
-  return false;
-}
-
-/**
- * NEW becomes the `n` entries of OLD without those that no live view sees, with ends on live views
- * and joined where two that meet name the same place. `below`: cell of the view that the entry
- * before them ends at. Answers the number of entries.
- */
-function tidy(n: u32, below: u32): u32 {
-  let kept: u32 = 0;
-  for (let i: u32 = 0; i < n; i++) {
-    const e = c.listAt(OLD, i);
-    const highest = highestOwn(OLD, i, 0);
-    if (highest == 0) continue;
-    let after = previousLive(lowestOwn(OLD, i, 0));
-    if (cellRank(below) > cellRank(after)) after = below;
-    const at = c.searchList(NEW, kept, cellRank(highest));
-    const before = c.listAt(NEW, at - 1);
-    if (at > 0 && c.toId(before) == load<u32>(after) && samePlace(before, e)) {
-      store<u32>(before, load<u32>(highest), ENTRY_TO);
-      if (isUnsettled(c.flagsOf(e))) c.setFlags(before, c.flagsOf(e) & ~FLAG_AROUND);
-    } else {
-      c.openList(NEW, kept++, at, 1);
-      memory.copy(c.listAt(NEW, at), e, ENTRY_BYTES);
-      store<u32>(c.listAt(NEW, at), load<u32>(after), ENTRY_AFTER);
-      store<u32>(c.listAt(NEW, at), load<u32>(highest), ENTRY_TO);
-    }
-  }
-  for (let i: u32 = 0; i < kept; i++) {
-    const e = c.listAt(NEW, i);
-    c.setFlags(e, (c.flagsOf(e) & ~FLAG_AROUND) | aroundFlag(NEW, i));
-  }
-  return kept;
-}
-
-function samePlace(a: usize, b: usize): bool {
-  if ((c.flagsOf(a) ^ c.flagsOf(b)) & FLAG_HOLE) return false;
-  return c.dataPlace(a) == c.dataPlace(b) && c.isLost(a) == c.isLost(b);
 }
 
 /** Up to WINDOW entries of a wide column from the path on, which end above view `from`. */
@@ -201,7 +140,7 @@ function tidyWindow(last: u64, from: u32): i32 {
   journalAppend(OP_RECLAIM, 1, n, from, last, 0);
   store<u64>(RECLAIM_CHUNK, last);
   store<u32>(RECLAIM_TO, next == 0 ? end : next);
-  return 1;
+  return n;
 }
 
 /**

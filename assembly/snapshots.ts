@@ -6,6 +6,7 @@ import { STREAM_MAX, SUPER, VIEWS_WORDS } from "./memory";
 import {
   MARKS_MAX,
   NAME_MAX,
+  OP_BYTES,
   OP_CREATE,
   OP_DELETE,
   OP_RENAME,
@@ -14,8 +15,8 @@ import {
 } from "./layout";
 import { WORDS } from "./stream";
 import { EXISTS, INVALID, NOT_FOUND, UNSUPPORTED } from "./status";
-import { LEAVE_ALL, LEAVE_NOTHING, prepare } from "./prepare";
-import { journalAppend, journalAppendName } from "./journal";
+import { LEAVE_ALL, LEAVE_NOTHING, prepare, SLAB_ROOM } from "./prepare";
+import { journalAppend, journalAppendName, journalRoom } from "./journal";
 import { freeBit, isMasked, NO_BIT, VIEW_BIT_SHIFT } from "./bitmap/mask";
 import { renameView } from "./identity";
 import * as t from "./timeline";
@@ -51,11 +52,24 @@ export function hasRoom(): bool {
 export function deleteSnapshot(id: u32): i32 {
   const ready = prepare(0, LEAVE_NOTHING);
   if (ready < 0) return ready;
+  return deleteNow(id, true) ? 1 : NOT_FOUND;
+}
+
+/** Whether one record has room for `count` views that are deleted one behind the other. */
+export function deleteRoom(count: u32): bool {
+  return journalRoom(count * OP_BYTES + SLAB_ROOM);
+}
+
+/**
+ * As `deleteSnapshot`, without a stop: there is room. Where not (`logged` false), it is in no record,
+ * and a checkpoint comes next. Whether there was such a view.
+ */
+export function deleteNow(id: u32, logged: bool): bool {
   const cell = t.liveCell(id);
-  if (cell == 0 || id == t.ORIGIN) return NOT_FOUND;
+  if (cell == 0 || id == t.ORIGIN) return false;
   t.killView(cell);
-  journalAppend(OP_DELETE, 0, 0, id, 0, 0);
-  return 1;
+  if (logged) journalAppend(OP_DELETE, 0, 0, id, 0, 0);
+  return true;
 }
 
 /** 1, or a status. The new name is at NAME. */

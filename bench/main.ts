@@ -15,6 +15,7 @@ import { worker } from "./connect/worker.ts";
 import { accounting } from "./io/accounting.ts";
 import { afterSnapshot } from "./io/after-snapshot.ts";
 import { checksums } from "./io/checksums.ts";
+import { deleting } from "./io/delete.ts";
 import { diff } from "./io/diff.ts";
 import { manySnapshots } from "./io/many-snapshots.ts";
 import { metadata } from "./io/metadata.ts";
@@ -24,6 +25,7 @@ import { rollback } from "./io/rollback.ts";
 import { sequential } from "./io/sequential.ts";
 import { snapshot } from "./io/snapshot.ts";
 import { streams } from "./io/streams.ts";
+import { peers } from "./life/peers.ts";
 import { describeMachine } from "./machine.ts";
 import { lookup } from "./micro/lookup.ts";
 import { existing } from "./nbd/existing.ts";
@@ -52,6 +54,8 @@ const SECTIONS: readonly Section[] = [
   diff,
   accounting,
   streams,
+  deleting,
+  peers,
   existing,
   ...firstWriteSections,
   flush,

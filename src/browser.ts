@@ -12,6 +12,7 @@ export { type OpfsDeviceOptions, opfsDevice } from "./devices/opfs.ts";
 export { removeOpfs } from "./devices/opfs-file.ts";
 export { requestPersistence } from "./devices/quota.ts";
 export * from "./library.ts";
+export { answerReplica, replicate } from "./replicate/later.ts";
 export {
   dropReceived,
   halfReceived,

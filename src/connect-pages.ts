@@ -2,8 +2,14 @@
 import { connectWorker, newName, type Spawned } from "./connect/connect.ts";
 import type { ConnectOptions, TabsOptions } from "./connect/options.ts";
 import { lost, type MessagePortLike, portOf } from "./connect/port.ts";
-import { sessionName, storeName } from "./connect/tabs/notes.ts";
-import type { Standing } from "./connect/worker.ts";
+import {
+  isStanding,
+  type Standing,
+  sessionName,
+  storeName,
+  turnLock,
+} from "./connect/tabs/notes.ts";
+import { Place } from "./connect/tabs/place.ts";
 import { webLocks } from "./devices/neighbours.ts";
 import { systemEnv } from "./env.ts";
 import { MultisnapError } from "./errors.ts";
@@ -73,18 +79,25 @@ async function connectTabs(
   const ended = new AbortController();
   let gone = (_: MultisnapError): void => {};
   const { port } = made;
+  const locks = webLocks(navigator.locks);
+  const tell = (stands: boolean) => port.post({ stands } satisfies Standing, []);
+  const place = new Place(locks, turnLock(store), tell);
   const listen: typeof port.listen = (take, lose) => {
-    gone = lose;
-    port.listen(take, lose);
+    gone = (why) => {
+      place.close();
+      lose(why);
+    };
+    port.listen((data) => (isStanding(data) ? place.over() : take(data)), gone);
+    tell(false);
   };
   const end = () => {
     ended.abort();
+    place.close();
     return made.end();
   };
+  followPage(place, ended.signal);
   const volume = await connectWorker({ port: { ...port, listen }, end }, options, session);
-  followPage(port, ended.signal);
   // The worker holds it as long as it lives; nothing else tells that it has ended.
-  const locks = webLocks(navigator.locks);
   locks.take(sessionName(store, session), { signal: ended.signal, shared: true }).then(
     (release) => {
       release();
@@ -96,14 +109,15 @@ async function connectTabs(
 }
 
 /** A page that is frozen, or kept for the way back, must not have the files. */
-function followPage(port: Spawned["port"], signal: AbortSignal): void {
-  const stand = (stands: boolean) => () => port.post({ stands } satisfies Standing, []);
+function followPage(place: Place, signal: AbortSignal): void {
+  const [enter, leave] = [() => place.enter(), () => place.leave()];
+  enter();
   const { document } = globalThis as { document?: EventTarget };
   if (!document) return;
-  document.addEventListener("freeze", stand(false), { signal });
-  document.addEventListener("resume", stand(true), { signal });
-  globalThis.addEventListener("pagehide", stand(false), { signal });
-  globalThis.addEventListener("pageshow", stand(true), { signal });
+  document.addEventListener("freeze", leave, { signal });
+  document.addEventListener("resume", enter, { signal });
+  globalThis.addEventListener("pagehide", leave, { signal });
+  globalThis.addEventListener("pageshow", enter, { signal });
 }
 
 function spawned(given: URL | string | Worker | undefined): Spawned {

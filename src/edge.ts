@@ -16,6 +16,7 @@ export {
   sqlDevice,
 } from "./devices/sql.ts";
 export * from "./library.ts";
+export { answerReplica, replicate } from "./replicate/later.ts";
 export {
   dropReceived,
   halfReceived,

@@ -8,6 +8,8 @@ export { importCows } from "./convert/import-cow.ts";
 export { type FileDeviceOptions, fileDevice } from "./devices/file.ts";
 export { httpDevice } from "./devices/http.ts";
 export * from "./library.ts";
+export { answerReplica } from "./replicate/answer.ts";
+export { replicate } from "./replicate/replicate.ts";
 export {
   dropReceived,
   halfReceived,

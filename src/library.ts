@@ -7,6 +7,15 @@ export { type MemoryDeviceOptions, memoryDevice } from "./devices/memory.ts";
 export { type EngineSource, useEngine } from "./engine/source.ts";
 export { type Env, seededEnv, systemEnv } from "./env.ts";
 export { type ErrorCode, MultisnapError } from "./errors.ts";
+export type { AnswerOptions, ReplicaAnswer } from "./replicate/answer.ts";
+export type {
+  Failed,
+  ReplicaEvent,
+  ReplicaSource,
+  ReplicateOptions,
+} from "./replicate/replicate.ts";
+export type { Sent } from "./replicate/round.ts";
+export type { ReplicaTarget } from "./replicate/target.ts";
 export type { HalfWay } from "./stream/half-way.ts";
 export type { Received, ReceiveOptions } from "./stream/receive.ts";
 export type { SendOptions } from "./stream/send.ts";

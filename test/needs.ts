@@ -1,5 +1,7 @@
 /** What a test needs of the machine: where it is missing, the test is skipped and says so. */
+import { spawnSync } from "node:child_process";
 import fs from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import { test } from "uvu";
 
@@ -33,4 +35,14 @@ export function testsUnless(reason: string | null): Define {
 
 export function isThere(program: string): boolean {
   return programFolders.some((folder) => fs.existsSync(path.join(folder, program)));
+}
+
+/** Why no small file system can be made here, or null. */
+export function whyNoMount(): string | null {
+  if (process.getuid?.() !== 0) return "only root may mount";
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "multisnap-probe-"));
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "none", folder]).status === 0;
+  if (mounted) spawnSync("umount", [folder]);
+  fs.rmdirSync(folder);
+  return mounted ? null : "mounts are not allowed";
 }

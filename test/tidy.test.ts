@@ -25,6 +25,7 @@ const LAYERS: readonly string[][] = [
   ["connect"],
   ["sockets"],
   ["nbd", "control", "schedule"],
+  ["replicate"],
   ["cli"],
   ["library.ts", "connect-threads.ts", "connect-pages.ts"],
 ];

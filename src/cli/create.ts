@@ -13,7 +13,7 @@ import { notice, type OutputOptions } from "./output.ts";
 import { formatBytes, parseBytes } from "./sizes.ts";
 import { parsePath } from "./target.ts";
 
-interface Options extends OutputOptions {
+interface StoreShape {
   size?: number;
   chunk?: number;
   kind?: StoreKind;
@@ -25,6 +25,10 @@ interface Options extends OutputOptions {
   checksums?: boolean;
 }
 
+type Options = OutputOptions & StoreShape;
+
+/** Of a store of kind range. */
+const CHUNK_MIN = 4096;
 const KINDS: StoreKind[] = ["range", "bitmap", "persistent", "transient"];
 
 export function addCreate(program: Command): void {
@@ -44,7 +48,7 @@ export function addCreate(program: Command): void {
     .action(async (store: string, options: Options, command: Command) => {
       if (options.kind === "transient") return createTransient(store, options, command);
       checkUsage(options, command);
-      const status = await create(store, options);
+      const status = await createStore(store, options);
       const { size, chunk, kind, originMode, uuid } = status;
       const text = `created ${store}: ${formatBytes(size)} in chunks of ${formatBytes(chunk)}`;
       const more = kind === "persistent" ? `; its snapshot is ${store}@cow` : "";
@@ -80,7 +84,7 @@ async function createTransient(store: string, options: Options, command: Command
 }
 
 /** When it fails, a file that it made is gone again. */
-async function create(store: string, options: Options): Promise<Status> {
+export async function createStore(store: string, options: StoreShape): Promise<Status> {
   const exclusive = !fs.existsSync(store);
   const devices = [await fileDevice(store, exclusive ? { exclusive } : { create: false })];
   let done = false;
@@ -100,7 +104,17 @@ async function create(store: string, options: Options): Promise<Status> {
   }
 }
 
-async function make(options: Options, [store, under]: Device[]): Promise<Status> {
+/** For what comes from another store; of whatever kind that is, this one is for snapshots. */
+export async function createMissing(
+  store: string,
+  { size, chunk }: { size: number; chunk: number },
+): Promise<void> {
+  const found = fs.statSync(store, { throwIfNoEntry: false });
+  if (found && !(found.isFile() && found.size === 0)) return;
+  await createStore(store, { size, chunk: Math.max(chunk, CHUNK_MIN) });
+}
+
+async function make(options: StoreShape, [store, under]: Device[]): Promise<Status> {
   const volume = await openVolume({
     store: store as Device,
     origin: options.origin === undefined ? undefined : under,

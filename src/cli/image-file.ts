@@ -68,6 +68,34 @@ export async function replaceDevice<T>(
   }
 }
 
+/** The same where another program writes: `body` is given the path of a file to make. */
+export async function replaceFileBy(
+  path: string,
+  force: boolean,
+  body: (partial: string) => Promise<void>,
+): Promise<void> {
+  const place = fs.existsSync(path) ? fs.realpathSync(path) : path;
+  if (fs.statSync(place, { throwIfNoEntry: false })?.isFile() === false) {
+    throw new MultisnapError("Invalid", `${path}: is no file: an image of this format is one`);
+  }
+  const partial = `${place}.${process.pid}.partial`;
+  try {
+    await body(partial);
+    const written = fs.openSync(partial, "r+");
+    try {
+      fs.fsyncSync(written);
+    } catch (cause) {
+      throw openError(partial, "flushing", cause);
+    } finally {
+      fs.closeSync(written);
+    }
+    if (!force && fs.existsSync(place)) throw appeared(path);
+    rename(partial, place);
+  } finally {
+    fs.rmSync(partial, { force: true });
+  }
+}
+
 /** A new file reads as zeros, so zeros need no writing. */
 async function putSparse(device: Device, piece: Uint8Array, offset: number): Promise<void> {
   for (const { start, end, zero } of runs(piece)) {

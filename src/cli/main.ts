@@ -21,6 +21,7 @@ import { oneLine, writeError } from "./output.ts";
 import { addRead } from "./read.ts";
 import { addReceive } from "./receive.ts";
 import { addRename } from "./rename.ts";
+import { addReplicate } from "./replicate.ts";
 import { addResize } from "./resize.ts";
 import { addRestore } from "./restore.ts";
 import { addRollback } from "./rollback.ts";
@@ -83,6 +84,7 @@ function build(): Command {
   addDiff(program);
   addSend(program);
   addReceive(program);
+  addReplicate(program);
   addWatch(program);
   addStatus(program);
   addCheck(program);

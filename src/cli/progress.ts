@@ -38,7 +38,11 @@ export async function startSteps(options: OutputOptions, label: string): Promise
     else bar.update(done);
     begun = true;
   };
-  return { at, end: () => bar.stop() };
+  const end = () => {
+    bar.stop();
+    begun = false;
+  };
+  return { at, end };
 }
 
 function isShown(options: OutputOptions): boolean {

@@ -11,6 +11,7 @@ import { addCommand } from "./command.ts";
 import { refuseServed } from "./dump.ts";
 import { interruptible } from "./interrupt.ts";
 import { notice, type OutputOptions } from "./output.ts";
+import { letGo } from "./source.ts";
 import { parsePath } from "./target.ts";
 
 interface Options extends OutputOptions {
@@ -58,5 +59,7 @@ async function keep(file: string, signal: AbortSignal): Promise<void> {
   } catch (cause) {
     if (signal.aborted) throw signal.reason;
     throw new MultisnapError("Io", `keeping the dump: ${(cause as Error).message}`, { cause });
+  } finally {
+    letGo(process.stdin);
   }
 }

@@ -67,5 +67,14 @@ function streamSource(name: string, stream: Readable): Source {
     }
     if (filled > 0) yield piece.subarray(0, filled);
   }
-  return { size: null, pieces, close: () => void stream.destroy() };
+  return { size: null, pieces, close: () => letGo(stream) };
+}
+
+/**
+ * Ends reading where the other side is still there and silent. Deno's standard input keeps a read
+ * under way, and with it the process, also when it is destroyed: only `pause` lets the process end.
+ */
+export function letGo(stream: Readable): void {
+  stream.destroy();
+  if (stream === process.stdin) stream.emit("pause");
 }

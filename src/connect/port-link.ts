@@ -16,6 +16,7 @@ import {
   TYPE_WELCOME,
 } from "./limits.ts";
 import { failureOf, type Head, type Message, NOTHING } from "./message.ts";
+import { Paced } from "./paced.ts";
 import { lost, type Port, postedOf } from "./port.ts";
 import { RingClient } from "./ring/client.ts";
 import { type Link, Session } from "./session.ts";
@@ -32,6 +33,8 @@ export class PortLink implements Link {
   #rings: RingClient | null = null;
   #ringsBusy = false;
   readonly #queueDepth: number;
+  /** Null where another link may follow: nothing may come from this one any more then. */
+  readonly #paced: Paced | null;
   /** Another client has made, deleted or renamed a snapshot. */
   onChanged = (): void => {};
 
@@ -39,6 +42,7 @@ export class PortLink implements Link {
   constructor(port: Port, queueDepth = PORT_REQUESTS_MAX, session?: Session) {
     this.#port = port;
     this.#queueDepth = queueDepth;
+    this.#paced = session ? null : new Paced();
     const budget = new Budget(PORT_BUDGET_BYTES);
     this.#session = session ?? new Session(this, { requestsMax: queueDepth, budget });
     port.listen(
@@ -90,15 +94,22 @@ export class PortLink implements Link {
     const payload = message.payload.length > 0 ? message.payload.slice() : undefined;
     const transfer = payload && payload.length >= TRANSFER_BYTES_MIN ? [payload.buffer] : [];
     if (type === TYPE_REQUEST) this.#wake();
+    const plain = { type, request, first: this.#session.first, head };
+    const posted = payload ? { ...plain, payload } : plain;
+    if (this.#paced) this.#paced.post(() => this.#post(posted, transfer));
+    else this.#post(posted, transfer);
+  }
+
+  #post(posted: object, transfer: Transferable[]): void {
     try {
-      const posted = { type, request, first: this.#session.first, head };
-      this.#port.post(payload ? { ...posted, payload } : posted, transfer);
+      this.#port.post(posted, transfer);
     } catch (cause) {
       this.#lose(new MultisnapError("Io", "the volume's port takes no message", { cause }));
     }
   }
 
   async close(): Promise<void> {
+    this.#paced?.flush();
     this.#isLost = true;
     this.#rings?.fail(this.#session.failure ?? lost("was left"));
     await this.#port.close();
@@ -130,6 +141,7 @@ export class PortLink implements Link {
   #lose(why: MultisnapError): void {
     if (this.#isLost) return;
     this.#isLost = true;
+    this.#paced?.drop();
     this.#welcome?.reject(why);
     this.#welcome = null;
     this.#rings?.fail(why);

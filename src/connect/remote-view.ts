@@ -8,6 +8,8 @@ import type { RemoteVolume } from "./remote-volume.ts";
 import { OP_READ, OP_TRIM, OP_WRITE, OP_ZERO } from "./ring/layout.ts";
 
 /** Pieces of one transfer that are on their way at a time. */
+/** Bytes that are written at once or not at all, as a disk does. */
+const SECTOR = 512;
 const PIECES = 4;
 
 /** What the server says of a view. */
@@ -74,7 +76,7 @@ export class RemoteView implements View {
     checkBuffer(target);
     this.#checkRange(offset, target.length);
     if (target.length <= PAYLOAD_BYTES_MAX) return this.#readPiece(offset, target);
-    return this.#pieces(target.length, (start, end) =>
+    return this.#pieces(offset, target.length, (start, end) =>
       this.#readPiece(offset + start, target.subarray(start, end)),
     );
   }
@@ -107,7 +109,7 @@ export class RemoteView implements View {
     checkBuffer(source);
     this.#checkRange(offset, source.length);
     if (source.length <= PAYLOAD_BYTES_MAX) return this.#writePiece(offset, source);
-    return this.#pieces(source.length, (start, end) =>
+    return this.#pieces(offset, source.length, (start, end) =>
       this.#writePiece(offset + start, source.subarray(start, end)),
     );
   }
@@ -188,8 +190,12 @@ export class RemoteView implements View {
     }
   }
 
-  /** Ends when all have ended; after a failure no further one begins. */
+  /**
+   * Ends when all have ended; after a failure no further one begins. They end where sectors do: a
+   * snapshot between two of them has no half of a sector.
+   */
   async #pieces(
+    offset: number,
     total: number,
     transfer: (start: number, end: number) => Promise<void>,
   ): Promise<void> {
@@ -197,7 +203,8 @@ export class RemoteView implements View {
     const lane = async () => {
       do {
         const start = next;
-        next = Math.min(total, start + PAYLOAD_BYTES_MAX);
+        const most = PAYLOAD_BYTES_MAX - ((offset + start) % SECTOR);
+        next = Math.min(total, start + most);
         await transfer(start, next);
       } while (next < total);
     };

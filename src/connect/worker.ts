@@ -9,6 +9,7 @@ import { openNamed } from "./opening.ts";
 import type { Openers, Opening } from "./options.ts";
 import { type MessagePortLike, type Port, type Posted, portOf, postedOf } from "./port.ts";
 import type { Member } from "./tabs/member.ts";
+import { isStanding, type Standing } from "./tabs/notes.ts";
 
 /** What a worker can use. */
 export interface Around {
@@ -33,11 +34,6 @@ export interface Handing {
   client: MessagePortLike;
 }
 
-/** To a worker that shares a volume with other tabs: whether it may be the one that has it. */
-export interface Standing {
-  stands: boolean;
-}
-
 class WorkerHost {
   readonly #port: Port;
   readonly #around: Around;
@@ -47,6 +43,8 @@ class WorkerHost {
   #early: unknown[] = [];
 
   #member: Member | null = null;
+  #stands = true;
+  #wasTold = false;
 
   constructor(port: Port, around: Around) {
     this.#port = port;
@@ -55,13 +53,19 @@ class WorkerHost {
 
   take(data: unknown): void {
     if (isHanding(data)) this.#hand(data.client);
-    else if (isStanding(data)) this.#member?.stand(data.stands);
+    else if (isStanding(data)) this.#stand(data.stands);
     else if (this.#line) this.#line.take(data);
     else if (this.#opening) this.#early.push(data);
     else {
       this.#opening = this.#open(data);
       this.#opening.catch((error) => say(this.#port, error));
     }
+  }
+
+  #stand(stands: boolean): void {
+    this.#wasTold = true;
+    this.#stands = stands;
+    this.#member?.stand(stands);
   }
 
   gone(): void {
@@ -85,8 +89,10 @@ class WorkerHost {
   async #join(opening: Opening & HostOptions, session: unknown): Promise<Host> {
     // Loaded where it is asked for.
     const { Member } = await import("./tabs/member.ts");
-    const member = await Member.join(opening, String(session), this.#around);
+    const over = () => this.#wasTold && this.#port.post({ stands: false } satisfies Standing, []);
+    const member = await Member.join(opening, String(session), this.#around, over);
     this.#member = member;
+    if (this.#stands) member.stand(true);
     return new Host({ ...member.served, close: () => member.close() }, opening);
   }
 
@@ -110,10 +116,6 @@ function say(port: Port, error: unknown): void {
 
 function isHanding(data: unknown): data is Handing {
   return typeof data === "object" && data !== null && "client" in data;
-}
-
-function isStanding(data: unknown): data is Standing {
-  return typeof data === "object" && data !== null && "stands" in data;
 }
 
 /** Whoever made the worker may close its volume; the others only leave. */

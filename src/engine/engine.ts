@@ -45,6 +45,8 @@ export class Engine {
   /** First byte of the region for copies. */
   readonly copies: number;
   readonly #constants: EngineConstants;
+  /** Their values: to ask a global for its value costs more than most that is done with it. */
+  readonly #values = new Map<string, number>();
   readonly #io: { offset: number; address: number; length: number; block: number };
   #device: Device | null = null;
   /** Reads of pages under way, by block: two requests that want one page share one read. */
@@ -81,9 +83,12 @@ export class Engine {
 
   /** Value of an exported constant. */
   constant(name: string): number {
+    const known = this.#values.get(name);
+    if (known !== undefined) return known;
     const global = this.#constants[name];
     if (!global) throw new MultisnapError("Internal", `the engine exports no ${name}`);
-    return global.value as number;
+    this.#values.set(name, global.value);
+    return global.value;
   }
 
   /** A 32-bit scalar of engine state by the name of its address. */

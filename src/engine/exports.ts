@@ -54,6 +54,8 @@ export interface EngineExports {
 
   createSnapshot(source: number, flags: number, created: number, name: number): number;
   deleteSnapshot(id: number): number;
+  deleteRoom(count: number): number;
+  deleteNow(id: number, logged: boolean): number;
   renameSnapshot(id: number, name: number): number;
   resizeView(id: number, size: number): number;
   setReadOnly(id: number, readOnly: boolean): number;
@@ -62,6 +64,7 @@ export interface EngineExports {
   rollbackView(id: number, to: number, created: number, name: number): number;
   reclaimBegin(): number;
   reclaimStep(): number;
+  spaceCut(): number;
   viewCell(id: number): number;
   viewNamed(length: number): number;
   viewNext(cell: number): number;

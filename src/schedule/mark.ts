@@ -1,6 +1,7 @@
 /**
  * How the schedule knows its own snapshots: by a name that says when each was taken,
- * `auto-2026-11-22T10:05:00Z`, beside what the store itself noted.
+ * `auto-2026-11-22T10:05:00Z`, beside what the store itself noted. What stands before the time is
+ * the series: `auto` is that of rolling snapshots, others are those of replication.
  *
  * A clock that goes back would take the schedule through the same time again. So a name has a
  * second part: the pass, `auto-2026-11-22T10:05:00Z.2` where the clock had gone back once before.
@@ -32,11 +33,13 @@ export interface Candidate {
 /** The store stamps a snapshot once the writes before it have ended. */
 const STAMP_MS_MAX = 10_000;
 const TIME = "([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)";
-const NAME = new RegExp(`^auto-${TIME}(?:\\.([2-9]|[1-9][0-9]{1,8}))?$`);
+const NAME = new RegExp(`^(.+)-${TIME}(?:\\.([2-9]|[1-9][0-9]{1,8}))?$`);
+/** Of rolling snapshots. */
+export const AUTO = "auto";
 
 /** `Invalid` for a time outside the years 0 to 9999: the clock is broken. */
-export function markName({ time, pass }: Mark): string {
-  const name = `auto-${formatTime(time)}${pass === 1 ? "" : `.${pass}`}`;
+export function markName({ time, pass }: Mark, series = AUTO): string {
+  const name = `${series}-${formatTime(time)}${pass === 1 ? "" : `.${pass}`}`;
   if (NAME.test(name)) return name;
   throw new MultisnapError("Invalid", `${name} is no name for a snapshot: set the clock`);
 }
@@ -45,11 +48,11 @@ export function markName({ time, pass }: Mark): string {
  * The mark of a snapshot that the schedule took, else null. One that was renamed, by whichever
  * hand, no longer agrees with its stamp; one that someone made under such a name is not read-only.
  */
-export function markOf({ name, created, readOnly }: Candidate): Mark | null {
+export function markOf({ name, created, readOnly }: Candidate, series = AUTO): Mark | null {
   const match = name !== null && readOnly ? NAME.exec(name) : null;
-  if (match === null) return null;
-  const text = match[1] as string;
-  const mark = { time: Date.parse(text), pass: Number(match[2] ?? 1) };
+  if (match === null || match[1] !== series) return null;
+  const text = match[2] as string;
+  const mark = { time: Date.parse(text), pass: Number(match[3] ?? 1) };
   // `Date.parse` takes February 30 for March 2.
   return isStamped(mark, created) && formatTime(mark.time) === text ? mark : null;
 }
@@ -64,13 +67,14 @@ export function nextMark(last: Mark | null, time: number): Mark {
   return { time, pass: time > last.time ? last.pass : last.pass + 1 };
 }
 
-/** Those of the schedule, in the order in which they were taken. */
+/** Those of the series, in the order in which they were taken. */
 export function ownSnapshots<S extends Candidate>(
   snapshots: readonly S[],
+  series = AUTO,
 ): { snapshot: S; mark: Mark }[] {
   const own: { snapshot: S; mark: Mark }[] = [];
   for (const snapshot of snapshots) {
-    const mark = markOf(snapshot);
+    const mark = markOf(snapshot, series);
     if (mark !== null) own.push({ snapshot, mark });
   }
   return own.sort((a, b) => a.snapshot.id - b.snapshot.id);

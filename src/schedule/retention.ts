@@ -23,7 +23,7 @@
  *   back do not reach.
  */
 import type { KeepRule } from "./keep.ts";
-import { type Candidate, type Mark, ownSnapshots } from "./mark.ts";
+import { AUTO, type Candidate, type Mark, ownSnapshots } from "./mark.ts";
 import { bucketOf } from "./period.ts";
 
 /** Buckets kept, counted or not, for each that a rule counts. */
@@ -57,14 +57,15 @@ export interface Verdict<S> {
 
 /**
  * One verdict for each of the snapshots, in their order. Without rules everything stays. A client
- * has the snapshot open where `inUse` says so of its name.
+ * has the snapshot open where `inUse` says so of its name. `series`: see mark.ts.
  */
 export function planRetention<S extends Candidate>(
   snapshots: readonly S[],
   rules: readonly KeepRule[],
   inUse: (name: string) => boolean = () => false,
+  series = AUTO,
 ): Verdict<S>[] {
-  const own = ownSnapshots(snapshots);
+  const own = ownSnapshots(snapshots, series);
   const marks = own.map(({ mark }) => mark);
   const columns = rules.map((rule) => placesOf(marks, rule));
   const verdicts = new Map<S, Verdict<S>>();

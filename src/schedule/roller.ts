@@ -10,11 +10,12 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { type Env, systemEnv } from "../env.ts";
 import { MultisnapError } from "../errors.ts";
-import type { View, Volume } from "../volume/types.ts";
+import type { Volume } from "../volume/types.ts";
 import { formatKeep, type KeepRule } from "./keep.ts";
-import { isStamped, type Mark, markName, nextMark, ownSnapshots } from "./mark.ts";
+import { isStamped, type Mark, markName, ownSnapshots } from "./mark.ts";
 import { bucketOf, bucketStart, formatPeriod, formatTime, wholeSecond } from "./period.ts";
 import { planRetention } from "./retention.ts";
+import { restamp, takeMarked } from "./take.ts";
 
 /** The longest sleep: a clock that was set is noticed, and what failed is tried again, after it. */
 const SLEEP_MS_MAX = 10_000;
@@ -136,29 +137,11 @@ class RollingSnapshots implements Roller {
 
   async #take(): Promise<void> {
     const before = this.#last;
-    const mark = this.#freeMark(before, this.#env.now());
-    // Read-only: what is deleted by rule must not hold anybody's writes.
-    const snapshot = await this.#volume.snapshot(markName(mark), { readOnly: true });
+    const { snapshot, mark } = await takeMarked(this.#volume, before, this.#env.now());
     this.#last = mark;
     this.#taken++;
-    if (!isStamped(mark, snapshot.created)) await this.#rename(before, snapshot);
-  }
-
-  /**
-   * Long writes came before it, or the clock was set in between: the store's stamp is what counts.
-   * After a crash just here it is a snapshot that the schedule does not know, and stays.
-   */
-  async #rename(before: Mark | null, snapshot: View): Promise<void> {
-    const mark = this.#freeMark(before, snapshot.created);
-    await this.#volume.rename(snapshot, markName(mark));
-    this.#last = mark;
-  }
-
-  /** A name that somebody else has leads to another pass, as a clock that goes back does. */
-  #freeMark(before: Mark | null, now: number): Mark {
-    const mark = nextMark(before, wholeSecond(now));
-    while (this.#volume.has(markName(mark))) mark.pass++;
-    return mark;
+    if (isStamped(mark, snapshot.created)) return;
+    this.#last = await restamp(this.#volume, before, snapshot);
   }
 
   async #prune(): Promise<void> {

@@ -48,7 +48,8 @@ export class GivenUpStore implements ExceptionStore {
   readonly reason: string;
   #count = 0;
 
-  constructor(lost: ExceptionStore, reason: string) {
+  /** `views`: those that it had. */
+  constructor(lost: ExceptionStore, views: ViewRecord[], reason: string) {
     this.kind = lost.kind;
     this.capabilities = lost.capabilities;
     this.device = lost.device;
@@ -64,7 +65,7 @@ export class GivenUpStore implements ExceptionStore {
     this.checkpoints = lost.checkpoints;
     this.flushes = lost.flushes;
     this.#lost = lost;
-    this.#views = lost.views();
+    this.#views = views;
     this.reason = reason;
   }
 
@@ -156,6 +157,9 @@ export class GivenUpStore implements ExceptionStore {
   deleteSnapshot(): number {
     throw this.#error();
   }
+  *deleteTogether(): Task<void> {
+    throw this.#error();
+  }
   renameSnapshot(): number {
     throw this.#error();
   }
@@ -199,6 +203,7 @@ export class GivenUpStore implements ExceptionStore {
 
   *commit(): Task<void> {}
   *checkpoint(): Task<void> {}
+  *shrink(): Task<void> {}
   still<T>(work: Task<T>): Task<T> {
     return work;
   }

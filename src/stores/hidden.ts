@@ -1,6 +1,14 @@
 /** Names that no user gives: of views in the making. */
 export const HIDDEN_SIGN = "@";
 
+/** Of the view that tells how far a rollback is; with a sign behind it, of a snapshot meanwhile. */
+export const ROLLBACK_NAME = "@rollback";
+
+/** Hidden, and for a rollback. */
+export function isOfRollback(name: string | null): boolean {
+  return name?.startsWith(ROLLBACK_NAME) ?? false;
+}
+
 export function isHidden(name: string | null): boolean {
   return name?.startsWith(HIDDEN_SIGN) ?? false;
 }

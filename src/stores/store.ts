@@ -63,8 +63,6 @@ export interface ViewRecord {
   id: number;
   /** `null` for the origin. One that begins with "@" is of a hidden view: see `Stages`. */
   name: string | null;
-  /** What the volume keeps of where the view came from: see `Positions`. */
-  mark?: string | null;
   /** Id of the view that it is a snapshot of; 0 for the origin. */
   parent: number;
   /** Milliseconds since 1970. */
@@ -319,6 +317,8 @@ export interface ExceptionStore {
   /** Leaves ids out: the next view gets `id`, which is not below `nextId()`. */
   skipIds(id: number): void;
   deleteSnapshot(id: number): number;
+  /** Those that are there, however many: one commit, the next one or this one, has them all. */
+  deleteTogether(ids: readonly number[]): Task<void>;
   /** Whether `rollback` can be done to the view: by a change of metadata, whatever its size. */
   canRollBack(id: number): boolean;
   /**
@@ -332,14 +332,13 @@ export interface ExceptionStore {
   setMarks(id: number, marks: string): number;
   /** Bytes that the store may grow to, null: no limit. Durable when it ends. */
   setMaxSize(bytes: number | null): Task<void>;
-  /** `mark`: what `ViewRecord.mark` is from now on; without it that stays. */
-  renameSnapshot(id: number, name: string, mark?: string | null): number;
+  renameSnapshot(id: number, name: string): number;
   view(id: number): ViewRecord | null;
   named(name: string): ViewRecord | null;
   /** Live views in the order of the timeline. */
   views(): ViewRecord[];
 
-  /** A walk over the tree: begins (0: nothing to do), and steps (0: over). */
+  /** A walk over the tree: begins (0: nothing to do), and steps: entries seen, 0: over. */
   reclaimBegin(): number;
   reclaimStep(): number;
 
@@ -355,6 +354,8 @@ export interface ExceptionStore {
    */
   touched(): void;
   checkpoint(trim: boolean): Task<void>;
+  /** Gives what is free at the store's end back to its platform, where that can be. */
+  shrink(): Task<void>;
   /** A failure after which nothing is changed any more. */
   fail(error: unknown): void;
   /**

@@ -82,8 +82,12 @@ export abstract class VolumeChanges {
     const { checkRollback } = seldom.loaded ?? (await seldom.load());
     checkRollback({ view, to: source, keepAs });
     endIfAborted(options.signal);
+    const { missing } = this.core;
+    const isInvolved = view.isOrigin || source.isOrigin || view.id === missing?.to;
+    if (isInvolved) await missing?.finished({ signal: options.signal });
     const change = this.guard(this.timeline.rollback(view.id, source.id, keepAs, options));
     await run(this.using(view.id, this.using(source.id, change)));
+    if (view.isOrigin) await this.core.missing?.finished(options);
     this.reclaimer.start();
   }
 
@@ -105,6 +109,7 @@ export abstract class VolumeChanges {
 
   async resize(size: number, options: ResizeOptions = {}): Promise<void> {
     this.core.assertWritable();
+    await this.core.missing?.finished({ signal: options.signal });
     await run(this.guard(this.timeline.resize(ORIGIN, size, options)));
   }
 

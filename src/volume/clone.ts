@@ -64,7 +64,7 @@ async function cloneHeld(
   const last = Math.ceil(end / core.chunk);
   for (let at = offset / core.chunk; at < last; ) {
     const { volume } = target;
-    const work = () => share(core, target.id, source.id, at, last);
+    const work = () => shareOrCopy(core, target.id, source.id, at, last);
     const moved = () => volume.given.moved(core, target.id, work);
     const shared = volume.room.between(target.id, moved);
     const { next, copy } = await run(volume.guard(shared));
@@ -73,6 +73,20 @@ async function cloneHeld(
     if (to > from) await copyBytes(target, source, from, to);
     at = next + copy;
   }
+}
+
+/** What an origin that is being rolled back has is not always its own. */
+function* shareOrCopy(
+  core: Core,
+  target: number,
+  source: number,
+  at: number,
+  last: number,
+): Task<Step> {
+  const { missing, chunk } = core;
+  if (missing && source === ORIGIN) return { next: at, copy: last - at };
+  if (missing) yield* missing.ready(target, at * chunk, (last - at) * chunk);
+  return yield* share(core, target, source, at, last);
 }
 
 /** Shares chunks from `at` on, as far as one look goes, or until some must be copied. */
@@ -107,7 +121,13 @@ function mustCopy(core: Core, target: number, source: Run): boolean {
 }
 
 /** The source is looked up before each step: what the last one waited for may have moved it. */
-function* mapRun(core: Core, target: number, source: number, at: number, end: number): Task<void> {
+export function* mapRun(
+  core: Core,
+  target: number,
+  source: number,
+  at: number,
+  end: number,
+): Task<void> {
   const { store } = core;
   const visit = store.enter();
   try {

@@ -7,6 +7,9 @@
  * the last. So what a crash interrupts is gone on with when the store is opened, before anybody
  * uses it; and the view is all of what it was, or all of what it was rolled back to.
  */
+import { MultisnapError } from "../errors.ts";
+import { isOfRollback, ROLLBACK_NAME } from "../stores/hidden.ts";
+import type { ViewRecord } from "../stores/store.ts";
 import { settle, type Task } from "../task.ts";
 import { share } from "./clone.ts";
 import { differing, grouped } from "./compare.ts";
@@ -16,6 +19,7 @@ import { formatMarks } from "./marking.ts";
 import { parseMarks } from "./marks.ts";
 import { Reader } from "./read.ts";
 import { Resize } from "./resize.ts";
+import { rollingMarks } from "./rolling.ts";
 import type { ProgressOptions } from "./types.ts";
 import { Writer } from "./write.ts";
 
@@ -30,6 +34,8 @@ export interface CopyBackHands {
   snapshot(of: number, name: string): Task<unknown>;
   /** A change, called again after what it asks for is done. */
   change(call: () => number): Task<void>;
+  /** Where the rest can be done while the view is in use: it is the hidden view's from now on. */
+  begun: ((by: ViewRecord) => void) | null;
 }
 
 export class CopyBack {
@@ -50,18 +56,27 @@ export class CopyBack {
   /** Between two writes; it can be called again after an error. Durable when it ends. */
   *run(id: number, to: number, keepAs: string | null): Task<void> {
     const { store } = this.#core;
+    const { begun, flush, change, originWriter } = this.#hands;
+    const canHandOver = begun !== null && this.#hasRoom(keepAs);
+    const { size } = store.view(to)!;
     if (parseMarks(store.view(id)!.marks).rollback !== to) {
       yield* this.#prepare(id);
+      if (canHandOver && store.view(id)!.size === size) {
+        return begun(yield* this.#handOver(id, to, keepAs));
+      }
       if (keepAs !== null) yield* this.#hands.snapshot(id, keepAs);
       yield* this.#mark(id, to);
     }
     this.#core.rolling = store.view(to);
-    const { size } = store.view(to)!;
-    const { flush, change, originWriter } = this.#hands;
     const resize = new Resize(this.#core, { flush, change, originWriter }, {});
     yield* resize.run(id, store.view(id)!.size, size);
+    if (canHandOver) {
+      begun(yield* this.#handOver(id, to, null));
+      this.#core.rolling = null;
+      return;
+    }
     yield* this.#copy(id, to, size);
-    yield* this.#hands.flush();
+    yield* flush();
     yield* this.#mark(id, null);
     this.#core.rolling = null;
   }
@@ -72,8 +87,43 @@ export class CopyBack {
    */
   *#prepare(id: number): Task<void> {
     const { store } = this.#core;
+    for (const { id: left, name } of store.views()) {
+      if (isOfRollback(name) && !this.#core.missing)
+        yield* this.#hands.change(() => store.deleteSnapshot(left));
+    }
     yield* this.#hands.change(() => store.setMarks(id, store.view(id)!.marks));
     yield* this.#hands.flush();
+  }
+
+  /** A view more is needed to do the rest while it is in use. */
+  #hasRoom(keepAs: string | null): boolean {
+    const { store } = this.#core;
+    return store.usage().snapshots + (keepAs === null ? 0 : 1) < store.capabilities.snapshots;
+  }
+
+  /** One record: from then on the hidden view tells how far it is. */
+  *#handOver(id: number, to: number, keepAs: string | null): Task<ViewRecord> {
+    const { store } = this.#core;
+    const { change, snapshot, flush } = this.#hands;
+    const made: number[] = [];
+    try {
+      for (const name of keepAs === null ? [ROLLBACK_NAME] : [keepAs, ROLLBACK_NAME]) {
+        yield* snapshot(id, name);
+        made.push(store.named(name)!.id);
+      }
+      const by = made.at(-1)!;
+      yield* change(() => store.setMarks(by, rollingMarks(to, [])));
+      const { rollback, ...marks } = parseMarks(store.view(id)!.marks);
+      const unmarked = formatMarks({ ...marks, rollback: null });
+      if (rollback !== null) yield* change(() => store.setMarks(id, unmarked));
+      this.#core.traffic.watchers?.wrote(id, 0, store.view(id)!.size);
+      yield* flush();
+      return store.view(by)!;
+    } catch (error) {
+      const isSound = error instanceof MultisnapError && !store.failure;
+      for (const one of isSound ? made : []) yield* change(() => store.deleteSnapshot(one));
+      throw error;
+    }
   }
 
   *#mark(id: number, rollback: number | null): Task<void> {

@@ -12,6 +12,7 @@ import { MultisnapError } from "../errors.ts";
 import { refusal } from "../stores/failure.ts";
 import type { ExceptionStore, ViewRecord, Visit } from "../stores/store.ts";
 import type { Task } from "../task.ts";
+import type { Rolling } from "./rolling.ts";
 import type { Traffic } from "./traffic.ts";
 import type { Counters } from "./types.ts";
 
@@ -55,7 +56,9 @@ export class Core {
   settled = 0;
   /** Counts changes of what views are: their sizes, and whether they are read-only. */
   remade = 0;
-  /** What a view is being rolled back to by copies, from the first of them to the last. */
+  /** The origin is being rolled back while it is in use: what is missing there yet. */
+  missing: Rolling | null = null;
+  /** What a view is being rolled back to while nobody uses it, from the first copy to the last. */
   rolling: ViewRecord | null = null;
   readonly #freeSlots: number[];
 
@@ -77,6 +80,11 @@ export class Core {
   /** The store's snapshots are given up: another one stands in for it. */
   leaveStore(instead: ExceptionStore): void {
     this.store = instead;
+  }
+
+  /** A view that is being rolled back needs it. */
+  isWanted(id: number): boolean {
+    return id === this.rolling?.id || this.missing?.needs(id) === true;
   }
 
   /** Whether a request can run to its end at once: nothing is in its way and nothing can come. */

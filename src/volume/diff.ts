@@ -4,7 +4,7 @@
  */
 import { RUN_LOST, RUN_SHARED } from "../engine/status.ts";
 import { endIfAborted, run, type Task } from "../task.ts";
-import type { Core } from "./core.ts";
+import { type Core, ORIGIN } from "./core.ts";
 import { byContent } from "./diff-content.ts";
 import { type Run, runsOf } from "./runs.ts";
 import type { ByteRange, DiffOptions, ProgressOptions } from "./types.ts";
@@ -74,10 +74,11 @@ async function* changes(
   const last = Math.min(common, end);
   const [a, b] = sides(from, to);
   const chunk = Math.max(a.core.chunk, b.core.chunk);
-  const look = a.core === b.core && a.core.store.compare ? compareAtOnce : compare;
   let at = within.offset - (within.offset % chunk);
   while (at < last) {
     endIfAborted(signal);
+    const canAtOnce = a.core === b.core && a.core.store.compare && !isMissing(a) && !isMissing(b);
+    const look = canAtOnce ? compareAtOnce : compare;
     const piece = await run(guard(look(a, b, at, last)));
     for (const range of piece.ranges) {
       range.length = Math.min(range.offset + range.length, common) - range.offset;
@@ -105,6 +106,11 @@ function sides(from: DiskView, to: DiskView): [Side, Side] {
     { id: from.id, core: core(from, to) },
     { id: to.id, core: core(to, from) },
   ];
+}
+
+/** Parts of it are another view's for now, which the engine does not know. */
+function isMissing({ id, core }: Side): boolean {
+  return id === ORIGIN && core.missing !== null;
 }
 
 interface Look {

@@ -10,7 +10,7 @@ import { MultisnapError } from "../errors.ts";
 import { refusal } from "../stores/failure.ts";
 import { GivenUpStore } from "../stores/given-up.ts";
 import { abandonStore, type Setup } from "../stores/kinds.ts";
-import type { ExceptionStore } from "../stores/store.ts";
+import type { ExceptionStore, ViewRecord } from "../stores/store.ts";
 import type { Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import type { GivenUp } from "./types.ts";
@@ -78,7 +78,7 @@ export class GiveUp {
     const [own] = this.#cores;
     own!.assertTakesWrites();
     const { failure } = own!.store;
-    if (failure && (this.#isOrigins(failure) || own!.merging)) throw refusal(failure);
+    if (failure && (this.#isOrigins(failure) || this.#isNeeded)) throw refusal(failure);
   }
 
   /** Runs a write to an attached origin, and again once the snapshots are out of its way. */
@@ -96,9 +96,15 @@ export class GiveUp {
         }
       }
       const isTrouble = trouble instanceof MultisnapError && TROUBLES.includes(trouble.code);
-      if (!isTrouble || this.#isOrigins(trouble) || own.merging) throw trouble;
+      if (!isTrouble || this.#isOrigins(trouble) || this.#isNeeded) throw trouble;
       yield* own.traffic.between(() => this.#clear(store, trouble as MultisnapError));
     }
+  }
+
+  /** The origin itself is not whole without its store. */
+  get #isNeeded(): boolean {
+    const own = this.#cores[0]!;
+    return own.merging || own.missing !== null;
   }
 
   /** One whose store has failed, and not because its origin has. */
@@ -116,7 +122,7 @@ export class GiveUp {
     const failed = this.#failed();
     if (failed) {
       this.#errno = EIO;
-      yield* this.#leave(failed, failed.store.failure!);
+      yield* this.#leave(failed, failed.store.failure!, failed.store.views());
       return;
     }
     // Others that it was in the way of have been here before.
@@ -125,30 +131,34 @@ export class GiveUp {
     if (failure || store instanceof GivenUpStore || store.capabilities.fixed) throw trouble;
     const isFull = trouble.code === "NoSpace";
     if (isFull && (yield* this.#hands.makeRoom())) return;
+    const views = store.views();
     try {
       if (yield* this.deleteAll(trouble)) return;
     } catch {
       // Then without the store; the first reason stands.
     }
-    yield* this.#leave(own, trouble);
+    yield* this.#leave(own, trouble, views);
   }
 
   /** Between two writes: gives all snapshots of a sound store up. False: there were none. */
   *deleteAll(trouble: MultisnapError): Task<boolean> {
     this.#errno = trouble.code === "NoSpace" ? ENOSPC : EIO;
-    const ids = snapshotsOf(this.#cores[0]!.store);
+    const ids = snapshotsAmong(this.#cores[0]!.store.views());
     if (ids.length === 0) return false;
     yield* this.#hands.delete(ids);
     this.#add(trouble.message, ids.length);
     return true;
   }
 
-  /** Nobody uses the store any more, and what is on its device shows no snapshot, if it can be. */
-  *#leave(core: Core, cause: Error): Task<void> {
+  /**
+   * Nobody uses the store any more, and what is on its device shows no snapshot, if it can be.
+   * `views`: those that it had before anything of that was tried.
+   */
+  *#leave(core: Core, cause: Error, views: ViewRecord[]): Task<void> {
     const { store } = core;
     store.fail(cause);
     this.#left.add(store.failure!);
-    core.leaveStore(new GivenUpStore(store, cause.message));
+    core.leaveStore(new GivenUpStore(store, views, cause.message));
     let reason = cause.message;
     try {
       yield* abandonStore(store, this.#setup);
@@ -157,7 +167,7 @@ export class GiveUp {
       const unmarked = `${store.device.name} could not be told so (${why})`;
       reason += `; ${unmarked}, and its snapshots are wrong from now on: make a new store`;
     }
-    this.#add(reason, snapshotsOf(store).length);
+    this.#add(reason, snapshotsAmong(views).length);
   }
 
   #add(reason: string, snapshots: number): void {
@@ -165,9 +175,6 @@ export class GiveUp {
   }
 }
 
-function snapshotsOf(store: ExceptionStore): number[] {
-  return store
-    .views()
-    .map(({ id }) => id)
-    .filter((id) => id !== ORIGIN);
+function snapshotsAmong(views: readonly ViewRecord[]): number[] {
+  return views.map(({ id }) => id).filter((id) => id !== ORIGIN);
 }

@@ -6,6 +6,7 @@ import type { ViewRecord } from "../stores/store.ts";
 import { Lock, type Task } from "../task.ts";
 import type { Core } from "./core.ts";
 import type { SnapshotIdentity } from "./identity.ts";
+import { parseMarks } from "./marks.ts";
 import { seldom } from "./part.ts";
 import type { Positions } from "./positions.ts";
 
@@ -22,8 +23,9 @@ export class Given {
   }
 
   /** Told of every record that a view is made of, so that no write is missed. */
-  note({ id, mark }: ViewRecord): void {
-    if (mark && !mark.startsWith("n")) this.watched.add(id);
+  note({ id, marks }: ViewRecord): void {
+    const { content } = parseMarks(marks);
+    if (content && !content.startsWith("n")) this.watched.add(id);
   }
 
   has(id: number): boolean {

@@ -3,9 +3,9 @@ import { MultisnapError } from "../errors.ts";
 import { type Marks, parseMarks } from "./marks.ts";
 import type { ViewChanges } from "./types.ts";
 
-/** Bytes of all of them together, as they are kept; some are left to what a rollback adds. */
+/** Bytes of all of them together, as they are kept: what users say, and what we add to it. */
 const MARKS_MAX = 500;
-const GIVEN_MAX = MARKS_MAX - 30;
+const GIVEN_MAX = MARKS_MAX - 100;
 const encoder = new TextEncoder();
 
 export function described(text: string, { note, tags }: ViewChanges): string {
@@ -28,7 +28,7 @@ export function released(text: string, reason: string): string {
 }
 
 /** Errors: `Invalid`. */
-export function formatMarks({ note, tags, holds, rollback }: Marks): string {
+export function formatMarks({ note, tags, holds, rollback, content }: Marks): string {
   if (note !== null) checkText("note", note);
   for (const tag of tags) checkText("tag", tag);
   for (const hold of holds) checkText("hold", hold);
@@ -38,7 +38,11 @@ export function formatMarks({ note, tags, holds, rollback }: Marks): string {
     ...(holds.length > 0 && { holds: [...new Set(holds)].sort() }),
   };
   const bytes = encoder.encode(JSON.stringify(given)).length;
-  const kept = { ...given, ...(rollback !== null && { rollback }) };
+  const kept = {
+    ...given,
+    ...(rollback !== null && { rollback }),
+    ...(content !== null && { content }),
+  };
   if (bytes <= GIVEN_MAX) return Object.keys(kept).length === 0 ? "" : JSON.stringify(kept);
   const most = `note, tags and holds of a view have at most ${GIVEN_MAX} bytes together`;
   throw new MultisnapError("Invalid", `${most}, as JSON: these have ${bytes}`);

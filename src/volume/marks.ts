@@ -1,4 +1,4 @@
-/** What a view is marked with, as the store keeps it: a note, tags, and reasons to hold it. */
+/** What a view is marked with, as the store keeps it: what users say, and what we must know. */
 
 export interface Marks {
   /** For people. */
@@ -8,9 +8,11 @@ export interface Marks {
   holds: readonly string[];
   /** Id of the view that this one is being rolled back to, by copies. */
   rollback: number | null;
+  /** What is known of who was given its content, or gave it: see positions.ts. */
+  content: string | null;
 }
 
-const NONE: Marks = { note: null, tags: [], holds: [], rollback: null };
+const NONE: Marks = { note: null, tags: [], holds: [], rollback: null, content: null };
 
 /** Of what a store has: another program may have written it, so nothing of it is believed. */
 export function parseMarks(text: string): Marks {
@@ -22,7 +24,7 @@ export function parseMarks(text: string): Marks {
     return { ...NONE, note: text };
   }
   if (typeof found !== "object" || found === null) return { ...NONE, note: text };
-  const { note, tags, holds, rollback } = found as Record<string, unknown>;
+  const { note, tags, holds, rollback, content } = found as Record<string, unknown>;
   const texts = (list: unknown) =>
     Array.isArray(list) ? list.filter((one): one is string => typeof one === "string") : [];
   return {
@@ -30,5 +32,6 @@ export function parseMarks(text: string): Marks {
     tags: texts(tags),
     holds: texts(holds),
     rollback: typeof rollback === "number" ? rollback : null,
+    content: typeof content === "string" ? content : null,
   };
 }

@@ -1,12 +1,12 @@
 /**
- * Content positions: who was given a snapshot's content can ask later whether it still is that. A
- * mark beside the name says what is known:
+ * Content positions: who was given a snapshot's content can ask later whether it still is that.
+ * `content` among its marks says what is known:
  *
  *     w5     sent at position 5, not written since: the first write moves it
  *     n6     written since; nobody has been given position 6
  *     r...   received: the identity that it has where it comes from
  *
- * Without a mark it is at position 0 and nobody has been given it.
+ * Without one it is at position 0 and nobody has been given it.
  *
  * Invariants
  * - A watched snapshot is written only when its new position is durable.
@@ -20,15 +20,25 @@ import type { Given } from "./given.ts";
 import {
   bytesOf,
   decodeIdentity,
+  encodeIdentity,
   IDENTITY_BYTES,
   POSITION_LOOSE,
   type SnapshotIdentity,
+  textOf,
 } from "./identity.ts";
+import { formatMarks } from "./marking.ts";
+import { parseMarks } from "./marks.ts";
 
 /** As it is now; nobody watches it because of that. */
-export function identityOf(uuid: string, { id, created, mark }: ViewRecord): SnapshotIdentity {
-  if (mark?.startsWith("r")) return decodeIdentity(bytesOf(mark.slice(1), IDENTITY_BYTES));
-  return { volume: uuid, id, position: mark ? Number(mark.slice(1)) : 0, created };
+export function identityOf(uuid: string, { id, created, marks }: ViewRecord): SnapshotIdentity {
+  const { content } = parseMarks(marks);
+  if (content?.startsWith("r")) return decodeIdentity(bytesOf(content.slice(1), IDENTITY_BYTES));
+  return { volume: uuid, id, position: content ? Number(content.slice(1)) : 0, created };
+}
+
+/** The marks of a snapshot that was received: what it is where it comes from. */
+export function receivedMarks(marks: string, identity: SnapshotIdentity): string {
+  return formatMarks({ ...parseMarks(marks), content: `r${textOf(encodeIdentity(identity))}` });
 }
 
 export class Positions {
@@ -46,23 +56,24 @@ export class Positions {
   /** For who is given the content: a later write will be told by the position. */
   *watch(id: number): Task<SnapshotIdentity> {
     const record = this.#record(id);
-    const isKnown = record.readOnly || record.mark?.startsWith("w") || record.mark?.startsWith("r");
+    const { content } = parseMarks(record.marks);
+    const isKnown = record.readOnly || (content !== null && !content.startsWith("n"));
     if (isKnown) return this.#identityOf(record);
-    if (!this.#canMark) return { ...this.#identityOf(record), position: POSITION_LOOSE };
+    if (!this.#canNote) return { ...this.#identityOf(record), position: POSITION_LOOSE };
     yield* this.#core.between(() => this.#begin(id));
     return this.#identityOf(this.#record(id));
   }
 
-  /** While it is read-only it has no mark: whether somebody has been given it is not known. */
+  /** While it is read-only nothing is noted: whether somebody has been given it is not known. */
   *expose(id: number): Task<void> {
-    const { mark } = this.#record(id);
-    if (!mark || mark.startsWith("n")) yield* this.#core.between(() => this.#begin(id));
+    const { content } = parseMarks(this.#record(id).marks);
+    if (!content || content.startsWith("n")) yield* this.#core.between(() => this.#begin(id));
   }
 
   *#begin(id: number): Task<void> {
     const record = this.#record(id);
     const { position } = this.#identityOf(record);
-    yield* this.#mark(id, `w${position}`);
+    yield* this.#note(id, `w${position}`);
     this.#given.watched.add(id);
   }
 
@@ -72,24 +83,26 @@ export class Positions {
     try {
       if (!this.#given.watched.has(id)) return;
       const record = this.#record(id);
-      const position = record.mark?.startsWith("w") ? this.#identityOf(record).position : 0;
-      yield* this.#mark(id, `n${position + 1}`);
+      const wasSent = parseMarks(record.marks).content?.startsWith("w");
+      const position = wasSent ? this.#identityOf(record).position : 0;
+      yield* this.#note(id, `n${position + 1}`);
       this.#given.watched.delete(id);
     } finally {
       this.#given.lock.release();
     }
   }
 
-  get #canMark(): boolean {
+  get #canNote(): boolean {
     const { store, readOnly } = this.#core;
     return !readOnly && store.failure === null && !store.capabilities.fixed;
   }
 
-  *#mark(id: number, mark: string): Task<void> {
+  *#note(id: number, content: string): Task<void> {
     const { store } = this.#core;
+    const noted = () => formatMarks({ ...parseMarks(this.#record(id).marks), content });
     yield* store.gate(null);
     let status: number;
-    while ((status = store.renameSnapshot(id, this.#record(id).name!, mark)) < 0) {
+    while ((status = store.setMarks(id, noted())) < 0) {
       yield* store.serve(status, null);
       yield* store.gate(null);
     }

@@ -6,8 +6,11 @@ import { endIfAborted, run, settle, type Task, turn } from "../task.ts";
 import type { Core } from "./core.ts";
 import type { ProgressOptions } from "./types.ts";
 
-/** Steps of a slice; each is a column or 256 entries of a wide one. */
-const SLICE_STEPS = 256;
+/**
+ * Entries of a slice, and some more: so many that a request which comes meanwhile waits for a tenth
+ * of a millisecond.
+ */
+const SLICE_ENTRIES = 512;
 /** What a request that waits for room is given at once, where there is so much to reclaim. */
 const ROOM_BYTES = 2 ** 20;
 
@@ -19,6 +22,8 @@ export class Reclaimer {
   #running: Promise<void> | null = null;
   #stopped = false;
   #walking = false;
+  /** A walk has ended since the store was last made shorter. */
+  #shrinks = false;
 
   constructor(core: Core, guard: <T>(work: Task<T>) => Task<T>) {
     this.#core = core;
@@ -45,9 +50,17 @@ export class Reclaimer {
   async #loop(): Promise<void> {
     await turn();
     while (!this.#stopped && !this.#core.store.failure) {
-      if (!(await run(this.#guard(this.#core.writing(this.#slice()))))) return;
+      if (!(await run(this.#guard(this.#core.writing(this.#slice()))))) break;
       await turn();
     }
+    if (!this.#stopped && !this.#core.store.failure) await run(this.#guard(this.#shrink()));
+  }
+
+  /** What is free at the end of the store goes back to its platform. */
+  *#shrink(): Task<void> {
+    if (!this.#shrinks || this.#core.readOnly) return;
+    yield* this.#core.store.shrink();
+    this.#shrinks = false;
   }
 
   /** Some steps; false when nothing is left to reclaim. */
@@ -56,7 +69,7 @@ export class Reclaimer {
     const visit = store.enter();
     this.slices++;
     try {
-      for (let step = 0; step < SLICE_STEPS; step++) {
+      for (let seen = 0; seen < SLICE_ENTRIES; ) {
         yield* store.gate(visit);
         const status = this.#walking ? store.reclaimStep() : store.reclaimBegin();
         if (status < 0) {
@@ -64,6 +77,8 @@ export class Reclaimer {
           continue;
         }
         if (status === 0 && !this.#walking) return false;
+        seen += this.#walking ? status : 1;
+        if (this.#walking && status === 0) this.#shrinks = true;
         this.#walking = status !== 0;
       }
       return true;
@@ -84,6 +99,7 @@ export class Reclaimer {
       await turn();
     }
     await run(this.#guard(this.#commit()));
+    await run(this.#guard(this.#shrink()));
     options.progress?.(total, total);
   }
 

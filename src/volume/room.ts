@@ -16,9 +16,10 @@ import { type Core, ORIGIN } from "./core.ts";
 import type { GiveUp } from "./give-up.ts";
 import type { Holds } from "./holds.ts";
 import { parseMarks } from "./marks.ts";
+import { seldom } from "./part.ts";
 import type { Reclaimer } from "./reclaim.ts";
 import type { Pruned } from "./types.ts";
-import { chooseVictim, type Pattern } from "./victims.ts";
+import type { Pattern } from "./victims.ts";
 
 /** Of those that were pruned: the last ones, which `status` names. */
 const NAMED_MAX = 8;
@@ -104,18 +105,22 @@ export class Room {
   /** Deletes one victim; without one all snapshots, or none at all: then the request has failed. */
   *#prune(error: MultisnapError, view: number): Task<void> {
     const { patterns, holds } = this.#options;
-    const views = patterns.length > 0 ? this.#core.store.views() : [];
-    const snapshots = views.filter(({ name }) => !isHidden(name));
-    const held = snapshots.filter(({ marks }) => parseMarks(marks).holds.length > 0);
-    const kept = new Set([view, ...held.map(({ id }) => id)]);
-    const isInUse = (id: number) => kept.has(id) || holds.has(id);
-    const { victim, priority, inUse } = chooseVictim(patterns, snapshots, isInUse);
-    if (victim !== null) {
-      yield* this.#options.delete([victim.id]);
-      this.#note(victim, priority, error.message);
-      return;
+    const { missing } = this.#core;
+    let failure = error;
+    if (patterns.length > 0) {
+      const { chooseVictim } = yield* seldom.get();
+      const snapshots = this.#core.store.views().filter(({ name }) => !isHidden(name));
+      const held = snapshots.filter(({ marks }) => parseMarks(marks).holds.length > 0);
+      const kept = new Set([view, ...held.map(({ id }) => id)]);
+      const isInUse = (id: number) => kept.has(id) || holds.has(id) || missing?.needs(id) === true;
+      const { victim, priority, inUse } = chooseVictim(patterns, snapshots, isInUse);
+      if (victim !== null) {
+        yield* this.#options.delete([victim.id]);
+        this.#note(victim, priority, error.message);
+        return;
+      }
+      failure = withoutVictims(error, inUse);
     }
-    const failure = patterns.length > 0 ? withoutVictims(error, inUse) : error;
     if (!(yield* this.#giveAll(failure, view))) throw failure;
   }
 

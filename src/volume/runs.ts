@@ -18,6 +18,7 @@ export interface Run {
 /** The next runs of a view from chunk `at` on, none of them past `end`; at least one. */
 export function* runsOf(core: Core, view: number, at: number, end: number): Task<Run[]> {
   const { store } = core;
+  if (core.missing && view === ORIGIN) return yield* core.missing.runs(at, end);
   if (core.origin && view === ORIGIN && !core.merging)
     return [{ kind: RUN_UNMAPPED, count: end - at, place: 0 }];
   const visit = store.enter();

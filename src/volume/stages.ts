@@ -7,11 +7,12 @@
  * - Names are given in one record of the journal: all of them or none.
  */
 import { MultisnapError } from "../errors.ts";
-import { HIDDEN_SIGN, isHidden } from "../stores/hidden.ts";
+import { HIDDEN_SIGN, isHidden, isOfRollback } from "../stores/hidden.ts";
 import type { ViewRecord } from "../stores/store.ts";
 import type { Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
-import { encodeIdentity, type SnapshotIdentity, textOf } from "./identity.ts";
+import type { SnapshotIdentity } from "./identity.ts";
+import { receivedMarks } from "./positions.ts";
 import type { DiskVolume } from "./volume.ts";
 
 /** Operations with the longest names: a journal record has 256 KiB. */
@@ -35,7 +36,7 @@ export class Stages {
   /** Hidden views, with the names that they were given here. */
   all(): ViewRecord[] {
     const views = this.#core.store.views();
-    return views.filter(({ id, name }) => id !== ORIGIN && isHidden(name));
+    return views.filter(({ id, name }) => id !== ORIGIN && isHidden(name) && !isOfRollback(name));
   }
 
   /** A hidden view with what `source` has now; its id. */
@@ -47,7 +48,7 @@ export class Stages {
   /** Gives a hidden view another name, durable together with all that was written before. */
   *note(id: number, name: string): Task<void> {
     yield* this.#volume.flushed();
-    yield* this.#rename(id, hiddenName(name), null);
+    yield* this.#change(() => this.#core.store.renameSnapshot(id, hiddenName(name)));
     yield* this.#volume.flushed();
   }
 
@@ -79,21 +80,27 @@ export class Stages {
       }
       names.add(name);
     }
-    // The record that they go into is empty, and what an operation needs is there: none waits.
-    yield* this.#volume.flushed();
-    for (const { id } of views.slice(0, 1)) yield* this.#rename(id, store.view(id)!.name!, null);
+    // The store says that it has marks, the record that they go into is empty, and what an
+    // operation needs is there: none waits.
+    for (const { id } of views.slice(0, 1)) {
+      yield* this.#change(() => store.setMarks(id, store.view(id)!.marks));
+      yield* this.#volume.flushed();
+      yield* this.#change(() => store.renameSnapshot(id, store.view(id)!.name!));
+    }
     for (const { id, name, identity } of views) {
-      yield* this.#rename(id, name, `r${textOf(encodeIdentity(identity))}`);
+      const marks = receivedMarks(store.view(id)!.marks, identity);
+      yield* this.#change(() => store.renameSnapshot(id, name));
+      yield* this.#change(() => store.setMarks(id, marks));
       this.#core.traffic.watchers?.made(id, name);
     }
     yield* this.#volume.flushed();
   }
 
-  *#rename(id: number, name: string, mark: string | null): Task<void> {
+  *#change(call: () => number): Task<void> {
     const { store } = this.#core;
     yield* store.gate(null);
     let status: number;
-    while ((status = store.renameSnapshot(id, name, mark)) < 0) {
+    while ((status = call()) < 0) {
       yield* store.serve(status, null);
       yield* store.gate(null);
     }

@@ -38,8 +38,10 @@ export interface Status extends StoreUsage {
   givenUp: GivenUp | null;
   /** What was deleted to make room since the volume was opened (`victims`). */
   pruned: Pruned | null;
-  /** Snapshot that a rollback was going to which was interrupted, and could not be ended. */
+  /** Snapshot that a view is being rolled back to: in the background, or cut off by an error. */
   rollingBack: string | null;
+  /** How far that is, where the origin is in use meanwhile: chunks. */
+  rollback: { done: number; total: number } | null;
   /** Of a store that was opened `damaged`: what was found and is lost; null where nothing was. */
   damage: Damage | null;
   counters: Counters;

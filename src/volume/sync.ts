@@ -4,6 +4,7 @@
  * writing it and having it done here.
  */
 import { MultisnapError } from "../errors.ts";
+import { isOfRollback } from "../stores/hidden.ts";
 import type { ExceptionStore } from "../stores/store.ts";
 import { ORIGIN } from "./core.ts";
 import { isSnapshotId } from "./message.ts";
@@ -22,7 +23,7 @@ export interface SyncPlan {
 export function planSync(store: ExceptionStore, wanted: readonly number[]): SyncPlan {
   const list = checkList(wanted);
   const { kind, capabilities } = store;
-  const found = store.views().filter(({ id }) => id !== ORIGIN);
+  const found = store.views().filter(({ id, name }) => id !== ORIGIN && !isOfRollback(name));
   const ids = new Set(found.map(({ id }) => id));
   const doomed = [...ids].filter((id) => !list.has(id));
   const missing = [...list].filter((id) => !ids.has(id)).sort((a, b) => a - b);

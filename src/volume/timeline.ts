@@ -3,14 +3,16 @@
  * writes, durable when they end.
  */
 import { MultisnapError } from "../errors.ts";
+import { isOfRollback, ROLLBACK_NAME } from "../stores/hidden.ts";
 import type { ExceptionStore, ViewRecord } from "../stores/store.ts";
 import type { Task } from "../task.ts";
 import type { CopyBack } from "./copy-back.ts";
 import type { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
-import { interrupted } from "./interrupted.ts";
+import { interrupted, inUse } from "./interrupted.ts";
 import { parseMarks } from "./marks.ts";
 import { seldom } from "./part.ts";
+import type { Rolling } from "./rolling.ts";
 import type { SyncPlan } from "./sync.ts";
 import type { ProgressOptions, ResizeOptions } from "./types.ts";
 
@@ -21,6 +23,10 @@ export interface Hands {
   flush(): Task<void>;
   /** Reclaims all that is deleted, between two writes. */
   reclaim(): Task<void>;
+  /** Makes what was written to the origin's device durable. */
+  flushOrigin(): Task<void>;
+  /** Runs a piece of what is done in the background for the origin; `alone`: between two writes. */
+  work(step: () => Task<void>, alone: boolean): Promise<void>;
   /** Does something for a view between two writes, and again where room has to be made first. */
   between<T>(view: number, work: () => Task<T>): Task<T>;
   /** Work that writes to a view: see `Given.moved`. */
@@ -65,10 +71,28 @@ export class Timeline {
     const { store } = this.#core;
     const given = name ?? ownName(store);
     yield* this.#allow(source);
-    yield* this.#change(() => store.createSnapshot(source, given, readOnly, created));
+    const missing = source === ORIGIN ? this.#core.missing : null;
+    if (missing && store.named(given)) throw isTaken(given);
+    const first = missing ? `${ROLLBACK_NAME}+` : given;
+    yield* this.#change(() => store.createSnapshot(source, first, readOnly, created));
     const id = store.nextId() - 1;
+    if (missing) yield* this.#complete(missing, id, given);
     this.#core.traffic.watchers?.made(id, given);
     return id;
+  }
+
+  /** A snapshot of an origin that is being rolled back has its name when it is whole. */
+  *#complete(missing: Rolling, id: number, name: string): Task<void> {
+    const { store } = this.#core;
+    try {
+      yield* missing.giveTo(id);
+      yield* this.#change(() => store.renameSnapshot(id, name));
+    } catch (error) {
+      if (error instanceof MultisnapError && !store.failure) {
+        yield* this.#change(() => store.deleteSnapshot(id));
+      }
+      throw error;
+    }
   }
 
   /** What the kind of the store does not have is refused. */
@@ -97,10 +121,9 @@ export class Timeline {
   /** The same, inside the barrier. */
   *deleteNow(ids: number[]): Task<void> {
     const { store } = this.#core;
-    const { rolling } = this.#core;
     for (const id of ids) {
-      if (id === rolling?.id) throw isWanted(rolling);
       const view = store.view(id);
+      if (view && this.#core.isWanted(id)) throw isWanted(view);
       if (!view) throw new MultisnapError("NotFound", "the snapshot has been deleted");
       mustBeFree(view);
     }
@@ -108,9 +131,12 @@ export class Timeline {
   }
 
   *#deleteEach(ids: number[]): Task<void> {
-    for (const id of ids) {
-      const name = this.#core.store.view(id)?.name ?? null;
-      yield* this.#change(() => this.#core.store.deleteSnapshot(id));
+    const { store } = this.#core;
+    const doomed = ids.map((id) => ({ id, name: store.view(id)?.name ?? null }));
+    const [first] = ids;
+    if (ids.length === 1) yield* this.#change(() => store.deleteSnapshot(first!));
+    else yield* store.deleteTogether(ids);
+    for (const { id, name } of doomed) {
       this.#core.traffic.watchers?.deleted(id, name);
       this.#core.changes++;
     }
@@ -136,11 +162,18 @@ export class Timeline {
     isReady: (() => Task<boolean>) | null = null,
   ): Task<boolean> {
     this.#core.assertWritable();
-    const copyBack = this.#core.store.canRollBack(id) ? null : yield* this.#copyBack(options);
+    const free = () => {
+      const { missing } = this.#core;
+      const isInvolved = id === ORIGIN || to === ORIGIN || id === missing?.to;
+      if (missing && isInvolved) throw isWanted(this.#core.store.view(missing.to)!);
+    };
+    const canExchange = this.#core.store.canRollBack(id);
+    const copyBack = canExchange ? null : yield* this.#copyBack(options, id);
     const change = () =>
       copyBack?.run(id, to, keepAs) ?? this.#durably(this.#exchange(id, to, keepAs));
     const { between, moved } = this.#hands;
     return yield* between(id, function* () {
+      free();
       if (isReady !== null && !(yield* isReady())) return false;
       yield* moved(id, change);
       return true;
@@ -155,22 +188,51 @@ export class Timeline {
     if (keepAs !== null) traffic.watchers?.made(store.named(keepAs)!.id, keepAs);
   }
 
-  *#copyBack(options: ProgressOptions): Task<CopyBack> {
-    const { CopyBack } = yield* seldom.get();
+  *#copyBack(options: ProgressOptions, id: number): Task<CopyBack> {
+    const { CopyBack, Rolling } = yield* seldom.get();
     const { originWriter, flush } = this.#hands;
     const change = (call: () => number) => this.#change(call);
     const snapshot = (of: number, name: string) => this.create(of, name, false);
-    return new CopyBack(this.#core, { originWriter, flush, change, snapshot }, options);
+    const begun =
+      id === ORIGIN && this.#core.origin ? (by: ViewRecord) => this.#roll(Rolling, by) : null;
+    return new CopyBack(this.#core, { originWriter, flush, change, snapshot, begun }, options);
   }
 
-  /** Goes on with a rollback that was interrupted, if there is one. */
+  /** Goes on with a rollback that was interrupted, if there is one; reads need to know of it. */
   *goOn(): Task<void> {
-    const found = interrupted(this.#core);
+    const core = this.#core;
+    const by = inUse(core);
+    if (by) this.#roll((yield* seldom.get()).Rolling, by);
+    if (core.readOnly) return;
+    core.missing?.start();
+    yield* this.#dropLeft(by?.id ?? 0);
+    const found = interrupted(core);
     if (!found) return;
     const { id, to } = found;
-    this.#core.rolling = to;
-    const copyBack = yield* this.#copyBack({});
+    core.rolling = to;
+    const copyBack = yield* this.#copyBack({}, id);
     yield* this.#hands.between(id, () => copyBack.run(id, to.id, null));
+    core.missing?.start();
+  }
+
+  #roll(Rolls: typeof Rolling, by: ViewRecord): void {
+    const { originWriter, flush, flushOrigin, work } = this.#hands;
+    const change = (call: () => number) => this.#change(call);
+    const writing = (step: () => Task<void>) => work(step, false);
+    const between = (step: () => Task<void>) => work(step, true);
+    const hands = { originWriter, flush, flushOrigin, change, writing, between };
+    const core = this.#core;
+    core.missing = new Rolls(core, by, hands);
+    core.changes++;
+    core.remade++;
+  }
+
+  /** Of a snapshot that a crash left without its name. */
+  *#dropLeft(by: number): Task<void> {
+    const left = this.#core.store.views().filter(({ id, name }) => id !== by && isOfRollback(name));
+    if (left.length === 0) return;
+    const ids = left.map(({ id }) => id);
+    yield* this.#core.between(() => this.#durably(this.#deleteEach(ids)));
   }
 
   /** A change of what is said of a view, between two writes and durable. */
@@ -192,6 +254,8 @@ export class Timeline {
     const { checkResize, Resize } = yield* seldom.get();
     const resize = new Resize(this.#core, { originWriter, flush, change }, options);
     yield* this.#hands.between(id, () => {
+      const { missing } = this.#core;
+      if (missing && id === ORIGIN) throw isWanted(this.#core.store.view(missing.to)!);
       const from = this.#core.store.view(id)!.size;
       checkResize(this.#core, size, from, shrink);
       return resize.run(id, from, size);
@@ -210,6 +274,8 @@ export class Timeline {
   }
 
   *#syncEach(doomed: number[], missing: number[]): Task<void> {
+    const { store } = this.#core;
+    for (const id of doomed) if (this.#core.isWanted(id)) throw isWanted(store.view(id)!);
     yield* this.#deleteEach(doomed);
     for (const id of missing) {
       this.#core.store.skipIds(id);
@@ -250,7 +316,11 @@ export class Timeline {
 
 function isWanted({ name }: ViewRecord): MultisnapError {
   const why = `a view is being rolled back to @${name}`;
-  return new MultisnapError("Busy", `${why}, which was interrupted: call rollback again first`);
+  return new MultisnapError("Busy", `${why}: call rollback again, which waits for its end`);
+}
+
+function isTaken(name: string): MultisnapError {
+  return new MultisnapError("Exists", `a snapshot is called ${JSON.stringify(name)} already`);
 }
 
 /** `Busy` for a snapshot that somebody holds. */

@@ -292,9 +292,12 @@ export interface Volume {
    * The origin (or `of`) becomes what `to` is, its size too, between two writes; all snapshots
    * stay. Durable when it answers. Views and names stay what they are: who has the origin reads and
    * writes the other contents from then on. In a range store it is one commit whatever the size.
-   * In a bitmap store, and to an attached origin, what differs is shared or copied meanwhile, and
-   * writes wait; ended by a crash it goes on when the store is opened for writing the next time,
-   * by an error when it is called again.
+   * An attached origin is what `to` is at once, too, and can be used; what differs is copied in the
+   * background, which goes on when the store is opened again. The answer comes when all of it is
+   * there. An abort ends the wait for it, not the rollback; after an error (a full store) the
+   * origin is still right, and calling it again goes on. `to` cannot be deleted meanwhile, and
+   * another rollback or a resize of the origin waits. In a bitmap store other views get what
+   * differs while writes wait; ended by a crash that goes on when the store is opened for writing.
    */
   rollback(to: View | string, options?: RollbackOptions): Promise<void>;
   /**
@@ -307,7 +310,7 @@ export interface Volume {
   /** Bytes that the store may grow to, null: no limit. `Invalid` where it has more. Durable. */
   setMaxSize(bytes: number | null): Promise<void>;
   /**
-   * Changes what a view is. Note, tags and holds of a view have at most 470 bytes together, as
+   * Changes what a view is. Note, tags and holds of a view have at most 400 bytes together, as
    * JSON. Durable when it answers.
    */
   set(view: View | string, changes: ViewChanges): Promise<void>;

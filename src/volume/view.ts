@@ -252,7 +252,9 @@ export class DiskView extends Described implements View {
     const core = this.core;
     core.assertOpen();
     try {
-      if (this.#plain && !core.merging) {
+      if (core.missing && this.isOrigin) {
+        yield* this.volume.guard(core.missing.read(offset, target));
+      } else if (this.#plain && !core.merging) {
         const later = this.#plain.read(target, 0, target.length, offset);
         if (later) yield later;
       } else {
@@ -316,6 +318,8 @@ export class DiskView extends Described implements View {
   /** What waited may find another size (I7). */
   *#inside(offset: number, length: number, work: () => Task<void>): Task<void> {
     this.#checkRange(offset, length);
+    const { missing } = this.core;
+    if (missing) yield* missing.ready(this.id, offset, length);
     yield* work();
   }
 

@@ -22,7 +22,7 @@ import { diffOf, type Seldom, seldom, watchOf } from "./part.ts";
 import { Reclaimer } from "./reclaim.ts";
 import { Room } from "./room.ts";
 import { Timeline } from "./timeline.ts";
-import { countersOf, usageOf } from "./totals.ts";
+import { countersOf, toldOf, usageOf } from "./totals.ts";
 import type {
   Accounting,
   AccountingOptions,
@@ -78,6 +78,11 @@ export class DiskVolume extends VolumeChanges implements Volume {
       reclaim: () => this.reclaimer.all(),
       between: (view, work) => this.room.between(view, work),
       moved: (view, work) => this.given.moved(core, view, work),
+      flushOrigin: () => this.#flusher.origin(),
+      work: (step, alone) => {
+        const { room } = this;
+        return run(this.guard(alone ? core.between(step) : room.writing(ORIGIN, step)));
+      },
     });
     this.giveUp = setup && this.#mayGiveUp(cores, setup);
     this.room = new Room(core, {
@@ -195,6 +200,7 @@ export class DiskVolume extends VolumeChanges implements Volume {
   async abandon(): Promise<void> {
     this.core.traffic.closed = true;
     await run(this.reclaimer.stop());
+    if (this.core.missing) await run(this.core.missing.stop());
   }
 
   close(): Promise<void> {
@@ -205,6 +211,7 @@ export class DiskVolume extends VolumeChanges implements Volume {
   *#closeTask(): Task<void> {
     const { core } = this;
     yield* this.reclaimer.stop();
+    if (core.missing) yield* core.missing.stop();
     core.traffic.closed = true;
     core.traffic.watchers?.close();
     yield* core.traffic.drained();
@@ -237,8 +244,7 @@ export class DiskVolume extends VolumeChanges implements Volume {
 
   usage(): Usage {
     this.core.assertOpen();
-    const { reclaiming: _, ...usage } = usageOf(this.#stores);
-    return { ...usage, quota: this.core.store.device.quota?.() ?? null };
+    return toldOf(usageOf(this.#stores), this.core.store.device.quota?.() ?? null);
   }
 
   status(): Status {
@@ -262,10 +268,18 @@ export class DiskVolume extends VolumeChanges implements Volume {
       preserveOnError: this.giveUp === null,
       givenUp: this.giveUp?.state ?? null,
       pruned: this.room.state,
-      rollingBack: this.core.rolling?.name ?? null,
+      rollingBack: this.#rollingBack,
+      rollback: this.core.missing?.progress ?? null,
       damage: this.damage,
       counters: { ...counters, commits, checkpoints, flushes },
     };
+  }
+
+  /** The name of what is there still: it may have got another one. */
+  get #rollingBack(): string | null {
+    const { rolling, missing, store } = this.core;
+    const to = rolling?.id ?? missing?.to;
+    return to === undefined ? null : (store.view(to)?.name ?? null);
   }
 
   async identity(snapshot: View | string): Promise<SnapshotIdentity> {

@@ -26,6 +26,8 @@ export interface Tab {
   close(): Promise<void>;
   /** SIGKILL to the process that renders it, and to nothing else of ours. */
   kill(): Promise<void>;
+  /** As a browser short of memory does, only Chromium: it does nothing until it is let. */
+  freeze?(frozen: boolean): Promise<void>;
   /** The id of that process. Firefox has several tabs of a site in one. */
   process(): Promise<number>;
 }

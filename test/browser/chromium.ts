@@ -66,6 +66,10 @@ async function openTab(pipe: Pipe, url: string, storageBytes?: number): Promise<
     async close() {
       await pipe.send("Target.closeTarget", { targetId });
     },
+    async freeze(frozen) {
+      const state = frozen ? "frozen" : "active";
+      await pipe.send("Page.setWebLifecycleState", { state }, session);
+    },
     process: () => rendererOf(pipe, session),
     async kill() {
       const crashed = pipe.event("Inspector.targetCrashed", session);

@@ -10,16 +10,12 @@ const TABS_RUN = "test/browser/tabs/run.ts";
 const DEVICES: Suite = { name: "devices", files: ["test/browser/opfs.page-test.ts"] };
 const WORKERS: Suite = { name: "in a worker", files: ["test/browser/connect.page-test.ts"] };
 const TABS: Suite = { name: "tabs", files: ["test/browser/tabs.page-test.ts", TABS_RUN] };
-/** Firefox takes about a second to start a worker on a busy machine: too long for hundreds. */
-const OWN: Record<BrowserName, readonly Suite[]> = {
-  chromium: [DEVICES, WORKERS, TABS],
-  firefox: [DEVICES, TABS],
-};
+const OWN: readonly Suite[] = [DEVICES, WORKERS, TABS];
 
 /** The suites that every runtime has, and those of pages. */
 export function browserRuntimes(common: readonly Suite[]): Runtime[] {
   return browserNames.flatMap((name) =>
-    [false, true].map((isolated) => browserRuntime(name, isolated, [...common, ...OWN[name]])),
+    [false, true].map((isolated) => browserRuntime(name, isolated, [...common, ...OWN])),
   );
 }
 
@@ -36,7 +32,7 @@ function browserRuntime(name: BrowserName, isolated: boolean, suites: readonly S
     return { browser, pages };
   };
   return {
-    name: isolated ? `${name}, isolated` : name,
+    name: isolated ? `${name} isolated` : name,
     suites,
     atATime: 1,
     async version() {

@@ -32,6 +32,7 @@ const COMMANDS: Record<string, (store: string) => string[]> = {
   set: (store) => [store, "one", "--note", "a note"],
   hold: (store) => [store, "one"],
   release: (store) => [store, "one"],
+  replicate: (store) => [store, "--once", "--to", backup],
   status: (store) => [store],
   check: (store) => [store],
   dump: (store) => [store],
@@ -45,6 +46,8 @@ const THOROUGH = ["snapshot", "status", "check"];
 /** Commands that change nothing in a good store either. */
 const READERS = ["export", "read", "list", "status", "check", "dump"];
 
+const backup = fresh("backup");
+fs.mkdirSync(backup);
 const image = fresh("image");
 fs.writeFileSync(image, pattern(100_000, 1));
 const good = fresh("good.msnap");

@@ -84,6 +84,20 @@ test("Ctrl-C ends import and write, the store is good", async () => {
   }
 });
 
+test("Ctrl-C ends restore, and a refused write ends, while standard input stays open", async () => {
+  const restoring = start("restore", store);
+  const end = finished(restoring);
+  await opened(restoring);
+  restoring.kill("SIGINT");
+  failed(await end, 1, ["Closed"], "restore");
+
+  const writing = start("write", store, "--offset", String(64 * 2 ** 20 - 1));
+  const refused = finished(writing);
+  await opened(writing);
+  failed(await refused, 1, ["Invalid"], "write");
+  assert.is((await json("check", store)).clean, true);
+});
+
 test("Ctrl-C while exporting leaves nothing", async () => {
   const large = fresh("large.msnap");
   await succeed("create", large, "--size", "1T");

@@ -1,9 +1,7 @@
 /** `diff`, `send`, `receive` as users run them: in pipes that break, on served stores, too. */
 import { type ChildProcess, spawn } from "node:child_process";
-import fs from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { testsWith } from "../needs.ts";
 import {
   failed,
   finished,
@@ -189,17 +187,5 @@ async function serve(store: string): Promise<ChildProcess> {
 function shell(line: string) {
   return finished(spawn("sh", ["-c", line], { cwd: folder }));
 }
-
-testsWith("qemu-img")("a qcow2 image through qemu-img, as the README says", async () => {
-  const store = await made;
-  const image = fresh("two.qcow2");
-  const raw = fresh("two.raw");
-  const exporting = `node ${program} export ${store}@two ${raw} --quiet`;
-  const line = `${exporting} && qemu-img convert -f raw -O qcow2 ${raw} ${image}`;
-  assert.is((await shell(line)).code, 0);
-  const back = fresh("back.raw");
-  assert.is((await shell(`qemu-img convert -f qcow2 -O raw ${image} ${back}`)).code, 0);
-  assert.ok(fs.readFileSync(back).equals(await read(store, "two")));
-});
 
 test.run();

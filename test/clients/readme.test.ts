@@ -56,6 +56,33 @@ readmeTest("Serve it", async () => {
   assert.ok((await succeed("read", `${store}@before`, ...at)).every((byte) => byte === 0x11));
 });
 
+/** A second machine is a folder here: `ssh backup COMMAND` runs it there. */
+function machines(bin: string, backup: string): void {
+  fs.mkdirSync(backup);
+  const lines = ["#!/bin/sh", "shift", `cd '${backup}' && exec "$@"`, ""];
+  fs.writeFileSync(path.join(bin, "ssh"), lines.join("\n"), { mode: 0o755 });
+}
+
+testsWith("bash", "grep")("The life of snapshots", async () => {
+  const [folder, backup, bin] = [fresh("example"), fresh("backup"), installed()];
+  fs.mkdirSync(folder);
+  machines(bin, backup);
+  const whole = `cd '${folder}'\nPATH='${bin}':$PATH\n${example("The life of snapshots")}`;
+  const { code, stdout, stderr } = await attempt("bash", ["-euo", "pipefail", "-c", whole]);
+  const printed = stdout.toString();
+  assert.is(code, 0, printed + stderr);
+  assert.match(printed, /^1048576 4096$/m);
+  assert.match(printed, /would free \d+ bytes/);
+  assert.match(printed, /sent @replica-\S+ whole/);
+  const copy = path.join(backup, "copy.msnap");
+  const replica = path.join(backup, "replica.msnap");
+  for (const store of [copy, replica]) assert.is((await json("check", store)).clean, true);
+  const names = async (store: string) =>
+    ((await json("list", store)) as { snapshots: { name: string }[] }).snapshots.map((s) => s.name);
+  assert.equal(await names(copy), ["good", "better"]);
+  assert.is((await names(replica)).length, 1);
+});
+
 testsWith("bash", "cmp")("Four kinds of stores", async () => {
   const folder = fresh("example");
   fs.mkdirSync(folder);

@@ -154,6 +154,27 @@ if (!only) {
     for (const tab of [next, first, last]) await (await tab.volume).close();
   });
 
+  test("a frozen tab that is next in line is passed over, and stands in line again", async () => {
+    const { first, next, last } = await three();
+    const [late, on] = [await next.volume, await last.volume];
+    next.stand(false);
+    // The event comes before the freeze, and what is said in it goes out.
+    await pause(50);
+    next.thread.frozen = true;
+    first.kill();
+    await on.origin.write(0, ones);
+    await on.flush();
+    next.thread.frozen = false;
+    next.stand(true);
+    const bytes = new Uint8Array(BLOCK_BYTES);
+    await late.origin.read(0, bytes);
+    assert.equal(bytes, ones);
+    last.kill();
+    await late.origin.read(0, bytes.fill(0));
+    assert.equal(bytes, ones);
+    await late.close();
+  });
+
   test("a tab that misses a take-over is told that its writes may be lost", async () => {
     const { first, next, last } = await three();
     const [late, on] = [await last.volume, await next.volume];

@@ -238,6 +238,28 @@ for (const shared of [true, false]) {
     }
   });
 
+  test("a turn of the event loop brings a bounded number of answers", async () => {
+    const volume = await connect({ store: { memory: null }, create: { size: SIZE }, shared });
+    let most = 0;
+    let answers = 0;
+    let turns = setImmediate(function turn() {
+      most = Math.max(most, answers);
+      answers = 0;
+      turns = setImmediate(turn);
+    });
+    let left = 4000;
+    const lane = async () => {
+      while (left-- > 0) {
+        await volume.origin.write((left % 1000) * CHUNK, new Uint8Array(CHUNK));
+        answers++;
+      }
+    };
+    await Promise.all(Array.from({ length: 16 }, lane));
+    clearImmediate(turns);
+    assert.ok(most <= 64 + 16, `${most} in one turn`);
+    await volume.close();
+  });
+
   test("a process with an idle volume may end", async () => {
     // Not closed on purpose: a worker that kept this process would hang the test's file.
     await connect({ store: { memory: null }, create: { size: SIZE }, shared });

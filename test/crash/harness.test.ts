@@ -5,7 +5,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { StoreKind } from "../../src/stores/store.ts";
-import { type Defect, naive } from "../model/naive.ts";
+import { naive } from "../model/naive.ts";
+import type { Defect } from "../model/naive-defects.ts";
 import { subjects } from "../model/openers.ts";
 import { quick, runCrashes } from "./crashes.ts";
 

@@ -53,7 +53,7 @@ export function mustAgree(fixture: Fixture, views = viewsOf(fixture.volume)): St
 export function viewsOf(volume: Volume) {
   return [volume.origin, ...volume.snapshots].map(
     ({ id, parent, name, readOnly, created, size, note, tags, holds }) => {
-      const marks = formatMarks({ note, tags, holds, rollback: null });
+      const marks = formatMarks({ note, tags, holds, rollback: null, content: null });
       return { id, parent: parent ?? 0, name: name ?? "", readOnly, created, size, marks };
     },
   );

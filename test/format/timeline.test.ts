@@ -70,7 +70,7 @@ for (const subject of TREES) {
       await fixture.snapshot("after");
       await fixture.write(volume.get("after"), 0, new Uint8Array(2 * CHUNK).fill(9));
       assert.is(dead(await mustBeRead(fixture, subject)), "3 marked,4,6 marked");
-      for (let status = 1; status !== 0; status = step()) assert.is(status, 1);
+      for (let status = 1; status !== 0; status = step()) assert.ok(status > 0);
       const ended = await mustBeRead(fixture, subject);
       assert.ok(ended.operations.has("9"));
       assert.is(dead(ended), "4");
@@ -102,7 +102,7 @@ for (const subject of TREES.filter(({ kind }) => kind === "bitmap")) {
     await fixture.snapshot("before");
     assert.is(begin(), 1);
     await fixture.snapshot("inside");
-    for (let status = 1; status !== 0; status = step()) assert.is(status, 1);
+    for (let status = 1; status !== 0; status = step()) assert.ok(status > 0);
     await fixture.snapshot("behind");
     const reader = await mustBeRead(fixture, subject);
     const bits = ["0", "2", "3", "before", "inside", "behind"].map((name) => bitOf(reader, name));

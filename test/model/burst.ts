@@ -34,7 +34,7 @@ const kinds = {
 
 export async function runBurst(history: History): Promise<{ id: number; range: Range }> {
   const { random, model } = history;
-  const ids = [...model.snapshots.keys()];
+  const ids = [...model.snapshots.keys()].filter((id) => history.mayGo(id));
   const canDelete = history.subject.capabilities.delete && ids.length > 1;
   const victim = canDelete && random.chance(0.3) ? random.pick(ids) : null;
   const near = history.range();
@@ -74,21 +74,21 @@ function target(flight: Flight, forWrite: boolean): number {
 }
 
 /** Mostly close to the others, so that they meet. */
-function rangeOf(flight: Flight): Range {
+function rangeOf(flight: Flight, id: number): Range {
   const { history, near } = flight;
   const { random, world } = history;
-  if (random.chance(0.3)) return history.range();
-  const { length } = history.range();
+  if (random.chance(0.3)) return history.range(id);
+  const { length } = history.range(id);
   const shift = random.pick([0, 0, 1, 512, world.chunk]);
-  const offset = Math.min(world.size - 1, near.offset + shift);
-  return { offset, length: Math.min(length, world.size - offset, 2 * world.chunk) };
+  const offset = near.offset + shift;
+  return history.inside(id, { offset, length: Math.min(length, 2 * world.chunk) });
 }
 
 function launch(flight: Flight, kind: keyof typeof kinds): void {
   const { history, promises, patches } = flight;
   const { volume, model, random, world } = history;
-  const range = rangeOf(flight);
   const id = target(flight, kind !== "read" && kind !== "snapshot");
+  const range = rangeOf(flight, id);
   history.note(
     `  | ${kind} ${kind === "delete" ? flight.victim : id} ${range.offset}+${range.length}`,
   );
@@ -107,9 +107,9 @@ function launch(flight: Flight, kind: keyof typeof kinds): void {
       patches.push({ view: id, offset: range.offset, bytes: new Uint8Array(range.length) });
       return;
     case "trim": {
-      const end = Math.floor(world.size / world.chunk) * world.chunk;
-      const length = Math.max(0, Math.min(range.length, end - range.offset));
       const view = history.trimmable(id);
+      const end = Math.floor(model.sizeOf(view) / world.chunk) * world.chunk;
+      const length = Math.max(0, Math.min(range.length, end - range.offset));
       promises.push(history.view(view).trim(Math.min(range.offset, end), length));
       const [first, last] = model.wholeChunks(view, range.offset, length);
       if (first < last) patches.push({ view, offset: first, bytes: new Uint8Array(last - first) });

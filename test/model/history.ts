@@ -2,8 +2,11 @@
  * One random history: operations on a volume and on the model, compared after every step.
  * Everything is drawn from the seed, so that seed and number of steps replay it.
  */
+import * as assert from "uvu/assert";
 import type { View, Volume } from "../../src/volume/types.ts";
+import { DiskVolume } from "../../src/volume/volume.ts";
 import { firstDifference, same } from "./explain.ts";
+import { turns } from "./late.ts";
 import { Model } from "./model.ts";
 import { Random } from "./prng.ts";
 import {
@@ -40,6 +43,8 @@ export class History {
   readonly #found = new Uint8Array(LONGEST);
   readonly #expected = new Uint8Array(LONGEST);
   #names = 0;
+  /** The rollback that goes on beside other steps, or went on. */
+  #rolling: Promise<void> = Promise.resolve();
 
   constructor(
     subject: Subject,
@@ -131,17 +136,25 @@ export class History {
     return `s${++this.#names}`;
   }
 
-  /** A range inside the volume: aligned or not, in one chunk or over several. */
-  range(): Range {
+  /** A range inside a view: aligned or not, in one chunk or over several. */
+  range(id: number = this.model.origin): Range {
     const { random, world } = this;
+    const size = this.model.sizeOf(id);
     const { chunk, reach } = world;
-    const start = random.pick(world.spots);
+    const end = Math.max(0, size - reach);
+    const start = size !== world.size && random.chance(0.3) ? end : random.pick(world.spots);
     const unit = random.pick([chunk, chunk, 512, 1]);
     const longest = Math.min(reach, random.pick([chunk, chunk, 2 * chunk, reach]));
     const offset = start + random.below(Math.ceil(reach / unit)) * unit;
     const length = random.between(1, Math.max(1, Math.floor(longest / unit))) * unit;
-    const inside = Math.min(offset, world.size - 1);
-    return { offset: inside, length: Math.min(length, world.size - inside) };
+    return this.inside(id, { offset, length });
+  }
+
+  /** What of a range a view has: one byte at least, where it has none its last one. */
+  inside(id: number, { offset, length }: Range): Range {
+    const size = this.model.sizeOf(id);
+    const inside = Math.min(offset, size - 1);
+    return { offset: inside, length: Math.min(length, size - inside) };
   }
 
   data(length: number): Uint8Array {
@@ -157,12 +170,51 @@ export class History {
   async reopen() {
     this.note("close and open");
     await this.volume.close();
+    await this.#rolling;
     const { open, capabilities } = this.subject;
     const options = againOptions(capabilities, openOptions(this.world));
     this.volume = await openOn(open, this.world.mode, this.#media, options);
     beginAgain(this.model, capabilities);
-    this.#sameSnapshots();
+    this.sameViews();
     if (this.world.shape !== "sparse") await this.verifyAll();
+  }
+
+  /** Nobody holds it, and the origin is not being rolled back to it. */
+  mayGo(id: number): boolean {
+    const { marks, snapshots } = this.model;
+    const isWanted = this.volume.status().rollingBack === snapshots.get(id)?.name;
+    return !isWanted && (marks.get(id)?.holds ?? []).length === 0;
+  }
+
+  /**
+   * A rollback has begun, if not ended: what was asked for is there. Now and then the rest of it
+   * goes on beside the steps that follow.
+   */
+  async rollback(id: number, start: () => Promise<void>): Promise<void> {
+    const { volume } = this;
+    const isHere = volume instanceof DiskVolume && id === this.model.origin;
+    if (!isHere || this.random.chance(0.3)) return start();
+    const before = volume.core.missing;
+    let isOver = false;
+    const over = start().finally(() => {
+      isOver = true;
+    });
+    this.#rolling = over.catch((error) => {
+      if (error.code !== "Closed") throw error;
+    });
+    this.#rolling.catch(() => {});
+    const { core } = volume;
+    while (!isOver && (core.missing === null || core.missing === before)) await turns(1);
+    if (isOver) await over;
+  }
+
+  /** Nothing is being rolled back any more. */
+  async settled(): Promise<void> {
+    await this.#rolling;
+    const { core } = this.volume as Partial<DiskVolume>;
+    await core?.missing?.finished({});
+    const left = this.volume.status().rollingBack;
+    if (left !== null) throw new Error(`the origin is still being rolled back to ${left}`);
   }
 
   async verify(id: number, range: Range): Promise<void> {
@@ -172,14 +224,14 @@ export class History {
   }
 
   async verifyAll(): Promise<void> {
-    this.#sameSnapshots();
+    this.sameViews();
     for (const id of this.model.views.keys()) {
       if (this.world.shape !== "sparse") {
-        await this.verify(id, { offset: 0, length: this.world.size });
+        await this.verify(id, { offset: 0, length: this.model.sizeOf(id) });
         continue;
       }
       for (const spot of this.world.spots) {
-        await this.verify(id, { offset: spot, length: this.world.reach });
+        await this.verify(id, this.inside(id, { offset: spot, length: this.world.reach }));
       }
     }
   }
@@ -190,6 +242,8 @@ export class History {
     this.note("finish");
     await this.check();
     await this.verifyAll();
+    await this.settled();
+    await this.verifyAll();
     if (!fixed) await this.#empty();
     else if (merge) await this.merge();
     await this.check();
@@ -198,13 +252,16 @@ export class History {
   }
 
   async #empty(): Promise<void> {
+    for (const [id, { holds }] of this.model.marks) {
+      for (const reason of holds) await this.volume.removeHold(this.view(id), reason);
+    }
     await this.volume.delete(...this.volume.snapshots);
     for (const id of [...this.model.snapshots.keys()]) this.model.delete(id);
     await this.volume.reclaimed();
-    await this.volume.origin.trim(0, this.world.size);
+    await this.volume.origin.trim(0, this.model.size);
     await this.volume.flush();
     await this.volume.reclaimed();
-    const whole = this.world.size % this.world.chunk === 0;
+    const whole = this.model.size % this.world.chunk === 0;
     const { dataBytes } = this.volume.usage();
     const most = whole || this.world.mode === "attached" ? 0 : this.world.chunk;
     if (dataBytes > most) throw new Error(`leak: ${dataBytes} bytes of data in an empty volume`);
@@ -246,12 +303,21 @@ export class History {
     throw new Error(`${where}: found ${found[at]}, expected ${expected[at]}`);
   }
 
-  #sameSnapshots(): void {
+  /** Every view is there under its name, as large and as marked as it must be. */
+  sameViews(): void {
     const list = (items: Iterable<[number, string | null]>) => JSON.stringify([...items]);
     const found = list(this.volume.snapshots.map((view) => [view.id, view.name]));
     const oldestFirst = [...this.model.snapshots].sort(([a], [b]) => a - b);
     const expected = list(oldestFirst.map(([id, { name }]) => [id, name]));
     if (found !== expected) throw new Error(`snapshots: found ${found}, expected ${expected}`);
+    const { model } = this;
+    for (const view of [this.volume.origin, ...this.volume.snapshots]) {
+      const { id, size, readOnly, note, tags, holds } = view;
+      const isReadOnly = model.snapshots.get(id)?.readOnly ?? false;
+      const should = { size: model.sizeOf(id), readOnly: isReadOnly, ...model.marksOf(id) };
+      const is = { size, readOnly, note, tags, holds };
+      assert.equal(is, should, `view ${id}`);
+    }
   }
 }
 

@@ -6,6 +6,13 @@
 export type OriginMode = "inline" | "base" | "attached";
 type Pages = Map<number, Uint8Array>;
 
+/** What a view is marked with: text for people, and why a snapshot must stay. */
+export interface Marks {
+  note: string | null;
+  tags: readonly string[];
+  holds: readonly string[];
+}
+
 export const PAGE = 4096;
 const ZEROS = new Uint8Array(PAGE);
 
@@ -13,8 +20,11 @@ export class Model {
   readonly views = new Map<number, Pages>();
   /** By id, in the order of their creation. */
   readonly snapshots = new Map<number, { name: string; readOnly: boolean }>();
+  /** Bytes of each view. */
+  readonly sizes = new Map<number, number>();
+  /** Of views that were given any. */
+  readonly marks = new Map<number, Marks>();
   readonly origin: number;
-  readonly size: number;
   readonly chunk: number;
   readonly mode: OriginMode;
 
@@ -27,11 +37,24 @@ export class Model {
     image: Uint8Array = ZEROS,
   ) {
     this.origin = origin;
-    this.size = size;
+    this.sizes.set(origin, size);
     this.chunk = chunk;
     this.mode = mode;
     this.views.set(origin, new Map());
     if (mode !== "inline") this.write(origin, 0, image.subarray(0, size));
+  }
+
+  /** Bytes of the origin. */
+  get size(): number {
+    return this.sizeOf(this.origin);
+  }
+
+  sizeOf(id: number): number {
+    return this.sizes.get(id) as number;
+  }
+
+  marksOf(id: number): Marks {
+    return this.marks.get(id) ?? { note: null, tags: [], holds: [] };
   }
 
   pages(id: number): Pages {
@@ -78,6 +101,7 @@ export class Model {
 
   snapshot(of: number, id: number, name: string, readOnly = false): void {
     this.views.set(id, new Map(this.pages(of)));
+    this.sizes.set(id, this.sizeOf(of));
     this.snapshots.set(id, { name, readOnly });
   }
 
@@ -85,10 +109,20 @@ export class Model {
   rollback(id: number, to: number, kept: { id: number; name: string } | null): void {
     if (kept) this.snapshot(id, kept.id, kept.name);
     this.views.set(id, new Map(this.pages(to)));
+    this.sizes.set(id, this.sizeOf(to));
+  }
+
+  /** What a view loses is gone, and what it gets is zeros. */
+  resize(id: number, size: number): void {
+    const lost = this.sizeOf(id) - size;
+    if (lost > 0) this.writeZeroes(id, size, lost);
+    this.sizes.set(id, size);
   }
 
   delete(id: number): void {
     this.views.delete(id);
+    this.sizes.delete(id);
+    this.marks.delete(id);
     this.snapshots.delete(id);
   }
 

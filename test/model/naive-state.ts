@@ -13,11 +13,12 @@ export const ORIGIN = 1;
 export interface State {
   sequence: number;
   next: number;
-  size: number;
   chunk: number;
   mode: OriginMode;
-  views: Map<number, Map<number, Uint8Array>>;
+  views: Model["views"];
   snapshots: Model["snapshots"];
+  sizes: Model["sizes"];
+  marks: Model["marks"];
 }
 
 /** Bytes of each of the two slots. */
@@ -53,8 +54,8 @@ export async function newState(devices: Devices, create: NonNullable<VolumeOptio
   const image = new Uint8Array(Math.min(size, under?.size() ?? 0, 2 ** 24));
   await under?.read(image, 0, image.length, 0);
   const model = new Model(ORIGIN, size, create.chunk ?? PAGE, mode, image);
-  const { views, snapshots, chunk } = model;
-  return { sequence: 0, next: ORIGIN + 1, size, chunk, mode, views, snapshots };
+  const { views, snapshots, sizes, marks, chunk } = model;
+  return { sequence: 0, next: ORIGIN + 1, chunk, mode, views, snapshots, sizes, marks };
 }
 
 /** The bytes of a slot. */

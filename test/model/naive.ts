@@ -3,40 +3,23 @@
  * volume that is right and slow. It shows that the suites accept what is right; with a defect,
  * that they find what is wrong.
  */
-import { MultisnapError } from "../../src/errors.ts";
 import { CAPABILITIES } from "../../src/stores/kinds.ts";
 import type { Capabilities, StoreKind } from "../../src/stores/store.ts";
 import type {
   ByteRange,
+  ResizeOptions,
   RollbackOptions,
   SnapshotOptions,
   View,
+  ViewChanges,
   Volume,
 } from "../../src/volume/types.ts";
 import { turns } from "./late.ts";
 import { Model, PAGE } from "./model.ts";
+import type { Defect } from "./naive-defects.ts";
+import { changedPages, fail } from "./naive-report.ts";
 import { lastState, newState, ORIGIN, pack, type State, slotStart } from "./naive-state.ts";
 import { begin, type Devices, FIXED, type Subject } from "./subjects.ts";
-
-export type Defect =
-  | "none"
-  | "snapshot shares the pages"
-  | "trim rounds outwards"
-  | "long writes lose a byte"
-  | "concurrent writes lose an update"
-  | "a late write lands in a new snapshot"
-  | "deleted names stay"
-  | "data leaks"
-  | "all is called a hole"
-  | "flush forgets the commit"
-  | "commit without device flush"
-  | "commit over the last one"
-  | "checksum ignored"
-  | "attached origin not flushed"
-  | "snapshot answers before it is durable"
-  | "a rollback shares the pages"
-  | "a rollback answers before it is durable"
-  | "recovery brings a deleted snapshot back";
 
 /** A store that can do what a kind of stores can. */
 export function naive(defect: Defect = "none", kind: StoreKind = "range"): Subject {
@@ -73,8 +56,9 @@ class NaiveVolume {
   readonly #views = new Map<number, View>();
 
   constructor(devices: Devices, state: State, defect: Defect, can: Capabilities) {
-    this.model = new Model(ORIGIN, state.size, state.chunk, state.mode);
-    Object.assign(this.model, { views: state.views, snapshots: state.snapshots });
+    this.model = new Model(ORIGIN, 0, state.chunk, state.mode);
+    const { views, snapshots, sizes, marks } = state;
+    Object.assign(this.model, { views, snapshots, sizes, marks });
     this.#state = state;
     this.#devices = devices;
     this.#defect = defect;
@@ -99,7 +83,7 @@ class NaiveVolume {
   }
 
   async loadOrigin(): Promise<void> {
-    const size = this.#state.size;
+    const { size } = this.model;
     if (this.#devices.origin === undefined || size > 2 ** 24) return;
     const image = new Uint8Array(size);
     await this.#devices.origin.read(image, 0, size, 0);
@@ -130,7 +114,8 @@ class NaiveVolume {
     for (const index of new Set([...pages.keys(), ...this.#written.keys()])) {
       const page = pages.get(index) ?? new Uint8Array(PAGE);
       if (this.#written.get(index) === pages.get(index)) continue;
-      const length = Math.min(PAGE, this.#state.size - index * PAGE);
+      const length = Math.min(PAGE, this.model.size - index * PAGE);
+      if (length <= 0) continue;
       await device.write(page, 0, length, index * PAGE);
     }
     this.#written = pages;
@@ -173,6 +158,8 @@ class NaiveVolume {
     this.#mustBeChangeable();
     const ids = snapshots.map((one) => (typeof one === "string" ? this.get(one) : one).id);
     for (const id of ids) if (!this.model.views.has(id)) fail("NotFound", String(id));
+    const isHeld = ids.some((id) => this.model.marksOf(id).holds.length > 0);
+    if (isHeld && this.#defect !== "a held snapshot is deleted") fail("Busy", "held");
     if (this.#defect === "deleted names stay" && this.model.snapshots.size > 3) return;
     for (const id of ids) this.model.delete(id);
     if (this.#defect !== "recovery brings a deleted snapshot back") await this.commit();
@@ -189,6 +176,59 @@ class NaiveVolume {
     this.#mustBeChangeable();
     if (this.has(name)) fail("Exists", name);
     this.model.rename((typeof snapshot === "string" ? this.get(snapshot) : snapshot).id, name);
+    await this.commit();
+  }
+
+  async resize(size: number, { shrink = false }: ResizeOptions = {}): Promise<void> {
+    this.#mustBeChangeable();
+    const { model } = this;
+    if (size < model.size && !shrink) fail("Invalid", "smaller");
+    const { origin } = this.#devices;
+    const keeps = this.#defect === "what was cut off comes back";
+    const before = new Map(model.pages(ORIGIN));
+    if (origin && size > origin.size()) await origin.resize(size);
+    model.resize(ORIGIN, size);
+    if (keeps) model.views.set(ORIGIN, before);
+    if (this.#defect === "snapshots shrink with the origin") {
+      for (const id of model.snapshots.keys()) model.resize(id, Math.min(size, model.sizeOf(id)));
+    }
+    await this.commit();
+    if (origin && !keeps) await origin.resize(size);
+  }
+
+  async setMaxSize(bytes: number | null): Promise<void> {
+    this.#mustBeChangeable();
+    if (bytes !== null && bytes < this.usage().dataBytes) fail("Invalid", "it has more");
+  }
+
+  async set(view: View | string, { readOnly, note, tags }: ViewChanges): Promise<void> {
+    this.#mustBeChangeable();
+    const { id } = typeof view === "string" ? this.get(view) : view;
+    const snapshot = this.model.snapshots.get(id);
+    if (snapshot && readOnly !== undefined) snapshot.readOnly = readOnly;
+    const marks = { ...this.model.marksOf(id) };
+    if (note !== undefined && this.#defect !== "a note is not kept") marks.note = note;
+    if (tags) marks.tags = [...tags].sort();
+    this.model.marks.set(id, marks);
+    await this.commit();
+  }
+
+  async addHold(snapshot: View | string, reason: string): Promise<void> {
+    await this.#hold(snapshot, (holds) => [...new Set([...holds, reason])].sort());
+  }
+
+  async removeHold(snapshot: View | string, reason: string): Promise<void> {
+    await this.#hold(snapshot, (holds) => {
+      if (!holds.includes(reason)) fail("NotFound", reason);
+      return holds.filter((other) => other !== reason);
+    });
+  }
+
+  async #hold(snapshot: View | string, change: (holds: readonly string[]) => string[]) {
+    this.#mustBeChangeable();
+    const { id } = typeof snapshot === "string" ? this.get(snapshot) : snapshot;
+    const marks = this.model.marksOf(id);
+    this.model.marks.set(id, { ...marks, holds: change(marks.holds) });
     await this.commit();
   }
 
@@ -216,29 +256,12 @@ class NaiveVolume {
   async *diff(from: View, to: View, within?: ByteRange): AsyncIterable<ByteRange> {
     const first = within?.offset ?? 0;
     const end = within ? first + within.length : from.size;
-    for await (const { offset, length } of this.#changes(from, to)) {
+    for await (const { offset, length } of changedPages(this.model, from, to)) {
       const start = Math.max(first, offset);
       if (start < Math.min(end, offset + length)) {
         yield { offset: start, length: Math.min(end, offset + length) - start };
       }
     }
-  }
-
-  async *#changes(from: View, to: View): AsyncIterable<ByteRange> {
-    const [before, after] = [this.model.pages(from.id), this.model.pages(to.id)];
-    const indices = [...new Set([...before.keys(), ...after.keys()])].sort((a, b) => a - b);
-    let range: ByteRange = { offset: 0, length: 0 };
-    for (const index of indices) {
-      if (before.get(index) === after.get(index)) continue;
-      const offset = index * PAGE;
-      const length = Math.min(PAGE, from.size - offset);
-      if (range.offset + range.length === offset) range.length += length;
-      else {
-        if (range.length > 0) yield range;
-        range = { offset, length };
-      }
-    }
-    if (range.length > 0) yield range;
   }
 
   usage() {
@@ -249,7 +272,7 @@ class NaiveVolume {
   }
 
   status() {
-    return { ...this.usage(), size: this.#state.size, error: null, counters: {} };
+    return { ...this.usage(), size: this.model.size, rollingBack: null, error: null, counters: {} };
   }
 
   async check() {
@@ -260,7 +283,7 @@ class NaiveVolume {
     this.#check(id, offset, source.length, true);
     if (this.#defect === "concurrent writes lose an update" && source.length % 512 !== 0) {
       const first = offset - (offset % 512);
-      const merged = this.model.read(id, first, Math.min(PAGE, this.#state.size - first));
+      const merged = this.model.read(id, first, Math.min(PAGE, this.model.sizeOf(id) - first));
       await turns(1);
       const part = source.subarray(0, merged.length - (offset - first));
       merged.set(part, offset - first);
@@ -286,7 +309,7 @@ class NaiveVolume {
     if (!Number.isInteger(offset) || !Number.isInteger(length) || offset < 0 || length < 0) {
       fail("Invalid", "range");
     }
-    if (offset + length > this.#state.size) fail("Invalid", "past the end");
+    if (offset + length > this.model.sizeOf(id)) fail("Invalid", "past the end");
     if (forWrite && this.model.snapshots.get(id)?.readOnly) fail("ReadOnly", String(id));
   }
 
@@ -308,11 +331,21 @@ class NaiveVolume {
       id,
       parent,
       created: 0,
-      size: this.#state.size,
-      readOnly: this.model.snapshots.get(id)?.readOnly ?? false,
-      note: null,
-      tags: [],
-      holds: [],
+      get size() {
+        return volume.model.sizeOf(id);
+      },
+      get readOnly() {
+        return volume.model.snapshots.get(id)?.readOnly ?? false;
+      },
+      get note() {
+        return volume.model.marksOf(id).note;
+      },
+      get tags() {
+        return volume.model.marksOf(id).tags;
+      },
+      get holds() {
+        return volume.model.marksOf(id).holds;
+      },
       read: async (offset, target) => view.readSync(offset, target),
       write: (offset, source) => volume.write(id, offset, source),
       trim: async (offset, length) => volume.trim(id, offset, length),
@@ -339,11 +372,4 @@ class NaiveVolume {
     this.#views.set(id, view);
     return view;
   }
-}
-
-function fail(
-  code: "Exists" | "NotFound" | "Invalid" | "ReadOnly" | "Closed" | "Unsupported" | "NoSpace",
-  what: string,
-): never {
-  throw new MultisnapError(code, `the naive volume: ${what}`);
 }

@@ -13,7 +13,8 @@ export async function compareDiff(history: History, from: number, to: number): P
     if (offset <= end || length <= 0) throw new Error(`diff: ${offset}+${length} after ${end}`);
     end = offset + length;
   }
-  if (end > history.world.size) throw new Error(`diff: a range ends at ${end}`);
+  const longest = Math.max(history.model.sizeOf(from), history.model.sizeOf(to));
+  if (end > longest) throw new Error(`diff: a range ends at ${end}`);
   nothingElseDiffers(history, from, to, history.random.pick(history.world.spots), ranges);
   await diffWithin(history, from, to, ranges);
 }
@@ -38,7 +39,8 @@ export async function compareExtents(history: History, id: number, range: Range)
 
 /** A diff of a part is that part of the diff. */
 async function diffWithin(history: History, from: number, to: number, ranges: Range[]) {
-  const within = history.range();
+  const { model } = history;
+  const within = history.range(model.sizeOf(from) > model.sizeOf(to) ? from : to);
   const [first, last] = [within.offset, within.offset + within.length];
   const wanted = ranges
     .map(({ offset, length }) => [Math.max(first, offset), Math.min(last, offset + length)])
@@ -59,8 +61,18 @@ function nothingElseDiffers(
   spot: number,
   ranges: Range[],
 ): void {
-  const before = history.model.read(from, spot, history.world.reach);
-  const after = history.model.read(to, spot, history.world.reach);
+  const { model, world } = history;
+  const bytes = (id: number) => {
+    const length = Math.max(0, Math.min(world.reach, model.sizeOf(id) - spot));
+    return model.read(id, spot, length);
+  };
+  const [shown, other] = [bytes(from), bytes(to)];
+  const length = Math.max(shown.length, other.length);
+  const [before, after] = [shown, other].map((one) => {
+    const all = new Uint8Array(length);
+    all.set(one);
+    return all;
+  }) as [Uint8Array, Uint8Array];
   for (const { offset, length } of ranges) {
     const [first, end] = [Math.max(0, offset - spot), Math.max(0, offset + length - spot)];
     after.set(before.subarray(first, end), Math.min(first, before.length));

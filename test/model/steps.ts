@@ -1,6 +1,7 @@
 /** The steps of a random history: each does something to the volume and the model, and compares. */
 import { runBurst } from "./burst.ts";
 import { expectCode, History, type Range } from "./history.ts";
+import * as life from "./life-steps.ts";
 import { compareDiff, compareExtents } from "./reports.ts";
 import { FIXED, keepsWhatWas, type Subject } from "./subjects.ts";
 import { describeWorld } from "./world.ts";
@@ -21,6 +22,12 @@ const weights = {
   snapshot: 9,
   delete: 6,
   rollback: 3,
+  resize: 2,
+  set: 1,
+  hold: 1,
+  release: 1,
+  limit: 1,
+  group: 1,
   rename: 1,
   refused: 1,
   flush: 3,
@@ -39,6 +46,12 @@ const fixedWeights = {
   snapshot: 0,
   delete: 0,
   rollback: 0,
+  resize: 0,
+  set: 0,
+  hold: 0,
+  release: 0,
+  limit: 0,
+  group: 0,
   rename: 0,
   reclaimed: 1,
   refused: 2,
@@ -47,7 +60,8 @@ const mergeWeights = { ...fixedWeights, merge: 1 };
 
 const steps: Record<Step, Run> = {
   async write(history) {
-    const [id, range] = [history.writableView(), history.range()];
+    const id = history.writableView();
+    const range = history.range(id);
     history.note(`write ${id} ${range.offset}+${range.length}`);
     const bytes = history.data(range.length);
     await history.view(id).write(range.offset, bytes);
@@ -57,7 +71,8 @@ const steps: Record<Step, Run> = {
 
   async writeSync(history) {
     if (!history.answersAtOnce) return steps.write(history);
-    const [id, range] = [history.writableView(), history.range()];
+    const id = history.writableView();
+    const range = history.range(id);
     history.note(`writeSync ${id} ${range.offset}+${range.length}`);
     const bytes = history.data(range.length);
     history.view(id).writeSync(range.offset, bytes);
@@ -66,7 +81,8 @@ const steps: Record<Step, Run> = {
   },
 
   async read(history) {
-    const [id, range] = [history.anyView(), history.range()];
+    const id = history.anyView();
+    const range = history.range(id);
     history.note(`read ${id} ${range.offset}+${range.length}`);
     await history.verify(id, range);
     return { id, range };
@@ -74,7 +90,8 @@ const steps: Record<Step, Run> = {
 
   async readSync(history) {
     if (!history.answersAtOnce) return steps.read(history);
-    const [id, range] = [history.anyView(), history.range()];
+    const id = history.anyView();
+    const range = history.range(id);
     history.note(`readSync ${id} ${range.offset}+${range.length}`);
     const found = new Uint8Array(range.length);
     history.view(id).readSync(range.offset, found);
@@ -87,7 +104,8 @@ const steps: Record<Step, Run> = {
   },
 
   async trim(history) {
-    const [id, range] = [history.trimmable(history.writableView()), trimRange(history)];
+    const id = history.trimmable(history.writableView());
+    const range = trimRange(history, id);
     history.note(`trim ${id} ${range.offset}+${range.length}`);
     await history.view(id).trim(range.offset, range.length);
     history.model.trim(id, range.offset, range.length);
@@ -95,7 +113,8 @@ const steps: Record<Step, Run> = {
   },
 
   async writeZeroes(history) {
-    const [id, range] = [history.writableView(), history.range()];
+    const id = history.writableView();
+    const range = history.range(id);
     history.note(`writeZeroes ${id} ${range.offset}+${range.length}`);
     await history.view(id).writeZeroes(range.offset, range.length);
     history.model.writeZeroes(id, range.offset, range.length);
@@ -104,7 +123,8 @@ const steps: Record<Step, Run> = {
 
   async clone(history) {
     const [id, source] = [history.trimmable(history.writableView()), history.anyView()];
-    const range = wholeChunks(history);
+    const range = wholeChunks(history, id, source);
+    if (range.length === 0) return null;
     history.note(`clone ${id} of ${source} ${range.offset}+${range.length}`);
     await history.view(id).cloneFrom(history.view(source), ...ends(range));
     history.model.write(id, range.offset, history.model.read(source, ...ends(range)));
@@ -127,9 +147,11 @@ const steps: Record<Step, Run> = {
   async delete(history): Promise<Touched | null> {
     const ids = [...history.model.snapshots.keys()];
     if (ids.length === 0) return await steps.snapshot(history);
-    const victims = new Set([history.random.pick(ids)]);
+    const free = ids.filter((id) => history.mayGo(id));
+    if (free.length === 0) return null;
+    const victims = new Set([history.random.pick(free)]);
     const more = ids.length > 40 ? 0.95 : 0.3;
-    while (history.random.chance(more)) victims.add(history.random.pick(ids));
+    while (history.random.chance(more)) victims.add(history.random.pick(free));
     history.note(`delete ${[...victims]}`);
     const byName = history.random.chance(0.5);
     await history.volume.delete(
@@ -142,7 +164,7 @@ const steps: Record<Step, Run> = {
   async rollback(history): Promise<Touched | null> {
     const [id, to] = [history.writableView(), history.anyView()];
     if (id === to || !history.rollsBack(id)) return await steps.snapshot(history);
-    const { size, snapshots } = history.model;
+    const { snapshots } = history.model;
     const { capabilities } = history.subject;
     const most = Math.min(history.world.snapshotsMax, capabilities.snapshots);
     const canKeep = keepsWhatWas(capabilities, id === history.model.origin);
@@ -150,12 +172,25 @@ const steps: Record<Step, Run> = {
     const name = mayKeep && history.random.chance(0.5) ? history.newName() : null;
     history.note(`rollback ${id} to ${to}${name === null ? "" : `, kept as ${name}`}`);
     const of = history.view(id);
-    await history.volume.rollback(history.view(to), { of, ...(name !== null && { keepAs: name }) });
+    const options = { of, ...(name !== null && { keepAs: name }) };
+    await history.rollback(id, () => history.volume.rollback(history.view(to), options));
     const kept = name === null ? null : { id: history.volume.get(name).id, name };
     history.model.rollback(id, to, kept);
-    await history.verify(id, bounded(history, { offset: 0, length: size }));
+    const length = history.model.sizeOf(id);
+    await history.verify(id, bounded(history, { offset: 0, length }));
     return { id: kept?.id ?? id };
   },
+
+  async resize(history) {
+    if (!history.world.resizes) return null;
+    await life.resize(history);
+    return { id: history.model.origin };
+  },
+  set: (history) => life.set(history).then(() => null),
+  hold: (history) => life.hold(history).then(() => null),
+  release: (history) => life.release(history).then(() => null),
+  limit: (history) => life.limit(history).then(() => null),
+  group: (history) => life.group(history).then(() => null),
 
   async rename(history) {
     const ids = [...history.model.snapshots.keys()];
@@ -169,18 +204,18 @@ const steps: Record<Step, Run> = {
 
   /** What must be refused and change nothing. */
   async refused(history) {
-    const { volume, world } = history;
+    const { volume, world, model } = history;
     const fixed = [...history.model.snapshots].find(([, snapshot]) => snapshot.readOnly);
     history.note("refused requests");
     if (fixed !== undefined) {
       const view = history.view(fixed[0]);
       await expectCode("ReadOnly", view.write(0, new Uint8Array(512)));
-      await expectCode("ReadOnly", view.trim(0, world.chunk));
+      await expectCode("ReadOnly", view.trim(0, Math.min(view.size, world.chunk)));
       await expectCode("ReadOnly", view.writeZeroes(0, 512));
     }
     const past = new Uint8Array(2);
-    await expectCode("Invalid", volume.origin.write(world.size - 1, past));
-    await expectCode("Invalid", volume.origin.read(world.size - 1, past));
+    await expectCode("Invalid", volume.origin.write(model.size - 1, past));
+    await expectCode("Invalid", volume.origin.read(model.size - 1, past));
     if (history.subject.capabilities.fixed) {
       await expectCode("Unsupported", volume.delete(FIXED.name));
       await expectCode("Unsupported", volume.rename(FIXED.name, "other"));
@@ -213,7 +248,8 @@ const steps: Record<Step, Run> = {
   },
 
   async extents(history) {
-    await compareExtents(history, history.anyView(), bounded(history, history.range()));
+    const id = history.anyView();
+    await compareExtents(history, id, bounded(history, history.range(id)));
     return null;
   },
 
@@ -254,32 +290,34 @@ export async function step(history: History): Promise<void> {
   const range = touched?.range ?? history.range();
   const other = history.random.pick([...history.model.views.keys()]);
   for (const id of new Set([touched?.id ?? other, other, history.model.origin])) {
-    await verifyAround(history, id, range);
+    await verifyAround(history, id, history.inside(id, range));
   }
 }
 
 /** Never ends inside a short last chunk: whether that one is whole is not said. */
-function trimRange(history: History): Range {
+function trimRange(history: History, id: number): Range {
+  const size = history.model.sizeOf(id);
   if (history.world.shape !== "sparse" && history.random.chance(0.05)) {
     return {
       offset: 0,
-      length: Math.floor(history.world.size / history.world.chunk) * history.world.chunk,
+      length: Math.floor(size / history.world.chunk) * history.world.chunk,
     };
   }
-  const { offset, length } = history.range();
-  const end = Math.floor(history.world.size / history.world.chunk) * history.world.chunk;
+  const { offset, length } = history.range(id);
+  const end = Math.floor(size / history.world.chunk) * history.world.chunk;
   return { offset: Math.min(offset, end), length: Math.max(0, Math.min(length, end - offset)) };
 }
 
-/** All chunks that a range touches. */
-function wholeChunks(history: History): Range {
-  const { chunk, size } = history.world;
-  const { offset, length } = bounded(history, history.range());
+/** All chunks that a range touches, as far as both views have them. */
+function wholeChunks(history: History, id: number, source: number): Range {
+  const { model, world } = history;
+  const { chunk } = world;
+  const { offset, length } = bounded(history, history.range(id));
   const first = offset - (offset % chunk);
-  return {
-    offset: first,
-    length: Math.min(size, Math.ceil((offset + length) / chunk) * chunk) - first,
-  };
+  const [size, most] = [model.sizeOf(id), model.sizeOf(source)];
+  const end = Math.min(size, Math.ceil((offset + length) / chunk) * chunk);
+  const last = end <= most ? end : Math.floor(most / chunk) * chunk;
+  return { offset: first, length: Math.max(0, last - first) };
 }
 
 function bounded(history: History, range: Range): Range {
@@ -287,7 +325,8 @@ function bounded(history: History, range: Range): Range {
 }
 
 function verifyAround(history: History, id: number, range: Range): Promise<void> {
-  const { size, chunk, shape } = history.world;
+  const { chunk, shape } = history.world;
+  const size = history.model.sizeOf(id);
   if (shape === "tiny" && history.random.chance(0.3))
     return history.verify(id, { offset: 0, length: size });
   const offset = Math.max(0, range.offset - history.random.pick([0, 512, chunk]));

@@ -23,6 +23,8 @@ export interface World {
   others: readonly number[];
   copySlots: number;
   queueDepth: number;
+  /** The origin gets other sizes: an attached one is on a device that can. */
+  resizes: boolean;
   /** What snapshots keep has checksums. */
   checksums: boolean;
 }
@@ -70,6 +72,7 @@ export function drawWorld(random: Random, { capabilities, joins, kind }: Subject
     queueDepth: random.pick([1, 4, 256]),
     others: joins && random.chance(0.3) ? random.pick(OTHERS) : [],
     checksums: canHaveSums(kind) && random.chance(0.3),
+    resizes: !fixed && random.chance(0.6),
   };
 }
 
@@ -93,7 +96,8 @@ export async function drawMedia(
   const store = medium(world.medium, { random: random.fork() });
   if (world.mode === "inline") return { store };
   const fixed = world.mode === "attached" ? world.size : image.length;
-  const under = medium(world.medium, { size: fixed, random: random.fork() });
+  const grows = world.mode === "attached" && world.resizes;
+  const under = medium(world.medium, { ...(!grows && { size: fixed }), random: random.fork() });
   const device = await under.open();
   if (device.growable && device.size() < fixed) await device.resize(fixed);
   await device.write(image, 0, image.length, 0);

@@ -33,8 +33,8 @@ test("the package holds what runs, and nothing else", () => {
   ]) {
     assert.ok(names.includes(name), name);
   }
-  const formats =
-    "assembly/FORMAT|src/control/PROTOCOL|src/stores/tree/dump/DUMP|src/stream/STREAM";
+  const streams = "src/stream/STREAM|src/replicate/REPLICA";
+  const formats = `assembly/FORMAT|src/control/PROTOCOL|src/stores/tree/dump/DUMP|${streams}`;
   const expected = new RegExp(
     `^(LICENSE|package\\.json|([A-Z]+|${formats})\\.md|(bin|dist|docs)/.*)$`,
   );

@@ -45,7 +45,7 @@ for (const kind of KINDS) {
 }
 
 test("a record that names a place far away", async () => {
-  const world = await makeWorld(2, { kind: "range", mode: "inline", crashed: true });
+  const world = await makeWorld(4, { kind: "range", mode: "inline", crashed: true });
   const blocks = new StoreBlocks(bytesOf(world.store));
   const at = (2 + blocks.field(88) * blocks.field(84)) * BLOCK;
   const record = Buffer.from(bytesOf(world.store).buffer).subarray(at, at + 64 * BLOCK);

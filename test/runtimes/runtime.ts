@@ -17,7 +17,7 @@ export interface Suite {
 }
 
 export interface Runtime {
-  /** A row of the table: "deno", "chromium", "chromium, isolated". */
+  /** A row of the table: "deno", "chromium", "chromium isolated". No comma: they are listed. */
   readonly name: string;
   /** Null: it is not on this machine, and its suites count as skipped. */
   version(): Promise<string | null>;

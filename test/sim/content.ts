@@ -47,12 +47,28 @@ export class Content {
     this.#entries = entries;
   }
 
+  /** Bytes. */
+  get size(): number {
+    return this.#settled.length;
+  }
+
   /** What a snapshot taken from now on may hold. */
   fork(): Content {
     return new Content(
       this.#settled.slice(),
       this.#entries.map((entry) => ({ ...entry })),
     );
+  }
+
+  /** The same in a view of another size: what it gets is zeros. */
+  resized(size: number): Content {
+    const settled = new Uint8Array(size);
+    settled.set(this.#settled.subarray(0, size));
+    const entries = this.#entries.flatMap((entry) => {
+      const bytes = entry.patch.bytes.subarray(0, Math.max(0, size - entry.patch.offset));
+      return bytes.length === 0 ? [] : [{ ...entry, patch: { ...entry.patch, bytes } }];
+    });
+    return new Content(settled, entries);
   }
 
   add(patch: Patch): void {
@@ -148,6 +164,8 @@ export class Content {
 
   /** Offset of the first sector of all of a view that a power cut does not explain, or -1. */
   unexplained(found: Uint8Array): number {
+    const size = this.#settled.length;
+    if (found.length !== size) return Math.min(found.length, size);
     return this.#first(found, 0, byPromise);
   }
 
@@ -158,6 +176,7 @@ export class Content {
 
   #first(found: Uint8Array, offset: number, must: Rule): number {
     const settled = this.#settled.subarray(offset, offset + found.length);
+    if (settled.length < found.length) return offset + settled.length;
     if (this.#entries.length === 0 && same(settled, found)) return -1;
     const sectors = (this.#sectors ??= bySector(this.#entries));
     const stop = offset + found.length;

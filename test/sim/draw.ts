@@ -31,6 +31,8 @@ const weights: Record<Action["do"], number> = {
   message: 2,
   delete: 6,
   rollback: 4,
+  resize: 3,
+  describe: 1,
   rename: 2,
   flush: 10,
   reclaimed: 2,
@@ -60,7 +62,15 @@ const racing = {
   reopen: 1,
 };
 
-const fixed = { snapshot: 0, message: 0, delete: 0, rollback: 0, rename: 0 };
+const fixed = {
+  snapshot: 0,
+  message: 0,
+  delete: 0,
+  rollback: 0,
+  resize: 0,
+  describe: 0,
+  rename: 0,
+};
 
 export function drawPlan(seed: number, wanted: Wanted = {}): Plan {
   const random = new Random(seed);
@@ -178,8 +188,12 @@ class Drawing {
         return { do: what, views: this.#several() };
       case "rollback": {
         const keepAs = random.chance(0.5) ? this.#name() : null;
-        return { do: what, view, to: other, keepAs };
+        return { do: what, view, to: other, keepAs, waits: random.chance(0.3) };
       }
+      case "resize":
+        return { do: what, size: this.#size() };
+      case "describe":
+        return { do: what, view: other, note: `n${random.below(1000)}` };
       case "rename":
         return { do: what, view: other, name: this.#name() };
       case "diff":
@@ -208,6 +222,14 @@ class Drawing {
     const wrong = this.#trouble === "io" ? "eio" : random.pick(wrongs);
     const times = random.pick([1, 1, 2, 0]);
     return { do: "fault", device, call, wrong, after: random.below(8), times };
+  }
+
+  /** The device of an attached origin keeps its size. */
+  #size(): number {
+    const { size, mode, chunk } = this.#world;
+    const unit = this.#random.pick([512, chunk]);
+    const most = mode === "attached" ? size : 1.5 * size;
+    return unit * this.#random.between(1, Math.floor(most / unit));
   }
 
   /** Of the origin, or of any view where that is possible. */

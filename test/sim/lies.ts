@@ -49,7 +49,8 @@ export function describeLies(lies: Lies): string[] {
   });
 }
 
-const TELLING = ["Corrupt", "Invalid", "NotFound", "Unsupported"];
+/** `ReadOnly`: the store stopped when it met the damage, and cannot write what it was to. */
+const TELLING = ["Corrupt", "Invalid", "NotFound", "Unsupported", "ReadOnly"];
 
 /** A power cut after device event `point`. */
 export interface Cut {

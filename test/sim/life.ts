@@ -3,7 +3,9 @@
  * was asked and answered is marked on the machine's clock, and reads are held against that at once.
  */
 import { MultisnapError } from "../../src/errors.ts";
+import { turn } from "../../src/task.ts";
 import type { CheckReport, View, Volume } from "../../src/volume/types.ts";
+import type { DiskVolume } from "../../src/volume/volume.ts";
 import { readAll } from "../model/fixture.ts";
 import type { Subject } from "../model/subjects.ts";
 import type { Content } from "./content.ts";
@@ -56,6 +58,7 @@ export class Life {
   /** Requests in flight by view, which must end before it is deleted. */
   readonly busy = new Map<number, Set<Promise<unknown>>>();
   #keys = 0;
+  #failure: unknown = null;
 
   private constructor(subject: Subject, machine: Machine, volume: Volume, first: FirstView[]) {
     this.subject = subject;
@@ -180,6 +183,32 @@ export class Life {
     }
   }
 
+  /** Ends when the rollback has begun; the rest of it goes on beside other requests. */
+  async beside(rolling: Promise<void>): Promise<void> {
+    const { core } = this.volume as Partial<DiskVolume>;
+    // The naive volume has no store, and ends at once.
+    if (core === undefined) return rolling;
+    const before = core.missing;
+    let isOver = false;
+    const over = rolling.finally(() => {
+      isOver = true;
+    });
+    over.catch((error) => {
+      if (error.code !== "Closed") this.#goingWrong(() => this.mustBeAllowed(error));
+    });
+    while (!isOver && (core.missing === null || core.missing === before)) await turn();
+    if (isOver) await over;
+  }
+
+  /** What goes wrong beside the requests is told when there are none. */
+  #goingWrong(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      this.#failure = error;
+    }
+  }
+
   mustBeClean({ clean, problems }: CheckReport): void {
     const isLost = this.oracle.isSpoiled || this.volume.status().givenUp !== null;
     if (clean || isLost || this.isLiar) return;
@@ -239,6 +268,7 @@ export class Life {
 
   /** Nothing is in flight: what became of the faults, and of what is open, is looked at. */
   async rest(): Promise<void> {
+    if (this.#failure !== null) throw this.#failure;
     if (this.isLiar || this.isOver) return;
     await this.#mustSayWhatFailed();
     this.#noteGone();

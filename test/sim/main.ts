@@ -6,8 +6,9 @@
  *     npm run sim -- --crashes 1000000         or for so many power cuts
  *     npm run sim -- --replay FILE             a plan that failed: a file, or the JSON itself
  *
- * `--seed` with `--minutes` or `--crashes` is the first of the seeds; `--jobs`, `--kind`,
- * `--trouble none|io|full|liar`, `--json`. Exit code 1 where something is lost.
+ * `--seed` with `--minutes` or `--crashes` is the first of the seeds; `--keep-going` does not end
+ * with the first of them that fails; `--jobs`, `--kind`, `--trouble none|io|full|liar`, `--json`.
+ * Exit code 1 where something is lost.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -34,6 +35,7 @@ const { values } = parseArgs({
     trouble: { type: "string" },
     replay: { type: "string" },
     json: { type: "boolean", default: false },
+    "keep-going": { type: "boolean", default: false },
   },
 });
 
@@ -98,7 +100,7 @@ async function many(minutes: number | undefined, crashes: number | undefined): P
       if ("hash" in found) add(total, found);
       else {
         fail(found, seed);
-        stopped = true;
+        stopped ||= !values["keep-going"];
       }
     },
   );

@@ -18,6 +18,8 @@ export type Mark = { tick: number; key: number } & (
   | { do: "renamed"; isDone: boolean }
   /** `keepAs` null: what the view was goes. */
   | { do: "rollback"; id: number; to: number; keepAs: string | null }
+  /** It ends as a rollback does. */
+  | { do: "resize"; id: number; size: number }
   | { do: "rolled"; outcome: "done" | "refused" | "unknown"; kept: number | null }
   | { do: "flush" }
   | { do: "flushed"; isDone: boolean }
@@ -36,7 +38,7 @@ export interface Expected {
   /** False while its creation or its deletion is in flight, or when that failed. */
   must: boolean;
   content: Content;
-  /** It may have been rolled back to this; then, and only then, `kept` is there. */
+  /** It may have been rolled back to this, or have this size; then, and only then, `kept` is. */
   instead?: { content: Content; kept: Expected | null };
 }
 
@@ -117,6 +119,9 @@ export class Oracle {
       case "rollback":
         this.#rollback(mark);
         break;
+      case "resize":
+        this.#resize(mark);
+        break;
       case "flush":
         this.#unfinished.set(mark.key, { mark });
         break;
@@ -169,6 +174,18 @@ export class Oracle {
     const kept = mark.keepAs === null ? null : { id: null, names, must: false, content };
     if (kept) this.views.push(kept);
     view.instead = { content: to.content.fork(), kept };
+    this.#unfinished.set(mark.key, { mark, view });
+  }
+
+  /** What goes with the end of a view may be zeros before that is gone. */
+  #resize(mark: Mark & { do: "resize" }): void {
+    const view = this.view(mark.id);
+    if (!view) return;
+    view.instead = { content: view.content.resized(mark.size), kept: null };
+    const bytes = new Uint8Array(Math.max(0, view.content.size - mark.size));
+    const times = { start: mark.tick, end: Number.POSITIVE_INFINITY };
+    const patch = { offset: mark.size, bytes, ...times, isVague: true };
+    if (bytes.length > 0) view.content.add(patch);
     this.#unfinished.set(mark.key, { mark, view });
   }
 

@@ -51,7 +51,12 @@ export type Action =
   | { do: "snapshot"; view: number; name: string; readOnly: boolean }
   | { do: "message"; verb: "create" | "create_subsnap" | "delete"; view: number }
   | { do: "delete"; views: number[] }
-  | { do: "rollback"; view: number; to: number; keepAs: string | null }
+  /** `waits`: until all of an attached origin has been copied. */
+  | { do: "rollback"; view: number; to: number; keepAs: string | null; waits: boolean }
+  /** Of the origin, in bytes. */
+  | { do: "resize"; size: number }
+  /** A note, and a hold that is taken and released. */
+  | { do: "describe"; view: number; note: string }
   | { do: "rename"; view: number; name: string }
   | { do: "diff"; from: number; to: number }
   | { do: "flush" | "reclaimed" | "check" | "costs" | "status" | "merge" | "join" }

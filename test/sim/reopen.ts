@@ -16,7 +16,9 @@ export async function reopen(life: Life, how: How, numbers: readonly number[]): 
     return;
   }
   const there = life.volume.snapshots.map(({ id }) => id);
-  const doomed = how === "sync" ? life.snapshots(numbers).map(({ id }) => id) : [];
+  const { rollingBack } = life.volume.status();
+  const free = life.snapshots(numbers).filter(({ name }) => name !== rollingBack);
+  const doomed = how === "sync" ? free.map(({ id }) => id) : [];
   const kept = there.filter((id) => !doomed.includes(id));
   // Of a life before: a snapshot that came and went. The naive volume has no store.
   const { core } = life.volume as Partial<DiskVolume>;

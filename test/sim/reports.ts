@@ -4,9 +4,12 @@ import type { Life } from "./life.ts";
 
 /** Ranges in order, not touching, and nothing outside of them differs. */
 export async function compareDiff(life: Life, from: View, to: View): Promise<void> {
-  const before = await life.adopt(from, 0, from.size);
-  const after = (await life.adopt(to, 0, to.size))?.slice();
-  if (before === null || after === undefined) return;
+  const [first, second] = [await life.adopt(from, 0, from.size), await life.adopt(to, 0, to.size)];
+  if (first === null || second === null) return;
+  const size = Math.max(from.size, to.size);
+  const [before, after] = [new Uint8Array(size), new Uint8Array(size)];
+  before.set(first);
+  after.set(second);
   await life.attempt(async () => {
     let end = -1;
     for await (const { offset, length } of life.volume.diff(from, to)) {

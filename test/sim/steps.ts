@@ -20,6 +20,7 @@ const ALONE: ReadonlySet<Action["do"]> = new Set([
   "reopen",
   "merge",
   "rollback",
+  "resize",
   "join",
 ]);
 
@@ -63,8 +64,11 @@ async function runStep(life: Life, step: Step): Promise<void> {
     case "trim":
     case "zero":
       return zero(life, step);
-    case "extents":
-      return compareExtents(life, life.pick(step.view), step.offset, step.length);
+    case "extents": {
+      const view = life.pick(step.view);
+      const { offset, length } = inside(view, step);
+      return compareExtents(life, view, offset, length);
+    }
     case "diff":
       return compareDiff(life, life.pick(step.from), life.pick(step.to));
     case "clone":
@@ -77,6 +81,10 @@ async function runStep(life: Life, step: Step): Promise<void> {
       return remove(life, step.views);
     case "rollback":
       return rollback(life, step);
+    case "resize":
+      return resize(life, step.size);
+    case "describe":
+      return describe(life, step);
     case "rename":
       return rename(life, step);
     case "reopen":
@@ -97,6 +105,12 @@ async function runStep(life: Life, step: Step): Promise<void> {
   }
 }
 
+/** What of a range a view has, or one like it: sizes change. */
+function inside({ size }: View, { offset, length }: { offset: number; length: number }) {
+  const at = offset % size;
+  return { offset: at, length: Math.min(length, size - at) };
+}
+
 /** A change of a view: marked when it is asked for, and when it was answered. */
 async function change(
   life: Life,
@@ -110,8 +124,9 @@ async function change(
   life.mark({ do: "patched", isDone }, key);
 }
 
-function write(life: Life, { view: number, offset, length, data, how }: Of<"write">) {
+function write(life: Life, { view: number, data, how, ...range }: Of<"write">) {
   const view = life.writable(number);
+  const { offset, length } = inside(view, range);
   const bytes = new Random(data).bytes(length);
   const request = () => {
     if (how === "async") return view.write(offset, bytes);
@@ -121,8 +136,9 @@ function write(life: Life, { view: number, offset, length, data, how }: Of<"writ
   return change(life, view, offset, bytes, request);
 }
 
-async function read(life: Life, { view: number, offset, length, how }: Of<"read">) {
+async function read(life: Life, { view: number, how, ...range }: Of<"read">) {
   const view = life.pick(number);
+  const { offset, length } = inside(view, range);
   await life.on([view.id], () =>
     life.read(view, offset, length, (target) => {
       if (how === "async") return view.read(offset, target);
@@ -134,7 +150,7 @@ async function read(life: Life, { view: number, offset, length, how }: Of<"read"
 
 function zero(life: Life, step: Zeroing): Promise<void> {
   const view = life.writable(step.view);
-  const { offset, length } = step;
+  const { offset, length } = inside(view, step);
   if (step.do === "zero") {
     const bytes = new Uint8Array(length);
     return change(life, view, offset, bytes, () => view.writeZeroes(offset, length));
@@ -144,8 +160,13 @@ function zero(life: Life, step: Zeroing): Promise<void> {
   return change(life, view, first, bytes, () => view.trim(offset, length));
 }
 
-async function clone(life: Life, { view, source, offset, length }: Of<"clone">): Promise<void> {
+async function clone(life: Life, { view, source, offset, ...range }: Of<"clone">): Promise<void> {
   const [target, from] = [life.writable(view), life.pick(source)];
+  const { chunk } = life.world;
+  const least = Math.min(target.size, from.size);
+  const whole = least === target.size ? least : Math.floor(least / chunk) * chunk;
+  const length = Math.min(range.length, whole - offset);
+  if (length <= 0) return;
   if (life.oracle.view(from.id)?.content.isVague(offset, length)) return;
   const bytes = await life.adopt(from, offset, length);
   if (bytes === null) return;
@@ -181,7 +202,8 @@ async function message(life: Life, { verb, view: number }: Of<"message">): Promi
 }
 
 async function remove(life: Life, numbers: readonly number[], byMessage = false): Promise<void> {
-  const views = life.snapshots(numbers);
+  const { rollingBack } = life.volume.status();
+  const views = life.snapshots(numbers).filter(({ name }) => name !== rollingBack);
   const ids = views.map(({ id }) => id);
   if (ids.length === 0) return;
   await life.reserve(ids);
@@ -195,13 +217,14 @@ async function remove(life: Life, numbers: readonly number[], byMessage = false)
 }
 
 /** Refused, it has changed nothing; where the store has failed, nobody knows. */
-async function rollback(life: Life, { view, to, keepAs }: Of<"rollback">): Promise<void> {
+async function rollback(life: Life, { view, to, keepAs, waits }: Of<"rollback">): Promise<void> {
   const [of, source] = [life.writable(view), life.pick(to)];
   const { capabilities } = life.subject;
   const isOrigin = of.id === life.volume.origin.id;
   if (of.id === source.id || !rollsBack(capabilities, life.world.mode, isOrigin)) return;
   const { faults } = life.machine;
-  const copies = !capabilities.ofSnapshots || (isOrigin && life.world.mode === "attached");
+  const isAttached = isOrigin && life.world.mode === "attached";
+  const copies = !capabilities.ofSnapshots || isAttached;
   // Copies that a full store or a broken disk cuts off leave half of each, until it goes on.
   if (copies && !(faults.areNone && life.world.maxSize === null)) return;
   const isKept = keepAs !== null && keepsWhatWas(capabilities, isOrigin);
@@ -213,12 +236,44 @@ async function rollback(life: Life, { view, to, keepAs }: Of<"rollback">): Promi
     keepAs: isKept ? keepAs : null,
   });
   const isDone = await life.on([of.id, source.id], () =>
-    life.attempt(() => life.volume.rollback(source, options)),
+    life.attempt(() => {
+      const rolling = life.volume.rollback(source, options);
+      return waits || !isAttached ? rolling : life.beside(rolling);
+    }),
   );
   const kept = isDone && isKept ? life.volume.get(keepAs).id : null;
   const outcome = isDone ? "done" : life.volume.readOnly ? "unknown" : "refused";
   life.mark({ do: "rolled", outcome, kept }, key);
   if (outcome === "unknown") life.isOver = true;
+}
+
+/** Refused, it may have made zeros of the end. */
+async function resize(life: Life, size: number): Promise<void> {
+  const { volume } = life;
+  const key = life.mark({ do: "resize", id: volume.origin.id, size });
+  const isDone = await life.on([volume.origin.id], () =>
+    life.attempt(() => volume.resize(size, { shrink: true })),
+  );
+  const outcome = isDone ? "done" : volume.readOnly ? "unknown" : "refused";
+  life.mark({ do: "rolled", outcome, kept: null }, key);
+  if (outcome === "unknown") life.isOver = true;
+}
+
+/** What views are marked with goes through the journal as all else does. */
+async function describe(life: Life, { view: number, note }: Of<"describe">): Promise<void> {
+  const [view] = life.snapshots([number]);
+  if (view === undefined) return;
+  const { volume } = life;
+  await life.reserve([view.id]);
+  const isDone = await life.attempt(async () => {
+    await volume.set(view, { note });
+    await volume.addHold(view, note);
+    const error = await volume.delete(view).catch((caught) => caught);
+    if (error?.code === undefined) throw new Error(`a held snapshot is deleted`);
+    await volume.removeHold(view, note);
+  });
+  life.doomed.delete(view.id);
+  if (isDone && view.note !== note) throw new Error(`a note is ${view.note}, not ${note}`);
 }
 
 async function rename(life: Life, { view: number, name }: Of<"rename">): Promise<void> {

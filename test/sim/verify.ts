@@ -4,6 +4,7 @@
  */
 import { MultisnapError } from "../../src/errors.ts";
 import type { View, Volume } from "../../src/volume/types.ts";
+import type { DiskVolume } from "../../src/volume/volume.ts";
 import { readAll } from "../model/fixture.ts";
 import type { Image } from "../model/image.ts";
 import type { Random } from "../model/prng.ts";
@@ -64,7 +65,10 @@ async function look(scene: Scene, machine: Machine, expectation: Expectation): P
       await compareViews(reader, expectation, digest);
       await reader.close();
     } catch (error) {
-      if (!isGivenUp(error, expectation)) throw error;
+      // Half of a view that is copied while nobody uses it is nothing to read.
+      const isHalf = error instanceof MultisnapError && error.code === "Unsupported";
+      const mayBe = isHalf && expectation.oracle.views.some(({ instead }) => instead);
+      if (!mayBe && !isGivenUp(error, expectation)) throw error;
     }
   }
   let volume: Volume;
@@ -80,6 +84,12 @@ async function look(scene: Scene, machine: Machine, expectation: Expectation): P
   if (!clean && !expectation.oracle.isSpoiled)
     throw new Error(`check: ${JSON.stringify(problems.slice(0, 4))}`);
   await compareViews(volume, expectation, digest);
+  // The naive volume has no core.
+  const { core } = volume as Partial<DiskVolume>;
+  if (core?.missing && random.chance(0.5)) {
+    await core.missing.finished({});
+    await compareViews(volume, expectation, digest);
+  }
   await volume.close();
 }
 

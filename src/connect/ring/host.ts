@@ -190,10 +190,12 @@ export class RingHost {
     );
   }
 
-  /** `settled`: nothing else is there to do, so what the volume tells of itself has to be right. */
-  #end(tag: number, page: number, error: unknown, settled: boolean): void {
+  /** `last`: nothing else was there to do, so what the volume tells of itself has to be right. */
+  #end(tag: number, page: number, error: unknown, last: boolean): void {
     if (this.#closed) return;
     const { words, ends, pages } = this.#shared;
+    // What has come meanwhile ends later, and tells then.
+    const settled = last && Atomics.load(words, SUBMITTED) === this.#begun;
     this.#open--;
     let failure = 0;
     if (error !== null) {

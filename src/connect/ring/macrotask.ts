@@ -5,6 +5,9 @@
 const immediate: ((call: () => void) => unknown) | undefined =
   typeof setImmediate === "function" ? setImmediate : undefined;
 
+/** Where there is one, many messages of a port may come in one turn. */
+export const turnsAreLong = immediate !== undefined;
+
 let channel: MessageChannel | null = null;
 const calls: (() => void)[] = [];
 

@@ -47,33 +47,46 @@ export class Member {
   #owner: Owner | null = null;
   /** Ends when this tab owns nothing any more. */
   #term: Promise<void> = Promise.resolve();
+  /** A term is over, or there is none for who stands. */
+  readonly #over: () => void;
   /** Ends the term. */
   #endTerm = (): void => {};
   #ended = false;
 
   /** Errors: `Unsupported` (this platform's tabs do not find each other), `Invalid`. */
-  static async join(opening: Opening, session: string, around: Around): Promise<Member> {
+  static async join(
+    opening: Opening,
+    session: string,
+    around: Around,
+    over: () => void,
+  ): Promise<Member> {
     const { neighbours, openers } = around;
     if (!neighbours) {
       const why = "this platform has no locks or no channels between tabs";
       throw new MultisnapError("Unsupported", `tabs: ${why}`);
     }
-    const member = new Member(opening, session, neighbours, openers);
+    const member = new Member(opening, session, neighbours, openers, over);
     const name = sessionName(member.#store, session);
     member.#alive = await neighbours.locks.take(name);
     // Fetched now: the server may be out of reach when this tab's turn comes.
     if (opening.engine !== null) useEngine(opening.engine);
     await engineModule();
     member.#join();
-    member.stand(true);
     return member;
   }
 
-  private constructor(opening: Opening, session: string, neighbours: Neighbours, openers: Openers) {
+  private constructor(
+    opening: Opening,
+    session: string,
+    neighbours: Neighbours,
+    openers: Openers,
+    over: () => void,
+  ) {
     const { unflushedBytes, patienceMs } = checkTabs(opening.options.tabs ?? {});
     this.#store = storeName(opening.options.store);
     this.#opening = opening;
     this.#openers = openers;
+    this.#over = over;
     this.#neighbours = neighbours;
     this.#relay = new Relay({
       ...{ session, unflushedBytes, patienceMs },
@@ -123,11 +136,15 @@ export class Member {
       this.#standing?.abort();
       this.#standing = null;
       this.#endTerm();
-    } else if (!this.#standing && !this.#ended) {
+    } else if (this.#ended) this.#over();
+    else if (!this.#standing) {
       const standing = new AbortController();
       this.#standing = standing;
       const before = this.#term;
-      this.#term = before.then(() => this.#serve(standing.signal)).catch(() => {});
+      this.#term = before
+        .then(() => this.#serve(standing.signal))
+        .catch(() => {})
+        .then(() => this.#over());
     }
   }
 

@@ -62,10 +62,24 @@ export function storeName({ opfs }: NamedDevice): string {
 }
 
 export const ownerLock = (store: string) => `multisnap ${store} owner`;
+/** Who has it may stand for owner: a page holds it for its worker, see place.ts. */
+export const turnLock = (store: string) => `multisnap ${store} turn`;
 export const lobbyName = (store: string) => `multisnap ${store} lobby`;
 /** Of a session's lock, which its tab holds as long as it lives, and of its channel. */
 export const sessionName = (store: string, session: string) => `${sessionPrefix(store)}${session}`;
 export const sessionPrefix = (store: string) => `multisnap ${store} session `;
+
+/**
+ * To a worker that shares a volume with other tabs: whether it may be the one that has it. Without
+ * a word it may. From a worker that was told something: that its term is over.
+ */
+export interface Standing {
+  stands: boolean;
+}
+
+export function isStanding(data: unknown): data is Standing {
+  return typeof data === "object" && data !== null && "stands" in data;
+}
 
 export function ownerNote(data: unknown): OwnerNote | null {
   return isNote(data) && typeof data.owner === "string" ? (data as unknown as OwnerNote) : null;

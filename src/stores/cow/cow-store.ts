@@ -302,6 +302,8 @@ export abstract class CowStore extends FixedViews implements ExceptionStore {
 
   protected abstract commitNow(): Task<void>;
 
+  /** What one snapshot has goes with it. */
+  *shrink(): Task<void> {}
   checkpoint(): Task<void> {
     return this.commit();
   }

@@ -17,6 +17,9 @@ export abstract class FixedViews {
   deleteSnapshot(): number {
     throw this.unsupported("its snapshot goes with its device: merge it, or drop the device");
   }
+  *deleteTogether(): Task<void> {
+    this.deleteSnapshot();
+  }
   renameSnapshot(): number {
     throw this.unsupported("its device remembers no name");
   }

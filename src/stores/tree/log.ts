@@ -15,6 +15,8 @@ import { Lock, runNow, Signal, settle, type Task } from "../../task.ts";
 import { refusal } from "../failure.ts";
 import type { Visit } from "../store.ts";
 import { Visits } from "../visits.ts";
+import { Superblock } from "./layout.ts";
+import { shorten } from "./shorten.ts";
 import { trapError } from "./trap.ts";
 
 /** Kinds of work that others wait for; each does what the ones before it do. */
@@ -29,6 +31,7 @@ export class Log {
   flushes = 0;
   failure: Error | null = null;
   readonly #engine: Engine;
+  readonly #super: Superblock;
   readonly #lock = new Lock();
   #started = 0;
   /** The last that has ended of each kind and those above it, by its number. */
@@ -42,6 +45,7 @@ export class Log {
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    this.#super = new Superblock(engine, engine.at.super);
     engine.onFailedWrite = (error) => this.fail(error);
   }
 
@@ -221,6 +225,7 @@ export class Log {
       let status: number;
       while ((status = engine.x.checkpointFinish()) < 0) yield* settle(engine.serve(status));
       this.checkpoints++;
+      yield* shorten(engine, this.#super, trim);
     } finally {
       const paused = this.#paused;
       this.#paused = null;

@@ -43,6 +43,7 @@ import { limitOf } from "./limit.ts";
 import { Log } from "./log.ts";
 import { treeTools } from "./part.ts";
 import { Room } from "./room.ts";
+import { hasUnusedEnd, shrink } from "./shorten.ts";
 import { statusLine } from "./status-line.ts";
 import { TreeSums } from "./sums.ts";
 import { trapError } from "./trap.ts";
@@ -229,8 +230,17 @@ export abstract class TreeStore implements ExceptionStore {
   deleteSnapshot(id: number): number {
     return this.engine.x.deleteSnapshot(id);
   }
-  renameSnapshot(id: number, name: string, mark?: string | null): number {
-    return this.#views.rename(id, name, mark);
+  *deleteTogether(ids: readonly number[]): Task<void> {
+    const { x } = this.engine;
+    if (!x.deleteRoom(ids.length)) yield* this.log.commit(null);
+    yield* this.log.gate(null);
+    const isLogged = x.deleteRoom(ids.length) !== 0;
+    for (const id of ids) x.deleteNow(id, isLogged);
+    // More than a record holds: the checkpoint that has some of them has all.
+    if (!isLogged) yield* this.log.checkpoint(null, false);
+  }
+  renameSnapshot(id: number, name: string): number {
+    return this.#views.rename(id, name);
   }
   resize(id: number, size: number): number {
     return this.#views.resize(id, size);
@@ -282,6 +292,10 @@ export abstract class TreeStore implements ExceptionStore {
   }
   checkpoint(trim: boolean): Task<void> {
     return this.log.checkpoint(null, trim);
+  }
+
+  shrink(): Task<void> {
+    return shrink(this.engine, this.#super, () => this.log.checkpoint(null, true));
   }
 
   usage(): StoreUsage {
@@ -338,6 +352,7 @@ export abstract class TreeStore implements ExceptionStore {
       if (this.device.readOnly || this.failure) return;
       yield* this.log.commit(null);
       if (this.changed) yield* this.log.checkpoint(null, true);
+      if (hasUnusedEnd(this.engine, this.#super)) yield* this.log.checkpoint(null, true);
     } finally {
       yield* settle(this.device.close());
     }

@@ -18,7 +18,7 @@ export function usageOf(engine: Engine, fields: Superblock): StoreUsage {
     metadataBytes: fields.u32("SUPER_META") * BLOCK,
     fixedBytes: (2 + 2 * fields.u32("SUPER_AREA_BLOCKS")) * BLOCK,
     freeBytes: (top - fields.u64("SUPER_USED") + held) * chunk + spare * BLOCK,
-    memoryBytes: engine.memory.buffer.byteLength,
+    memoryBytes: engine.u8.length,
     snapshots: engine.state("VIEW_LIVE") - 1,
     exceptions: fields.u64("SUPER_ENTRIES"),
     reclaiming: engine.state("VIEW_DEAD"),

@@ -2,22 +2,16 @@
 import type { Engine } from "../../engine/engine.ts";
 import { EXISTS, INVALID, UNSUPPORTED } from "../../engine/status.ts";
 import { MultisnapError } from "../../errors.ts";
-import { isHidden } from "../hidden.ts";
 import type { ViewRecord } from "../store.ts";
-import { joinName, splitName } from "./stored-names.ts";
 
 const READ_ONLY_FLAG = 2;
 const LIVE_FLAG = 1;
 const ORIGIN = 1;
-/** "@" in UTF-8, where it is in no other character. */
-const SIGN = 0x40;
 const encoder = new TextEncoder();
 
 export class TreeViews {
   readonly #engine: Engine;
   readonly #cell: Record<"created" | "flags" | "id" | "marks" | "parent" | "size", number>;
-  /** Ids of views with a mark by their names; null until somebody asks. A view may be gone. */
-  #marked: Map<string, number> | null = null;
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -32,25 +26,14 @@ export class TreeViews {
   }
 
   create(of: number, name: string, readOnly: boolean, created: number): number {
-    this.#refuseTaken(name, 0);
     const length = this.#putName(name);
     const flags = readOnly ? READ_ONLY_FLAG : 0;
     return this.#answer(this.#engine.x.createSnapshot(of, flags, created, length), name);
   }
 
-  /** Without a `mark` the view keeps the one that it has. */
-  rename(id: number, name: string, mark = this.view(id)?.mark ?? null): number {
-    this.#refuseTaken(name, id);
-    const length = this.#putName(joinName(name, mark));
-    const status = this.#answer(this.#engine.x.renameSnapshot(id, length), name);
-    if (status === 1 && mark !== null) this.#marked?.set(name, id);
-    return status;
-  }
-
-  /** `Exists` where another view has the name, and a mark with it. */
-  #refuseTaken(name: string, id: number): void {
-    const other = this.named(name);
-    if (other && other.id !== id) this.#answer(EXISTS, name);
+  rename(id: number, name: string): number {
+    const length = this.#putName(name);
+    return this.#answer(this.#engine.x.renameSnapshot(id, length), name);
   }
 
   /** `name` null: what the view was is deleted. */
@@ -100,35 +83,7 @@ export class TreeViews {
     const length = this.#putName(name);
     if (length === 0 || length > 255) return null;
     const cell = this.#engine.x.viewNamed(length);
-    if (cell !== 0) {
-      const record = this.#record(cell);
-      return record.name === name ? record : null;
-    }
-    return this.#named(name);
-  }
-
-  /** The engine finds whole stored names alone. */
-  #named(name: string): ViewRecord | null {
-    this.#marked ??= this.#findMarked();
-    const id = this.#marked.get(name);
-    if (id === undefined) return null;
-    const record = this.view(id);
-    if (record?.name === name) return record;
-    this.#marked.delete(name);
-    return null;
-  }
-
-  /** One look at every name: they are told by one byte. */
-  #findMarked(): Map<string, number> {
-    const { x, u8, at } = this.#engine;
-    const found = new Map<string, number>();
-    for (let cell = x.viewNext(0); cell !== 0; cell = x.viewNext(cell)) {
-      const bytes = x.viewName(cell);
-      if (!u8.subarray(at.name, at.name + bytes).includes(SIGN)) continue;
-      const { id, name } = this.#record(cell);
-      if (name !== null && !isHidden(name)) found.set(name, id);
-    }
-    return found;
+    return cell === 0 ? null : this.#record(cell);
   }
 
   /** Live ones in the order of the timeline. */
@@ -149,12 +104,9 @@ export class TreeViews {
   #record(cell: number): ViewRecord {
     const { u32, f64, x } = this.#engine;
     const id = u32[(cell + this.#cell.id) >>> 2]!;
-    const stored = id === ORIGIN ? null : this.#engine.takeName(x.viewName(cell));
-    const { name, mark } = stored === null ? { name: null, mark: null } : splitName(stored);
     return {
       id,
-      name,
-      mark,
+      name: id === ORIGIN ? null : this.#engine.takeName(x.viewName(cell)),
       parent: u32[(cell + this.#cell.parent) >>> 2]!,
       created: f64[(cell + this.#cell.created) >>> 3]!,
       size: this.#engine.u64At(cell + this.#cell.size),

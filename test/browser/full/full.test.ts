@@ -5,6 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { whyNoMount } from "../../needs.ts";
 import { type Browser, browserNames, launchBrowser } from "../browser.ts";
 import { type Served, servePages } from "../serve.ts";
 import { testsIn } from "../tests.ts";
@@ -60,16 +61,6 @@ for (const name of browserNames) {
       }
     });
   }
-}
-
-/** Why no small file system can be made here, or null. */
-function whyNoMount(): string | null {
-  if (process.getuid?.() !== 0) return "only root may mount";
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "multisnap-probe-"));
-  const mounted = spawnSync("mount", ["-t", "tmpfs", "none", folder]).status === 0;
-  if (mounted) spawnSync("umount", [folder]);
-  fs.rmdirSync(folder);
-  return mounted ? null : "mounts are not allowed";
 }
 
 const why = whyNoMount();

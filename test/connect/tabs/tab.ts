@@ -3,6 +3,8 @@ import { connectWorker } from "../../../src/connect/connect.ts";
 import type { TabsOptions } from "../../../src/connect/options.ts";
 import type { Port } from "../../../src/connect/port.ts";
 import type { RemoteVolume } from "../../../src/connect/remote-volume.ts";
+import { isStanding, turnLock } from "../../../src/connect/tabs/notes.ts";
+import { Place } from "../../../src/connect/tabs/place.ts";
 import { serveWorker } from "../../../src/connect/worker.ts";
 import type { Origin, Thread } from "./origin.ts";
 
@@ -20,13 +22,21 @@ export function openTab(origin: Origin, size: number, tabs: TabsOptions = {}): T
   const openers = { opfs: async ({ opfs }: { opfs?: string }) => thread.device(String(opfs)) };
   serveWorker(worker, { openers, neighbours: thread.neighbours });
   const options = { store: { opfs: "disk" }, create: { size }, tabs, shared: false };
-  const volume = connectWorker({ port: page, end: () => origin.kill(thread) }, options);
+  const tell = (stands: boolean) => page.post({ stands }, []);
+  const place = new Place(thread.neighbours.locks, turnLock("disk"), tell);
+  const listen: Port["listen"] = (take, gone) => {
+    page.listen((data) => (isStanding(data) ? place.over() : take(data)), gone);
+    tell(false);
+  };
+  place.enter();
+  const end = () => origin.kill(thread);
+  const volume = connectWorker({ port: { ...page, listen }, end }, options);
   volume.catch(() => {});
   return {
     thread,
     volume,
-    stand: (stands) => page.post({ stands }, []),
-    kill: () => origin.kill(thread),
+    stand: (stands) => (stands ? place.enter() : place.leave()),
+    kill: end,
   };
 }
 

@@ -1,6 +1,5 @@
 /** What the lost entries of a column cost: which chunks of which views. */
 import type { Loss } from "../../store.ts";
-import { splitName } from "../stored-names.ts";
 import type { Column } from "./columns.ts";
 import type { Findings } from "./findings.ts";
 import type { Salvage } from "./salvage.ts";
@@ -98,6 +97,6 @@ export class Losses {
   #named = (id: number): { id: number; name: string | null } => {
     const name = this.#views.get(id)?.name;
     const stored = id === ORIGIN || !name ? null : this.#decoder.decode(name);
-    return { id, name: stored && splitName(stored).name };
+    return { id, name: stored };
   };
 }

@@ -1,0 +1,73 @@
+/** A file in a btrfs subvolume, and `btrfs` on that. */
+import { closeSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
+import path from "node:path";
+import { mountBtrfs } from "../peers/btrfs.ts";
+import type { Scratch } from "../scratch.ts";
+import {
+  AFTER,
+  BEFORE,
+  BUILD_MS_MAX,
+  CHANGED_BYTE,
+  type Contestant,
+  changedPages,
+  commandMs,
+  crowdPages,
+  DATA_BYTE,
+  type Deed,
+  MIB,
+  PAGE,
+  WRITTEN_BYTES,
+} from "./contestant.ts";
+
+function btrfsMs(...args: string[]): number {
+  return commandMs("btrfs", args);
+}
+
+/** Or why there is none. */
+export async function btrfs(scratch: Scratch, count: number): Promise<Contestant | string> {
+  const mounted = mountBtrfs(scratch);
+  if (typeof mounted === "string") return `not on this machine (${mounted})`;
+  const folder = path.dirname(mounted.file);
+  const [origin, snapshots] = ["subvolume", "snapshots"].map((name) => path.join(folder, name));
+  const of = (name: string) => path.join(snapshots, name);
+  btrfsMs("subvolume", "create", origin);
+  mkdirSync(snapshots);
+  const file = openSync(path.join(origin, "disk"), "w+");
+  const piece = new Uint8Array(MIB).fill(DATA_BYTE);
+  for (let at = 0; at < WRITTEN_BYTES; at += MIB) writeSync(file, piece, 0, MIB, at);
+  const write = (page: number, byte: number) =>
+    writeSync(file, new Uint8Array(PAGE).fill(byte), 0, PAGE, page * PAGE);
+  const take = (name: string) => btrfsMs("subvolume", "snapshot", "-r", origin, of(name));
+  const pages = crowdPages(count);
+  const end = performance.now() + BUILD_MS_MAX;
+  let reached = 0;
+  while (reached < count && performance.now() < end) {
+    write(pages[reached]!, CHANGED_BYTE);
+    take(`s${reached++}`);
+  }
+  take(BEFORE);
+  for (const page of changedPages()) write(page, CHANGED_BYTE + 1);
+  take(AFTER);
+  closeSync(file);
+  btrfsMs("filesystem", "sync", folder);
+  let turn = 0;
+  const deeds: Record<Deed, () => number> = {
+    create: () => take(`new${turn}`) + btrfsMs("filesystem", "sync", folder),
+    delete: () => btrfsMs("subvolume", "delete", "--commit-after", of(`new${turn++}`)),
+    rollback: () => {
+      const start = performance.now();
+      renameSync(origin, `${origin}.${turn}`);
+      btrfsMs("subvolume", "snapshot", of(BEFORE), origin);
+      btrfsMs("subvolume", "delete", "--commit-after", `${origin}.${turn++}`);
+      return performance.now() - start;
+    },
+    diff: () => btrfsMs("send", "-q", "--no-data", "-p", of(BEFORE), "-f", "/dev/null", of(AFTER)),
+    send: () => btrfsMs("send", "-q", "-p", of(BEFORE), "-f", "/dev/null", of(AFTER)),
+  };
+  return {
+    name: "btrfs",
+    reached,
+    time: async (deed) => deeds[deed](),
+    close: async () => mounted.unmount(),
+  };
+}

@@ -1,0 +1,179 @@
+/**
+ * The other side of a replication: takes a stream in, holds what both sides have, prunes by the
+ * rules that it is given, and says what is there (REPLICA.md).
+ *
+ * Memory: that of `receiveStream`.
+ */
+import { MultisnapError } from "../errors.ts";
+import { parseKeep } from "../schedule/keep.ts";
+import { ownSnapshots } from "../schedule/mark.ts";
+import { halfReceived } from "../stream/half-way.ts";
+import { receiveStream } from "../stream/receive.ts";
+import { encodeIdentity, textOf } from "../volume/identity.ts";
+import type { ProgressOptions, View, Volume } from "../volume/types.ts";
+import { prune } from "./prune.ts";
+import { type ReplicaRequest, takeRequest } from "./request.ts";
+
+export interface AnswerOptions extends ProgressOptions {
+  /** False: whatever rules come with a request, nothing is deleted. */
+  prune?: boolean;
+}
+
+/** A plain object. */
+export interface ReplicaAnswer {
+  replica: 1;
+  error: { code: string; message: string } | null;
+  /** uuid of the copy. */
+  volume: string;
+  /** How many it has. */
+  snapshots: number;
+  /** Indexes into the `have` of the request. */
+  has: number[];
+  /** The last one of the series that came; its identity in base64url. */
+  newest: { name: string; identity: string } | null;
+  /** Token of a stream that is half there. */
+  half: string | null;
+  /** The origin has become what the last snapshot is; null: there was no stream. */
+  follows: boolean | null;
+  /** How many the rules deleted. */
+  deleted: number;
+  /** What failed after the snapshots were durable. */
+  problem: string | null;
+}
+
+/**
+ * Does what the `bytes` of one exchange ask for; what it answers goes back to who sent them.
+ * Errors: `Invalid` (no request), those of `receiveStream`: views are as they were before.
+ */
+export async function answerReplica(
+  volume: Volume,
+  bytes: AsyncIterable<Uint8Array>,
+  options: AnswerOptions = {},
+): Promise<ReplicaAnswer> {
+  const { request, stream } = await takeRequest(bytes);
+  if (!request) {
+    throw new MultisnapError("Invalid", "this is no request to replicate: `replicate` makes one");
+  }
+  return answerRequest(volume, request, stream, options);
+}
+
+/** The same, for a request that has been taken from its bytes. */
+export async function answerRequest(
+  volume: Volume,
+  request: ReplicaRequest,
+  stream: AsyncIterable<Uint8Array>,
+  { signal, progress, prune: mayPrune = true }: AnswerOptions,
+): Promise<ReplicaAnswer> {
+  let follows: boolean | null = null;
+  if (request.do === "receive") {
+    const { resume } = request;
+    const name = freeName(volume, request.name);
+    follows = (await receiveStream(volume, stream, { resume, name, signal, progress })).follows;
+  }
+  const identities = new Identities(volume);
+  let deleted = 0;
+  let problem: string | null = null;
+  try {
+    await holdNewest(volume, request, identities);
+    if (mayPrune && request.keep !== null) {
+      const own = (await identities.arrived(request)).map(({ view }) => view);
+      deleted = (await prune(volume, own, parseKeep(request.keep), request.series)).length;
+    }
+  } catch (error) {
+    // The snapshot is there: to say that it is not would have it sent again.
+    if (request.do === "ask") throw error;
+    problem = error instanceof Error ? error.message : String(error);
+  }
+  return { ...(await stateOf(volume, request, identities)), follows, deleted, problem };
+}
+
+/**
+ * A name that another snapshot has here, since the two sides went different ways or a clock went
+ * back, leads to another pass of the clock, as on the side where it was taken.
+ */
+function freeName(volume: Volume, name: string | null): string | undefined {
+  if (name === null || !volume.has(name)) return undefined;
+  const [first] = name.split(/\.[0-9]+$/);
+  let pass = 2;
+  while (volume.has(`${first}.${pass}`)) pass++;
+  return `${first}.${pass}`;
+}
+
+interface Known {
+  view: View;
+  /** In base64url. */
+  identity: string;
+  /** uuid. */
+  from: string;
+}
+
+/** Identities of read-only snapshots, each asked for once: of those, none changes. */
+class Identities {
+  readonly #volume: Volume;
+  readonly #found = new Map<number, Known>();
+
+  constructor(volume: Volume) {
+    this.#volume = volume;
+  }
+
+  /** To ask for the identity of one that can be written would have its writes watched. */
+  async of(views: readonly View[]): Promise<Known[]> {
+    const all: Known[] = [];
+    for (const view of views) if (view.readOnly) all.push(await this.#one(view));
+    return all;
+  }
+
+  /** Those of the series that came from the volume, in the order of their coming. */
+  async arrived({ series, volume: from }: ReplicaRequest): Promise<Known[]> {
+    const own = ownSnapshots(this.#volume.snapshots, series).map(({ snapshot }) => snapshot);
+    return (await this.of(own)).filter((one) => one.from === from);
+  }
+
+  async #one(view: View): Promise<Known> {
+    const known = this.#found.get(view.id);
+    if (known) return { ...known, view };
+    const identity = await this.#volume.identity(view);
+    const text = textOf(encodeIdentity(identity));
+    const found = { view, identity: text, from: identity.volume };
+    this.#found.set(view.id, found);
+    return found;
+  }
+}
+
+/** Nobody deletes what the next increment stands on. */
+async function holdNewest(
+  volume: Volume,
+  request: ReplicaRequest,
+  identities: Identities,
+): Promise<void> {
+  const reason = `${request.series} of ${request.volume}`;
+  const newest = (await identities.arrived(request)).at(-1)?.view;
+  if (!newest) return;
+  if (!newest.holds.includes(reason)) await volume.addHold(newest, reason);
+  for (const view of volume.snapshots) {
+    if (view.id !== newest.id && view.holds.includes(reason)) await volume.removeHold(view, reason);
+  }
+}
+
+async function stateOf(
+  volume: Volume,
+  request: ReplicaRequest,
+  identities: Identities,
+): Promise<Omit<ReplicaAnswer, "follows" | "deleted" | "problem">> {
+  const { snapshots, uuid } = volume;
+  const wanted = new Set(request.have);
+  const asked = wanted.size > 0 ? await identities.of(snapshots) : [];
+  const there = new Set(asked.map(({ identity }) => identity));
+  const has = request.have.flatMap((identity, index) => (there.has(identity) ? [index] : []));
+  const newest = (await identities.arrived(request)).at(-1);
+  const half = await halfReceived(volume);
+  return {
+    replica: 1,
+    error: null,
+    volume: uuid,
+    snapshots: snapshots.length,
+    has,
+    newest: newest ? { name: newest.view.name!, identity: newest.identity } : null,
+    half: half?.token ?? null,
+  };
+}
