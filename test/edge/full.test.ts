@@ -1,7 +1,7 @@
 /**
- * The disk under a real workerd is full: SQLite's own `SQLITE_FULL`, where `maxBytes` of ours is far
- * away. workerd ends the object, with what was written and is not durable; the next request starts
- * it anew.
+ * The disk under a real workerd is full: SQLite's own `SQLITE_FULL`, where `maxBytes` of ours is
+ * far away. workerd ends the object, with what was written and is not durable; the next request
+ * starts it anew.
  */
 import { spawnSync } from "node:child_process";
 import path from "node:path";
