@@ -22,10 +22,11 @@ export function addList(program: Command): void {
         async (volume) => [volume.origin.size, await volume.snapshotUsage()] as const,
       );
       const snapshots = usages.map(({ name, id, parent, created, ...bytes }) => {
-        const { size, readOnly, exclusive, shared, note, tags, holds } = bytes;
+        const { size, readOnly, exclusive, shared, written, ...marks } = bytes;
+        const { note, tags, holds } = marks;
         const time = new Date(created).toISOString();
-        const marks = { note, tags, holds };
-        return { name, id, parent, created: time, size, readOnly, exclusive, shared, ...marks };
+        const facts = { name, id, parent, created: time, size, readOnly };
+        return { ...facts, exclusive, shared, written, note, tags, holds };
       });
       const origin = ["origin", "", "", formatBytes(size), "", "", ""];
       const text = table([HEADINGS, origin, ...tree(usages)], [1, 3, 4, 5]);

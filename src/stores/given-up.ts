@@ -157,6 +157,7 @@ export class GivenUpStore implements ExceptionStore {
   deleteSnapshot(): number {
     throw this.#error();
   }
+  // biome-ignore lint/correctness/useYield: it refuses
   *deleteTogether(): Task<void> {
     throw this.#error();
   }

@@ -193,7 +193,10 @@ documents("every command prints one document, with the keys that were promised",
   assert.is((await json("delete", store, "branch", "--dry-run")).exact, true);
   assert.equal((await json("delete", store, "branch", "--wait")).deleted, ["branch"]);
 });
-const LIST_KEYS = ["name", "id", "parent", "created", "size", "readOnly", "exclusive", "shared"];
+const LIST_KEYS = [
+  ...["name", "id", "parent", "created", "size", "readOnly", "exclusive", "shared"],
+  ...["written", "note", "tags", "holds"],
+];
 const STATUS = ["range", 4096, SIZE, 2, null];
 
 documents("--quiet says nothing where nothing was asked for", async () => {
