@@ -142,7 +142,7 @@ test("the host's statuses and kinds are the engine's", () => {
 
 /** Names of numbers in `src/`, and the engine's names for them. */
 const REPEATED: [file: string, name: string, source: string, engineName: string][] = [
-  ["stores/range", "ORIGIN", "cells", "ORIGIN"],
+  ["stores/range-tally", "ORIGIN", "cells", "ORIGIN"],
   ["stores/tree/check/blocks", "BLOCK", "memory", "PAGE"],
   ["stores/tree/check/losses", "ORIGIN", "cells", "ORIGIN"],
   ["stores/tree/check/meta", "HEADER", "layout", "BLOCK_HEADER"],
