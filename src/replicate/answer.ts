@@ -123,6 +123,16 @@ class Identities {
     return all;
   }
 
+  /** The last of those that `arrived`, as a rule found at the first look. */
+  async newest({ series, volume: from }: ReplicaRequest): Promise<Known | null> {
+    const own = ownSnapshots(this.#volume.snapshots, series).reverse();
+    for (const { snapshot } of own) {
+      const known = await this.#one(snapshot);
+      if (known.from === from) return known;
+    }
+    return null;
+  }
+
   /** Those of the series that came from the volume, in the order of their coming. */
   async arrived({ series, volume: from }: ReplicaRequest): Promise<Known[]> {
     const own = ownSnapshots(this.#volume.snapshots, series).map(({ snapshot }) => snapshot);
@@ -147,7 +157,7 @@ async function holdNewest(
   identities: Identities,
 ): Promise<void> {
   const reason = `${request.series} of ${request.volume}`;
-  const newest = (await identities.arrived(request)).at(-1)?.view;
+  const newest = (await identities.newest(request))?.view;
   if (!newest) return;
   if (!newest.holds.includes(reason)) await volume.addHold(newest, reason);
   for (const view of volume.snapshots) {
@@ -165,7 +175,7 @@ async function stateOf(
   const asked = wanted.size > 0 ? await identities.of(snapshots) : [];
   const there = new Set(asked.map(({ identity }) => identity));
   const has = request.have.flatMap((identity, index) => (there.has(identity) ? [index] : []));
-  const newest = (await identities.arrived(request)).at(-1);
+  const newest = await identities.newest(request);
   const half = await halfReceived(volume);
   return {
     replica: 1,

@@ -71,7 +71,7 @@ export function going(store: string, ...args: string[]) {
   const until = async (what: (event: Event) => boolean, count = 1) => {
     for (let tries = 0; tries < 600; tries++) {
       const found = events().filter(what);
-      if (found.length >= count) return found.at(-1)!;
+      if (found.length >= count) return found[count - 1]!;
       await wait(50);
     }
     throw new Error(`it never said that; it said: ${text}`);
