@@ -61,8 +61,8 @@ export function deleteRoom(count: u32): bool {
 }
 
 /**
- * As `deleteSnapshot`, without a stop: there is room. Where not (`logged` false), it is in no record,
- * and a checkpoint comes next. Whether there was such a view.
+ * As `deleteSnapshot`, without a stop: there is room. Where not (`logged` false), it is in no
+ * record, and a checkpoint comes next. Whether there was such a view.
  */
 export function deleteNow(id: u32, logged: bool): bool {
   const cell = t.liveCell(id);

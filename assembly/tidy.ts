@@ -3,14 +3,7 @@
  * live view go, ends move onto live views, places that nothing names are freed.
  */
 import { BOTTOM, MIDDLE, NEW, OLD, RECLAIM_CHUNK } from "./memory";
-import {
-  ENTRY_AFTER,
-  ENTRY_BYTES,
-  ENTRY_TO,
-  FLAG_AROUND,
-  FLAG_HOLE,
-  FLAG_SHARED,
-} from "./layout";
+import { ENTRY_AFTER, ENTRY_BYTES, ENTRY_TO, FLAG_AROUND, FLAG_HOLE, FLAG_SHARED } from "./layout";
 import { cellRank, previousLive } from "./timeline";
 import { count, entryAt } from "./btree/node";
 import { pathIndex, pathPage } from "./btree/path";

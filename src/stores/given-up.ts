@@ -156,6 +156,7 @@ export class GivenUpStore implements ExceptionStore {
   deleteSnapshot(): number {
     throw this.#error();
   }
+  // biome-ignore lint/correctness/useYield: others wait
   *deleteTogether(): Task<void> {
     throw this.#error();
   }

@@ -6,7 +6,7 @@ import type { Capabilities, Costs } from "./store.ts";
 import type { Tally } from "./tree/accounting.ts";
 import type { Placed } from "./tree/check/rules.ts";
 import { TreeStore } from "./tree/tree-store.ts";
-import { type Entry, HOLE, SHARED } from "./tree/walk.ts";
+import { AROUND, type Entry, HOLE, SHARED } from "./tree/walk.ts";
 
 const ORIGIN = 1;
 
@@ -36,6 +36,9 @@ export class RangeStore extends TreeStore {
   }
 }
 
+/** 4 MiB of an index, at most; seats are numbered in the order in which views were made. */
+const NEAR_MAX = 2 ** 20;
+
 type Timeline = Pick<Placed, "id" | "seat" | "isLive">[];
 
 /** Live views [from, to) of the timeline. */
@@ -57,6 +60,8 @@ class RangeTally implements Tally {
   readonly #ids: number[] = [];
   /** For every seat, how many live views stand at or before it. */
   readonly #upTo = new Map<number, number>([[0, 0]]);
+  /** The same for seats below `NEAR_MAX`, found faster; -1: none. */
+  readonly #near: Int32Array;
   readonly #exclusive: Float64Array;
   /** Bytes seen by the live view `i`, as differences to what the one before it sees. */
   readonly #seen: Float64Array;
@@ -72,6 +77,9 @@ class RangeTally implements Tally {
       if (isLive) this.#ids.push(id);
       this.#upTo.set(seat, this.#ids.length);
     }
+    const last = timeline.reduce((most, { seat }) => Math.max(most, seat), 0);
+    this.#near = new Int32Array(Math.min(last + 1, NEAR_MAX)).fill(-1);
+    for (const [seat, count] of this.#upTo) if (seat < NEAR_MAX) this.#near[seat] = count;
     this.#exclusive = new Float64Array(this.#ids.length + 1);
     this.#seen = new Float64Array(this.#ids.length + 1);
     this.#written = new Float64Array(this.#ids.length + 1);
@@ -83,16 +91,18 @@ class RangeTally implements Tally {
 
   add(column: readonly Entry[]): void {
     const bytes = column[0]!.count * this.#chunk;
-    if (column.length === 1) {
-      this.#only(column[0]!, bytes);
+    let marked = 0;
+    for (const { flags } of column) marked |= flags & (SHARED | AROUND);
+    if (marked === 0) {
+      for (const entry of column) this.#alone(entry, bytes);
       return;
     }
     const sharers = new Map<number, Seers>();
     /** Live views [low, high) of the entries so far that lie inside no other yet. */
     const apart: Part[] = [];
     for (const entry of column) {
-      const low = this.#upTo.get(entry.after) ?? this.#ids.length;
-      const high = this.#upTo.get(entry.to) ?? this.#ids.length;
+      const low = this.#standing(entry.after);
+      const high = this.#standing(entry.to);
       const isData = (entry.flags & HOLE) === 0;
       const isShared = isData && (entry.flags & SHARED) !== 0;
       let seers = isShared ? sharers.get(entry.place) : undefined;
@@ -104,10 +114,16 @@ class RangeTally implements Tally {
     for (const seers of sharers.values()) this.#place(seers, bytes);
   }
 
-  /** Of a column of one entry, as most are. */
-  #only({ after, to, flags }: Entry, bytes: number): void {
-    const low = this.#upTo.get(after) ?? this.#ids.length;
-    const high = this.#upTo.get(to) ?? this.#ids.length;
+  /** How many live views stand at or before a seat. */
+  #standing(seat: number): number {
+    const near = seat < this.#near.length ? this.#near[seat]! : -1;
+    return near >= 0 ? near : (this.#upTo.get(seat) ?? this.#ids.length);
+  }
+
+  /** Of a column in which no entry lies inside another or shares its place, as in most. */
+  #alone({ after, to, flags }: Entry, bytes: number): void {
+    const low = this.#standing(after);
+    const high = this.#standing(to);
     if (flags & HOLE) return;
     if (low >= high) {
       this.#reclaimable += bytes;
@@ -135,23 +151,25 @@ class RangeTally implements Tally {
    * leave `apart` for this one. Who they are is added to `seers`.
    */
   #own(apart: Part[], low: number, high: number, bytes: number, seers: Seers): void {
-    const add = (from: number, to: number) => {
-      if (from >= to) return;
-      this.#seen[from]! += bytes;
-      this.#seen[to]! -= bytes;
-      seers.count += to - from;
-      seers.doomed += this.#doomed[to]! - this.#doomed[from]!;
-      seers.low = from;
-      seers.parts.push([from, to]);
-    };
     let top = high;
     while (apart.length > 0 && apart[apart.length - 1]![1] > low) {
       const [from, end] = apart.pop()!;
-      add(end, top);
+      this.#see(end, top, bytes, seers);
       top = Math.min(top, from);
     }
-    add(low, top);
+    this.#see(low, top, bytes, seers);
     apart.push([low, high]);
+  }
+
+  /** The live views [from, to) see `bytes`. */
+  #see(from: number, to: number, bytes: number, seers: Seers): void {
+    if (from >= to) return;
+    this.#seen[from]! += bytes;
+    this.#seen[to]! -= bytes;
+    seers.count += to - from;
+    seers.doomed += this.#doomed[to]! - this.#doomed[from]!;
+    seers.low = from;
+    seers.parts.push([from, to]);
   }
 
   costs(): Costs {

@@ -17,6 +17,7 @@ export abstract class FixedViews {
   deleteSnapshot(): number {
     throw this.unsupported("its snapshot goes with its device: merge it, or drop the device");
   }
+  // biome-ignore lint/correctness/useYield: others wait
   *deleteTogether(): Task<void> {
     this.deleteSnapshot();
   }
