@@ -62,7 +62,7 @@ for (const subject of TREES) {
       await fixture.delete(volume.get("1"), volume.get("4"));
       assert.is(dead(await mustBeRead(fixture, subject)), "3,6");
       assert.is(begin(), 2);
-      assert.is(step(), 1);
+      assert.ok(step() > 0);
       assert.is(dead(await mustBeRead(fixture, subject)), "3 marked,6 marked");
       await run(store.checkpoint(false));
       assert.is(dead(await mustBeRead(fixture, subject)), "3 marked,6 marked");
