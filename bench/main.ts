@@ -65,6 +65,11 @@ const SECTIONS: readonly Section[] = [
   worker,
 ];
 
+/** Sections that are asked for together by another name. */
+const FAMILIES: Record<string, readonly string[]> = {
+  life: ["rollback", "diff", "accounting", "send", "delete", "life/peers"],
+};
+
 /** The most that a section has on the scratch folder at a time. */
 const TOUCHED_BYTES = 6 * 2 ** 30;
 
@@ -102,7 +107,9 @@ async function inRuntimes(
 
 function chosen(names: readonly string[]): readonly Section[] {
   const means = (name: string) => (section: Section) =>
-    section.name === name || section.name.startsWith(`${name}/`);
+    section.name === name ||
+    section.name.startsWith(`${name}/`) ||
+    (FAMILIES[name]?.includes(section.name) ?? false);
   const unknown = names.filter((name) => !SECTIONS.some(means(name)));
   if (unknown.length > 0) {
     console.error(`bench: no section ${unknown.join(", ")}\n${usage()}`);

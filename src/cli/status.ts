@@ -52,7 +52,7 @@ function rows(store: string, status: Status): string[][] {
     ["  data", formatBytes(status.dataBytes)],
     ["  metadata", formatBytes(status.metadataBytes)],
     ["  fixed", formatBytes(status.fixedBytes)],
-    ["  free", formatBytes(status.freeBytes)],
+    ["  free", `${formatBytes(status.freeBytes)}, used again`],
     ["when full", whenFull(status)],
     ...(status.pruned ? [["pruned", oneLine(describePruned(status.pruned))]] : []),
     ["state", state(status)],

@@ -1,9 +1,12 @@
 /** What each snapshot of a range store costs: every entry counts for the views in (after, to]. */
 import type { Costs } from "./store.ts";
 import type { Accounted, Tally } from "./tree/accounting.ts";
-import { type Entry, HOLE, SHARED } from "./tree/walk.ts";
+import { AROUND, type Entry, HOLE, SHARED } from "./tree/walk.ts";
 
 const ORIGIN = 1;
+
+/** 4 MiB of an index, at most; seats are numbered in the order in which views were made. */
+const NEAR_MAX = 2 ** 20;
 
 /** Live views [from, to) of the timeline. */
 type Part = [from: number, to: number];
@@ -24,6 +27,8 @@ export class RangeTally implements Tally {
   readonly #ids: number[] = [];
   /** For every seat, how many live views stand at or before it. */
   readonly #upTo = new Map<number, number>([[0, 0]]);
+  /** The same for seats below `NEAR_MAX`, found faster; -1: none. */
+  readonly #near: Int32Array;
   readonly #exclusive: Float64Array;
   /** Bytes seen by the live view `i`, as differences to what the one before it sees. */
   readonly #seen: Float64Array;
@@ -40,6 +45,9 @@ export class RangeTally implements Tally {
       if (isLive && (id !== ORIGIN || !isAttached)) this.#ids.push(id);
       this.#upTo.set(seat, this.#ids.length);
     }
+    const last = timeline.reduce((most, { seat }) => Math.max(most, seat), 0);
+    this.#near = new Int32Array(Math.min(last + 1, NEAR_MAX)).fill(-1);
+    for (const [seat, count] of this.#upTo) if (seat < NEAR_MAX) this.#near[seat] = count;
     this.#exclusive = new Float64Array(this.#ids.length + 1);
     this.#seen = new Float64Array(this.#ids.length + 1);
     this.#written = new Float64Array(this.#ids.length + 1);
@@ -51,16 +59,18 @@ export class RangeTally implements Tally {
 
   add(column: readonly Entry[]): void {
     const bytes = column[0]!.count * this.#chunk;
-    if (column.length === 1) {
-      this.#only(column[0]!, bytes);
+    let marked = 0;
+    for (const { flags } of column) marked |= flags & (SHARED | AROUND);
+    if (marked === 0) {
+      for (const entry of column) this.#alone(entry, bytes);
       return;
     }
     const sharers = new Map<number, Seers>();
     /** Live views [low, high) of the entries so far that lie inside no other yet. */
     const apart: Part[] = [];
     for (const entry of column) {
-      const low = this.#upTo.get(entry.after) ?? this.#ids.length;
-      const high = this.#upTo.get(entry.to) ?? this.#ids.length;
+      const low = this.#standing(entry.after);
+      const high = this.#standing(entry.to);
       const isData = (entry.flags & HOLE) === 0;
       const isShared = isData && (entry.flags & SHARED) !== 0;
       let seers = isShared ? sharers.get(entry.place) : undefined;
@@ -72,10 +82,16 @@ export class RangeTally implements Tally {
     for (const seers of sharers.values()) this.#place(seers, bytes);
   }
 
-  /** Of a column of one entry, as most are. */
-  #only({ after, to, flags }: Entry, bytes: number): void {
-    const low = this.#upTo.get(after) ?? this.#ids.length;
-    const high = this.#upTo.get(to) ?? this.#ids.length;
+  /** How many live views stand at or before a seat. */
+  #standing(seat: number): number {
+    const near = seat < this.#near.length ? this.#near[seat]! : -1;
+    return near >= 0 ? near : (this.#upTo.get(seat) ?? this.#ids.length);
+  }
+
+  /** Of a column in which no entry lies inside another or shares its place, as in most. */
+  #alone({ after, to, flags }: Entry, bytes: number): void {
+    const low = this.#standing(after);
+    const high = this.#standing(to);
     if (flags & HOLE) return;
     if (low >= high) {
       this.#reclaimable += bytes;
@@ -103,23 +119,25 @@ export class RangeTally implements Tally {
    * leave `apart` for this one. Who they are is added to `seers`.
    */
   #own(apart: Part[], low: number, high: number, bytes: number, seers: Seers): void {
-    const add = (from: number, to: number) => {
-      if (from >= to) return;
-      this.#seen[from]! += bytes;
-      this.#seen[to]! -= bytes;
-      seers.count += to - from;
-      seers.doomed += this.#doomed[to]! - this.#doomed[from]!;
-      seers.low = from;
-      seers.parts.push([from, to]);
-    };
     let top = high;
     while (apart.length > 0 && apart[apart.length - 1]![1] > low) {
       const [from, end] = apart.pop()!;
-      add(end, top);
+      this.#see(end, top, bytes, seers);
       top = Math.min(top, from);
     }
-    add(low, top);
+    this.#see(low, top, bytes, seers);
     apart.push([low, high]);
+  }
+
+  /** The live views [from, to) see `bytes`. */
+  #see(from: number, to: number, bytes: number, seers: Seers): void {
+    if (from >= to) return;
+    this.#seen[from]! += bytes;
+    this.#seen[to]! -= bytes;
+    seers.count += to - from;
+    seers.doomed += this.#doomed[to]! - this.#doomed[from]!;
+    seers.low = from;
+    seers.parts.push([from, to]);
   }
 
   costs(): Costs {

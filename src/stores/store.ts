@@ -86,7 +86,10 @@ export interface StoreUsage {
   metadataBytes: number;
   /** Superblocks and the two journal areas: fixed when the store is made. */
   fixedBytes: number;
-  /** Inside `storeBytes`, for new data or metadata. */
+  /**
+   * Inside `storeBytes`, for new data or metadata: used again. What is free at the end of a file
+   * goes back to the platform, the rest stays.
+   */
   freeBytes: number;
   /** Of WebAssembly memory. */
   memoryBytes: number;
