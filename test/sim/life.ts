@@ -249,10 +249,15 @@ export class Life {
       case "Corrupt":
         return isLiar || ((isBroken || !this.world.preserves) && this.#mayLoseSnapshots);
       case "Busy":
-        return fired.has("eio") && this.subject.capabilities.merge;
+        return this.#isHeld || (fired.has("eio") && this.subject.capabilities.merge);
       default:
         return false;
     }
+  }
+
+  /** A power cut between a hold and its release leaves it. */
+  get #isHeld(): boolean {
+    return this.volume.snapshots.some(({ holds }) => holds.length > 0);
   }
 
   get #mayLoseSnapshots(): boolean {

@@ -17,7 +17,9 @@ export async function reopen(life: Life, how: How, numbers: readonly number[]): 
   }
   const there = life.volume.snapshots.map(({ id }) => id);
   const { rollingBack } = life.volume.status();
-  const free = life.snapshots(numbers).filter(({ name }) => name !== rollingBack);
+  const free = life
+    .snapshots(numbers)
+    .filter(({ name, holds }) => name !== rollingBack && holds.length === 0);
   const doomed = how === "sync" ? free.map(({ id }) => id) : [];
   const kept = there.filter((id) => !doomed.includes(id));
   // Of a life before: a snapshot that came and went. The naive volume has no store.
