@@ -4,7 +4,7 @@
  */
 import engine from "./engine/engine.wasm";
 import { useEngine } from "./engine/source.ts";
-import { openVolume as open } from "./volume/open.ts";
+import { openVolume as open } from "./volume/open/open.ts";
 import type { OpenOptions, Volume } from "./volume/types.ts";
 
 export { exportCow, importCows } from "./convert/later.ts";

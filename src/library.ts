@@ -19,13 +19,14 @@ export type { ReplicaTarget } from "./replicate/target.ts";
 export type { HalfWay } from "./stream/half-way.ts";
 export type { Received, ReceiveOptions } from "./stream/receive.ts";
 export type { SendOptions } from "./stream/send.ts";
-export { type CheckStoreOptions, checkStore } from "./volume/check-store.ts";
-export type { DumpOptions, RestoreOptions } from "./volume/dump-store.ts";
-export type { SnapshotIdentity } from "./volume/identity.ts";
+export type { SnapshotIdentity } from "./volume/identity/identity.ts";
 export { dumpStore, restoreStore, snapshotAll } from "./volume/later.ts";
-export { openVolume, peekStore } from "./volume/open.ts";
-export { repairStore } from "./volume/repair-store.ts";
-export type { GroupMember } from "./volume/snapshot-all.ts";
+export type { GroupMember } from "./volume/life/snapshot-all.ts";
+export { type CheckStoreOptions, checkStore } from "./volume/open/check-store.ts";
+export type { DumpOptions, RestoreOptions } from "./volume/open/dump-store.ts";
+export { openVolume, peekStore } from "./volume/open/open.ts";
+export { repairStore } from "./volume/open/repair-store.ts";
+export type { Changed, Named, VolumeEvent, WatchOptions } from "./volume/reports/watchers.ts";
 export type {
   Accounting,
   AccountingOptions,
@@ -54,4 +55,3 @@ export type {
   View,
   Volume,
 } from "./volume/types.ts";
-export type { Changed, Named, VolumeEvent, WatchOptions } from "./volume/watchers.ts";

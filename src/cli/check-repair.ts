@@ -1,7 +1,7 @@
 /** `check STORE --repair`: makes a damaged store sound, and says what that cost. */
 import { fileDevice } from "../devices/file.ts";
 import { MultisnapError } from "../errors.ts";
-import { repairStore } from "../volume/repair-store.ts";
+import { repairStore } from "../volume/open/repair-store.ts";
 import type { ProgressOptions, RepairReport } from "../volume/types.ts";
 import { refuseServed } from "./dump.ts";
 import { answer, notice, type OutputOptions, oneLine, writeError } from "./output.ts";

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { fileDevice } from "../devices/file.ts";
 import { MultisnapError } from "../errors.ts";
-import { checkStore } from "../volume/check-store.ts";
+import { checkStore } from "../volume/open/check-store.ts";
 import type { CheckReport, Loss, ProgressOptions, RepairReport } from "../volume/types.ts";
 import { printRepair, repair } from "./check-repair.ts";
 import { addStoreCommand } from "./command.ts";

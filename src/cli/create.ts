@@ -5,7 +5,7 @@ import { type Command, Option } from "commander";
 import type { Device } from "../devices/device.ts";
 import { fileDevice } from "../devices/file.ts";
 import { MultisnapError } from "../errors.ts";
-import { openVolume } from "../volume/open.ts";
+import { openVolume } from "../volume/open/open.ts";
 import type { Status, StoreKind } from "../volume/types.ts";
 import { openBase, remembered } from "./base.ts";
 import { addCommand, addWhenFullOptions } from "./command.ts";

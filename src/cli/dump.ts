@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { connectControl } from "../control/client.ts";
 import { fileDevice } from "../devices/file.ts";
 import { MultisnapError } from "../errors.ts";
-import { dumpStore } from "../volume/dump-store.ts";
+import { dumpStore } from "../volume/open/dump-store.ts";
 import { addCommand, addDamagedOption } from "./command.ts";
 import { breathe, interruptible } from "./interrupt.ts";
 import { isServed } from "./open.ts";

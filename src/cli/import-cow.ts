@@ -6,7 +6,7 @@ import { importCows } from "../convert/import-cow.ts";
 import type { Device } from "../devices/device.ts";
 import { fileDevice } from "../devices/file.ts";
 import { MultisnapError } from "../errors.ts";
-import { openVolume, peekStore } from "../volume/open.ts";
+import { openVolume, peekStore } from "../volume/open/open.ts";
 import type { CreateOptions, Volume } from "../volume/types.ts";
 import { addCommand } from "./command.ts";
 import { interruptible } from "./interrupt.ts";

@@ -1,7 +1,7 @@
 /** `message STORE MESSAGE`: what `dmsetup message` sent to the origin target of 2009. */
 import type { Command } from "commander";
 import { MultisnapError } from "../errors.ts";
-import { type Message, parseMessage } from "../volume/message.ts";
+import { type Message, parseMessage } from "../volume/life/message.ts";
 import { addStoreCommand, addSyncOption, addWhenFullOptions } from "./command.ts";
 import { type StoreOptions, withVolume } from "./open.ts";
 import { answer, notice } from "./output.ts";

@@ -9,7 +9,7 @@ import type { Device } from "../devices/device.ts";
 import { fileDevice } from "../devices/file.ts";
 import { isHttpUrl } from "../devices/http.ts";
 import { MultisnapError } from "../errors.ts";
-import { openVolume, peekStore } from "../volume/open.ts";
+import { openVolume, peekStore } from "../volume/open/open.ts";
 import type { Volume, OpenOptions as VolumeOptions } from "../volume/types.ts";
 import { isSameUrl, openBase } from "./base.ts";
 import type { OutputOptions } from "./output.ts";

@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
 import { fileDevice } from "../devices/file.ts";
 import { MultisnapError } from "../errors.ts";
-import { restoreStore } from "../volume/dump-store.ts";
+import { restoreStore } from "../volume/open/dump-store.ts";
 import { addCommand } from "./command.ts";
 import { refuseServed } from "./dump.ts";
 import { interruptible } from "./interrupt.ts";

@@ -1,8 +1,8 @@
 /** Arguments that a parser of another layer reads: what it refuses is wrong usage. */
 import { InvalidArgumentError } from "commander";
 import { MultisnapError } from "../errors.ts";
-import { parseSnapshotId } from "../volume/message.ts";
-import { parseVictims } from "../volume/victims.ts";
+import { parseVictims } from "../volume/full/victims.ts";
+import { parseSnapshotId } from "../volume/life/message.ts";
 
 /** For commander. */
 export function usage<T>(parse: (text: string) => T): (text: string) => T {

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { connectControl } from "../control/client.ts";
 import { MultisnapError } from "../errors.ts";
-import type { VolumeEvent } from "../volume/watchers.ts";
+import type { VolumeEvent } from "../volume/reports/watchers.ts";
 import { addCommand } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { type OutputOptions, oneLine, writeOut } from "./output.ts";

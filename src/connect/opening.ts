@@ -1,7 +1,7 @@
 /** Opens the volume that a message names. */
 import type { Device } from "../devices/device.ts";
 import { type EngineSource, useEngine } from "../engine/source.ts";
-import { openVolume } from "../volume/open.ts";
+import { openVolume } from "../volume/open/open.ts";
 import type { Volume } from "../volume/types.ts";
 import { type Openers, type Opening, openDevice } from "./options.ts";
 

@@ -5,7 +5,8 @@
 import { MultisnapError } from "../errors.ts";
 import type { HalfWay } from "../stream/half-way.ts";
 import type { Received, ReceiveOptions } from "../stream/receive.ts";
-import type { SnapshotIdentity } from "../volume/identity.ts";
+import type { SnapshotIdentity } from "../volume/identity/identity.ts";
+import type { VolumeEvent, WatchOptions } from "../volume/reports/watchers.ts";
 import type {
   Accounting,
   AccountingOptions,
@@ -17,7 +18,6 @@ import type {
   SnapshotUsage,
   View,
 } from "../volume/types.ts";
-import type { VolumeEvent, WatchOptions } from "../volume/watchers.ts";
 import { collect, type Finding, reportOf } from "./long-answers.ts";
 import type { Head } from "./message.ts";
 import { idsOf, RemoteChanges } from "./remote-changes.ts";

@@ -1,6 +1,6 @@
 /** A view of a served volume. Large transfers go in pieces, some of them on their way at a time. */
 import { MultisnapError } from "../errors.ts";
-import { checkBuffer, checkInside } from "../volume/bounds.ts";
+import { checkBuffer, checkInside } from "../volume/requests/bounds.ts";
 import type { Extent, Hold, SnapshotOptions, View } from "../volume/types.ts";
 import { PAYLOAD_BYTES_MAX } from "./limits.ts";
 import type { Head } from "./message.ts";

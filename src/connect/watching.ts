@@ -1,5 +1,5 @@
 /** Operation that tells a client of commits: answered when there is something to tell. */
-import type { VolumeEvent } from "../volume/watchers.ts";
+import type { VolumeEvent } from "../volume/reports/watchers.ts";
 import type { HeldViews } from "./held.ts";
 import type { Call, Operation, Result, Served } from "./operations.ts";
 

@@ -3,7 +3,7 @@
  * metadata says where to look, the bytes decide.
  */
 import { endIfAborted, turn } from "../task.ts";
-import { differing } from "../volume/compare.ts";
+import { differing } from "../volume/compare/compare.ts";
 import type { View, Volume } from "../volume/types.ts";
 
 /** Of a piece; a multiple of every chunk size. */

@@ -7,8 +7,8 @@
 import type { Device } from "../devices/device.ts";
 import { MultisnapError } from "../errors.ts";
 import { endIfAborted } from "../task.ts";
-import { differing, grouped, isSame } from "../volume/compare.ts";
-import { openVolume } from "../volume/open.ts";
+import { differing, grouped, isSame } from "../volume/compare/compare.ts";
+import { openVolume } from "../volume/open/open.ts";
 import type { Hold, ProgressOptions, View, Volume } from "../volume/types.ts";
 import { viewDevice } from "./borrowed.ts";
 import { differences, type Piece } from "./differences.ts";

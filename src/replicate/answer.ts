@@ -9,7 +9,7 @@ import { parseKeep } from "../schedule/keep.ts";
 import { ownSnapshots } from "../schedule/mark.ts";
 import { halfReceived } from "../stream/half-way.ts";
 import { receiveStream } from "../stream/receive.ts";
-import { encodeIdentity, textOf } from "../volume/identity.ts";
+import { encodeIdentity, textOf } from "../volume/identity/identity.ts";
 import type { ProgressOptions, View, Volume } from "../volume/types.ts";
 import { prune } from "./prune.ts";
 import { type ReplicaRequest, takeRequest } from "./request.ts";

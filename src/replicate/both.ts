@@ -2,7 +2,7 @@
 import { MultisnapError } from "../errors.ts";
 import { ownSnapshots } from "../schedule/mark.ts";
 import { parseToken } from "../stream/token.ts";
-import { encodeIdentity, textOf } from "../volume/identity.ts";
+import { encodeIdentity, textOf } from "../volume/identity/identity.ts";
 import type { View, Volume } from "../volume/types.ts";
 import type { ReplicaAnswer } from "./answer.ts";
 import { HAVE_MAX } from "./request.ts";

@@ -70,7 +70,7 @@ export interface ViewRecord {
   /** Bytes. */
   size: number;
   readOnly: boolean;
-  /** What it is marked with, as `volume/marks.ts` writes it; mostly nothing. */
+  /** What it is marked with, as `volume/life/marks.ts` writes it; mostly nothing. */
   marks: string;
 }
 

@@ -1,8 +1,12 @@
 /** What a stream follows on: the snapshot that is the same here, whatever it is called. */
 import { MultisnapError } from "../errors.ts";
 import { isHidden } from "../stores/hidden.ts";
-import { isSameIdentity, isSameSnapshot, type SnapshotIdentity } from "../volume/identity.ts";
-import { identityOf } from "../volume/positions.ts";
+import {
+  isSameIdentity,
+  isSameSnapshot,
+  type SnapshotIdentity,
+} from "../volume/identity/identity.ts";
+import { identityOf } from "../volume/identity/positions.ts";
 import type { DiskVolume } from "../volume/volume.ts";
 import type { SnapshotHead } from "./heads.ts";
 

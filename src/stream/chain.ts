@@ -5,7 +5,7 @@ import {
   isSameSnapshot,
   POSITION_LOOSE,
   type SnapshotIdentity,
-} from "../volume/identity.ts";
+} from "../volume/identity/identity.ts";
 import type { View, Volume } from "../volume/types.ts";
 import type { BreakPoint } from "./token.ts";
 

@@ -5,9 +5,9 @@
 
 import { RUN_HOLE, RUN_UNMAPPED } from "../engine/status.ts";
 import { run, type Task } from "../task.ts";
+import { differentChunks } from "../volume/compare/diff.ts";
 import { type Core, ORIGIN } from "../volume/core.ts";
-import { differentChunks } from "../volume/diff.ts";
-import { runsOf } from "../volume/runs.ts";
+import { runsOf } from "../volume/requests/runs.ts";
 import type { DiskView } from "../volume/view.ts";
 
 /**

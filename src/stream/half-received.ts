@@ -17,8 +17,8 @@ import {
   isSameIdentity,
   type SnapshotIdentity,
   textOf,
-} from "../volume/identity.ts";
-import { type Published, Stages } from "../volume/stages.ts";
+} from "../volume/identity/identity.ts";
+import { type Published, Stages } from "../volume/identity/stages.ts";
 import { checkName } from "../volume/timeline.ts";
 import type { Hold } from "../volume/types.ts";
 import { DiskView } from "../volume/view.ts";

@@ -5,7 +5,7 @@ import {
   encodeIdentity,
   IDENTITY_BYTES,
   type SnapshotIdentity,
-} from "../volume/identity.ts";
+} from "../volume/identity/identity.ts";
 import * as l from "./layout.ts";
 import { setU64, u64 } from "./records.ts";
 

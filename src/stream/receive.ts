@@ -8,7 +8,7 @@
 import { engineModule } from "../engine/module.ts";
 import { MultisnapError } from "../errors.ts";
 import { endIfAborted, turn } from "../task.ts";
-import { isSameIdentity, type SnapshotIdentity } from "../volume/identity.ts";
+import { isSameIdentity, type SnapshotIdentity } from "../volume/identity/identity.ts";
 import type { ProgressOptions, Volume } from "../volume/types.ts";
 import type { DiskVolume } from "../volume/volume.ts";
 import { Bases } from "./bases.ts";

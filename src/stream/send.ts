@@ -7,7 +7,7 @@
 import { engineModule } from "../engine/module.ts";
 import { MultisnapError } from "../errors.ts";
 import { endIfAborted, turn } from "../task.ts";
-import { isSameIdentity } from "../volume/identity.ts";
+import { isSameIdentity } from "../volume/identity/identity.ts";
 import type { ByteRange, ProgressOptions, View, Volume } from "../volume/types.ts";
 import { type Chain, type Link, named, newChain, restOf } from "./chain.ts";
 import { type Compression, codecOf } from "./compression.ts";

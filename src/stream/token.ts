@@ -10,7 +10,7 @@ import {
   IDENTITY_BYTES,
   type SnapshotIdentity,
   textOf,
-} from "../volume/identity.ts";
+} from "../volume/identity/identity.ts";
 import { setU64, u64 } from "./records.ts";
 
 export interface BreakPoint {

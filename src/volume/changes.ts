@@ -2,13 +2,13 @@
 import { MultisnapError } from "../errors.ts";
 import type { ExceptionStore, ViewRecord } from "../stores/store.ts";
 import { endIfAborted, run, type Task } from "../task.ts";
-import type { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
-import type { Given } from "./given.ts";
 import type { Holds } from "./holds.ts";
+import type { Given } from "./identity/given.ts";
+import type { SyncPlan } from "./life/sync.ts";
 import { seldom } from "./part.ts";
 import type { Reclaimer } from "./reclaim.ts";
-import type { SyncPlan } from "./sync.ts";
+import type { OriginWriter } from "./requests/copyout.ts";
 import { checkName, type Timeline } from "./timeline.ts";
 import type {
   Hold,

@@ -12,7 +12,7 @@ import { MultisnapError } from "../errors.ts";
 import { refusal } from "../stores/failure.ts";
 import type { ExceptionStore, ViewRecord, Visit } from "../stores/store.ts";
 import type { Task } from "../task.ts";
-import type { Rolling } from "./rolling.ts";
+import type { Rolling } from "./life/rolling.ts";
 import type { Traffic } from "./traffic.ts";
 import type { Counters } from "./types.ts";
 

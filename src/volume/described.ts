@@ -2,7 +2,7 @@
 import { MultisnapError } from "../errors.ts";
 import type { ViewRecord } from "../stores/store.ts";
 import { type Core, ORIGIN } from "./core.ts";
-import { type Marks, parseMarks } from "./marks.ts";
+import { type Marks, parseMarks } from "./life/marks.ts";
 
 export class Described {
   readonly id: number;

@@ -1,7 +1,8 @@
 /** What few callers of the library ask for: loaded with the first of them. */
-import type { DumpOptions, RestoreOptions } from "./dump-store.ts";
+
+import type { GroupMember } from "./life/snapshot-all.ts";
+import type { DumpOptions, RestoreOptions } from "./open/dump-store.ts";
 import { seldom } from "./part.ts";
-import type { GroupMember } from "./snapshot-all.ts";
 import type { Loaded, View } from "./types.ts";
 
 /**

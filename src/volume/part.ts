@@ -1,11 +1,11 @@
 /** What few volumes ever do, loaded when one does it. */
 import { Part } from "../task.ts";
-import { checkInside } from "./bounds.ts";
-import type { extentsOf as extentsNow } from "./extents.ts";
+import type { VolumeEvent, WatchOptions } from "./reports/watchers.ts";
+import { checkInside } from "./requests/bounds.ts";
+import type { extentsOf as extentsNow } from "./requests/extents.ts";
 import type { Traffic } from "./traffic.ts";
 import type { ByteRange, DiffOptions, Extent } from "./types.ts";
 import type { DiskView } from "./view.ts";
-import type { VolumeEvent, WatchOptions } from "./watchers.ts";
 
 export type Seldom = typeof import("./seldom.ts");
 

@@ -4,24 +4,24 @@
  * damage, dm's messages and lists.
  */
 
-export { cloneRange } from "./clone.ts";
-export { CopyBack } from "./copy-back.ts";
-export { readDamaged } from "./damaged.ts";
-export { diffWithin } from "./diff.ts";
-export { dumpStore, restoreStore } from "./dump-store.ts";
-export { extentsOf } from "./extents.ts";
-export { GiveUp } from "./give-up.ts";
-export { makeStore } from "./make.ts";
-export { described, held, released } from "./marking.ts";
-export { Merger } from "./merge.ts";
-export { parseMessage } from "./message.ts";
-export { Positions } from "./positions.ts";
-export { checkStores, usageOfSnapshots } from "./reports.ts";
-export { checkResize, Resize } from "./resize.ts";
-export { checkRollback } from "./rollback.ts";
-export { Rolling } from "./rolling.ts";
-export { snapshotAll } from "./snapshot-all.ts";
-export { accountOf } from "./snapshot-usage.ts";
-export { planSync } from "./sync.ts";
-export { chooseVictim, parseVictims } from "./victims.ts";
-export { watchersOf } from "./watchers.ts";
+export { diffWithin } from "./compare/diff.ts";
+export { GiveUp } from "./full/give-up.ts";
+export { chooseVictim, parseVictims } from "./full/victims.ts";
+export { Positions } from "./identity/positions.ts";
+export { cloneRange } from "./life/clone.ts";
+export { CopyBack } from "./life/copy-back.ts";
+export { described, held, released } from "./life/marking.ts";
+export { Merger } from "./life/merge.ts";
+export { parseMessage } from "./life/message.ts";
+export { checkResize, Resize } from "./life/resize.ts";
+export { checkRollback } from "./life/rollback.ts";
+export { Rolling } from "./life/rolling.ts";
+export { snapshotAll } from "./life/snapshot-all.ts";
+export { planSync } from "./life/sync.ts";
+export { readDamaged } from "./open/damaged.ts";
+export { dumpStore, restoreStore } from "./open/dump-store.ts";
+export { makeStore } from "./open/make.ts";
+export { checkStores, usageOfSnapshots } from "./reports/reports.ts";
+export { accountOf } from "./reports/snapshot-usage.ts";
+export { watchersOf } from "./reports/watchers.ts";
+export { extentsOf } from "./requests/extents.ts";

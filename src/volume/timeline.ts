@@ -6,14 +6,14 @@ import { MultisnapError } from "../errors.ts";
 import { isOfRollback, ROLLBACK_NAME } from "../stores/hidden.ts";
 import type { ExceptionStore, ViewRecord } from "../stores/store.ts";
 import type { Task } from "../task.ts";
-import type { CopyBack } from "./copy-back.ts";
-import type { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
-import { interrupted, inUse } from "./interrupted.ts";
-import { parseMarks } from "./marks.ts";
+import type { CopyBack } from "./life/copy-back.ts";
+import { interrupted, inUse } from "./life/interrupted.ts";
+import { parseMarks } from "./life/marks.ts";
+import type { Rolling } from "./life/rolling.ts";
+import type { SyncPlan } from "./life/sync.ts";
 import { seldom } from "./part.ts";
-import type { Rolling } from "./rolling.ts";
-import type { SyncPlan } from "./sync.ts";
+import type { OriginWriter } from "./requests/copyout.ts";
 import type { ProgressOptions, ResizeOptions } from "./types.ts";
 
 /** What the volume does for it. */

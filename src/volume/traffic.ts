@@ -6,8 +6,8 @@
  * none is.
  */
 import { Signal, type Task } from "../task.ts";
+import type { Watchers } from "./reports/watchers.ts";
 import type { Counters } from "./types.ts";
-import type { Watchers } from "./watchers.ts";
 
 export class Traffic {
   /** Tasks that run. */

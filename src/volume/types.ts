@@ -2,9 +2,9 @@
 import type { Device, Later } from "../devices/device.ts";
 import type { Env } from "../env.ts";
 import type { CheckOptions, CheckReport, ProgressOptions, StoreKind } from "../stores/store.ts";
-import type { SnapshotIdentity } from "./identity.ts";
-import type { Status, Usage } from "./status.ts";
-import type { VolumeEvent, WatchOptions } from "./watchers.ts";
+import type { SnapshotIdentity } from "./identity/identity.ts";
+import type { Status, Usage } from "./reports/status.ts";
+import type { VolumeEvent, WatchOptions } from "./reports/watchers.ts";
 
 export type {
   CheckOptions,
@@ -16,7 +16,7 @@ export type {
   RepairReport,
   StoreKind,
 } from "../stores/store.ts";
-export type { Counters, Damage, GivenUp, Pruned, Status, Usage } from "./status.ts";
+export type { Counters, Damage, GivenUp, Pruned, Status, Usage } from "./reports/status.ts";
 
 export interface CreateOptions {
   /**

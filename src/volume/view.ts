@@ -7,18 +7,18 @@ import { RUN_LOST, RUN_PRIVATE, RUN_SHARED, RUN_UNMAPPED } from "../engine/statu
 import { isFull, MultisnapError } from "../errors.ts";
 import type { ViewRecord } from "../stores/store.ts";
 import { inFlight, runNow, runSync, type Task } from "../task.ts";
-import { checkBuffer, checkInside } from "./bounds.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import { Described } from "./described.ts";
 import { extentsOf, seldom } from "./part.ts";
-import { Reader } from "./read.ts";
-import { type Doing, requestError } from "./request-error.ts";
-import { sumLeftNow } from "./sum-left.ts";
+import { checkBuffer, checkInside } from "./requests/bounds.ts";
+import { Reader } from "./requests/read.ts";
+import { type Doing, requestError } from "./requests/request-error.ts";
+import { sumLeftNow } from "./requests/sum-left.ts";
+import { readSummedNow } from "./requests/verified.ts";
+import { finishMap, giveBack, Writer } from "./requests/write.ts";
+import { type Zeroed, zero } from "./requests/zeros.ts";
 import type { Extent, Hold, SnapshotOptions, View } from "./types.ts";
-import { readSummedNow } from "./verified.ts";
 import type { DiskVolume } from "./volume.ts";
-import { finishMap, giveBack, Writer } from "./write.ts";
-import { type Zeroed, zero } from "./zeros.ts";
 
 const DONE: Promise<void> = Promise.resolve();
 

@@ -9,20 +9,21 @@ import type { Setup } from "../stores/kinds.ts";
 import type { ExceptionStore, ViewRecord } from "../stores/store.ts";
 import { run, settle, type Task } from "../task.ts";
 import { VolumeChanges } from "./changes.ts";
-import { closeStores } from "./close-stores.ts";
-import { OriginWriter } from "./copyout.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import { Flusher } from "./flush.ts";
-import type { GiveUp, WhenFull } from "./give-up.ts";
-import { Given } from "./given.ts";
+import type { GiveUp, WhenFull } from "./full/give-up.ts";
+import { Room } from "./full/room.ts";
 import { Holds } from "./holds.ts";
-import type { SnapshotIdentity } from "./identity.ts";
-import type { Merger } from "./merge.ts";
+import { Given } from "./identity/given.ts";
+import type { SnapshotIdentity } from "./identity/identity.ts";
+import type { Merger } from "./life/merge.ts";
+import { closeStores } from "./open/close-stores.ts";
 import { diffOf, type Seldom, seldom, watchOf } from "./part.ts";
 import { Reclaimer } from "./reclaim.ts";
-import { Room } from "./room.ts";
+import { countersOf, toldOf, usageOf } from "./reports/totals.ts";
+import type { VolumeEvent, WatchOptions } from "./reports/watchers.ts";
+import { OriginWriter } from "./requests/copyout.ts";
 import { Timeline } from "./timeline.ts";
-import { countersOf, toldOf, usageOf } from "./totals.ts";
 import type {
   Accounting,
   AccountingOptions,
@@ -39,7 +40,6 @@ import type {
   Volume,
 } from "./types.ts";
 import { DiskView } from "./view.ts";
-import type { VolumeEvent, WatchOptions } from "./watchers.ts";
 
 export class DiskVolume extends VolumeChanges implements Volume {
   /** Of the volume's own store. */

@@ -3,7 +3,7 @@ import fs from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fileDevice } from "../../src/devices/file.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import { succeed, succeedWith } from "../cli/program.ts";
 import { Random } from "../model/prng.ts";
 import { testsWith } from "../needs.ts";

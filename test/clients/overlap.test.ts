@@ -7,7 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { memoryDevice } from "../../src/devices/memory.ts";
 import { type NbdServer, serveNbd } from "../../src/nbd/server.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { OpenOptions, Volume } from "../../src/volume/types.ts";
 import { fresh } from "../cli/program.ts";
 import { lateDevice } from "../model/late.ts";

@@ -6,7 +6,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { MEMORY_BYTES, partsOf, REQUESTS } from "../../src/connect/ring/layout.ts";
 import { memoryDevice } from "../../src/devices/memory.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import { ANSWER, FAILURE, HELLO, REQUEST } from "../control/raw.ts";
 import { Random } from "../model/prng.ts";
 import { RawPort, RING } from "./raw-port.ts";

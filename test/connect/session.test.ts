@@ -9,7 +9,7 @@ import { RemoteVolume } from "../../src/connect/remote-volume.ts";
 import { memoryDevice } from "../../src/devices/memory.ts";
 import { systemEnv } from "../../src/env.ts";
 import { MultisnapError } from "../../src/errors.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { Volume } from "../../src/volume/types.ts";
 import { ANSWER, FAILURE, HELLO, REQUEST, WELCOME } from "../control/raw.ts";
 import { expectCode } from "../model/history.ts";

@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { fileDevice } from "../../src/devices/file.ts";
 import { connectVolume, MultisnapError, type ThreadOptions } from "../../src/index.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { Volume } from "../../src/volume/types.ts";
 import { expectCode } from "../model/history.ts";
 import { Random } from "../model/prng.ts";

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { fileDevice } from "../../src/devices/file.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import {
   digest,
   finished,

@@ -3,7 +3,7 @@ import fs from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fileDevice } from "../../src/devices/file.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import { readAll } from "../model/fixture.ts";
 import { expectCode } from "../model/history.ts";
 import { Random } from "../model/prng.ts";

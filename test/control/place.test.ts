@@ -9,7 +9,7 @@ import * as assert from "uvu/assert";
 import { connectControl } from "../../src/control/client.ts";
 import { serveControl } from "../../src/control/server.ts";
 import { memoryDevice } from "../../src/devices/memory.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { Volume } from "../../src/volume/types.ts";
 import { expectCode } from "../model/history.ts";
 import { ANSWER, bytesOf, FAILURE, WELCOME } from "./raw.ts";

@@ -6,7 +6,7 @@ import type { RemoteVolume } from "../../src/connect/remote-volume.ts";
 import { connectControl } from "../../src/control/client.ts";
 import { type ControlOptions, type ControlServer, serveControl } from "../../src/control/server.ts";
 import { fileDevice } from "../../src/devices/file.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { CreateOptions, Volume } from "../../src/volume/types.ts";
 import { subjects } from "../model/openers.ts";
 import type { Subject } from "../model/subjects.ts";

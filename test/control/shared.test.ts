@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { connectControl } from "../../src/control/client.ts";
 import { MultisnapError } from "../../src/errors.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { CheckReport, ProgressOptions, View, Volume } from "../../src/volume/types.ts";
 import { finished, start } from "../cli/program.ts";
 import { mustBeClean } from "../model/fixture.ts";

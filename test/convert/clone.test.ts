@@ -1,7 +1,7 @@
 /** cloneFrom: the range is what the other view has there, and takes no space that it need not. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { StoreKind, View } from "../../src/volume/types.ts";
 import { same } from "../model/explain.ts";
 import { Fixture, readAll } from "../model/fixture.ts";

@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { exportCow } from "../../src/convert/export-cow.ts";
 import { importCows } from "../../src/convert/import-cow.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { StoreKind, View, Volume } from "../../src/volume/types.ts";
 import { craftCow, differing, noise, place } from "../cow/craft.ts";
 import { damages, soundCow } from "../cow/damage.ts";

@@ -5,7 +5,7 @@
  */
 import type { Device } from "../../src/devices/device.ts";
 import { seededEnv } from "../../src/env.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { OpenOptions, View, Volume } from "../../src/volume/types.ts";
 import { firstDifference, same } from "../model/explain.ts";
 import { mustBeClean, mustHold } from "../model/fixture.ts";

@@ -1,8 +1,8 @@
 /** Flags that an entry must not have (FORMAT.md, section 4), checksums right: found, and mended. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { checkStore } from "../../src/volume/check-store.ts";
-import { repairStore } from "../../src/volume/repair-store.ts";
+import { checkStore } from "../../src/volume/open/check-store.ts";
+import { repairStore } from "../../src/volume/open/repair-store.ts";
 import { type Anatomy, anatomyOf, type Structure } from "../hostile/anatomy.ts";
 import { type Base, makeBases } from "../hostile/bases.ts";
 import { apply } from "../hostile/mutation.ts";

@@ -5,7 +5,7 @@
  */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { checkStore } from "../../src/volume/check-store.ts";
+import { checkStore } from "../../src/volume/open/check-store.ts";
 import { BLOCK } from "../format/blocks.ts";
 import { Random } from "../model/prng.ts";
 import { bytesDevice } from "./bytes.ts";

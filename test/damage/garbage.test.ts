@@ -6,7 +6,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MultisnapError } from "../../src/errors.ts";
-import { checkStore } from "../../src/volume/check-store.ts";
+import { checkStore } from "../../src/volume/open/check-store.ts";
 import type { CheckReport } from "../../src/volume/types.ts";
 import { BLOCK, crc32c } from "../format/blocks.ts";
 import { Random } from "../model/prng.ts";

@@ -5,7 +5,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MultisnapError } from "../../src/errors.ts";
-import { checkStore } from "../../src/volume/check-store.ts";
+import { checkStore } from "../../src/volume/open/check-store.ts";
 import type { CheckReport, View, Volume } from "../../src/volume/types.ts";
 import { BLOCK, HEADER, StoreBlocks } from "../format/blocks.ts";
 import { type Entry, readEntry, rulesOf } from "../format/entries.ts";

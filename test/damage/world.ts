@@ -1,5 +1,5 @@
 /** Small rich stores to damage, as bytes, and what their views have. */
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { View, Volume } from "../../src/volume/types.ts";
 import { bytesOf, TREES } from "../format/agree.ts";
 import { Fixture } from "../model/fixture.ts";

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import type { Device } from "../../src/devices/device.ts";
 import { type HttpDevice, httpDevice } from "../../src/devices/http.ts";
 import { seededEnv } from "../../src/env.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import { conformance } from "../conformance/view.ts";
 import { mustBeClean } from "../model/fixture.ts";
 import { Image, imageDevice } from "../model/image.ts";

@@ -11,7 +11,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type KeyValues, keyValueDevice } from "../../examples/kv-device.ts";
 import type { Device } from "../../src/devices/device.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import { conformance } from "../conformance/view.ts";
 import { turns } from "../model/late.ts";
 import { subjects } from "../model/openers.ts";

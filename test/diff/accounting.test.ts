@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import type { StoreKind } from "../../src/library.ts";
 import { run } from "../../src/task.ts";
 import { ORIGIN } from "../../src/volume/core.ts";
-import { runsOf } from "../../src/volume/runs.ts";
+import { runsOf } from "../../src/volume/requests/runs.ts";
 import type { Volume } from "../../src/volume/types.ts";
 import type { DiskVolume } from "../../src/volume/volume.ts";
 import type { OriginMode } from "../model/model.ts";

@@ -1,7 +1,7 @@
 /** preserveOnError false with COW devices: each that breaks is left behind, the others go on. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { OpenOptions } from "../../src/volume/types.ts";
 import { mustHold, readAll } from "../model/fixture.ts";
 import { expectCode } from "../model/history.ts";

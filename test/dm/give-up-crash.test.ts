@@ -3,7 +3,7 @@
  */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import { type Fixture, mustHold } from "../model/fixture.ts";
 import { Image, imageDevice } from "../model/image.ts";
 import { Random } from "../model/prng.ts";

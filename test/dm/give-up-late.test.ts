@@ -4,7 +4,7 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { View } from "../../src/volume/types.ts";
 import { same } from "../model/explain.ts";
 import { mustBeClean, readAll } from "../model/fixture.ts";

@@ -4,7 +4,7 @@
  */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { StoreKind, View } from "../../src/volume/types.ts";
 import { type Fixture, type FixtureOptions, mustHold } from "../model/fixture.ts";
 import { expectCode } from "../model/history.ts";

@@ -1,5 +1,5 @@
 /** Volumes whose origin goes on when their store cannot. */
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { OpenOptions, StoreKind } from "../../src/volume/types.ts";
 import { Fixture, type FixtureOptions } from "../model/fixture.ts";
 

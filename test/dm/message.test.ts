@@ -2,7 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { memoryDevice } from "../../src/devices/memory.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { StoreKind, Volume } from "../../src/volume/types.ts";
 import { expectCode } from "../model/history.ts";
 

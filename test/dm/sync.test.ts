@@ -1,7 +1,7 @@
 /** syncSnapshots: the snapshots are those that the caller lists, all of them or an error. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { StoreKind } from "../../src/volume/types.ts";
 import { expectCode } from "../model/history.ts";
 import { Image, imageDevice } from "../model/image.ts";

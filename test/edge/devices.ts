@@ -2,7 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type SqlDeviceOptions, sqlDevice } from "../../src/devices/sql.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import { deviceConformance, fails, pattern } from "../devices/conformance.ts";
 import { newName, testStorage } from "./sql-medium.ts";
 

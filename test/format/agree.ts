@@ -4,7 +4,7 @@
  */
 import * as assert from "uvu/assert";
 import type { TreeStore } from "../../src/stores/tree/tree-store.ts";
-import { formatMarks } from "../../src/volume/marking.ts";
+import { formatMarks } from "../../src/volume/life/marking.ts";
 import type { Volume } from "../../src/volume/types.ts";
 import type { DiskVolume } from "../../src/volume/volume.ts";
 import { same } from "../model/explain.ts";

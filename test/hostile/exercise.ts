@@ -4,8 +4,8 @@
  * none in another way.
  */
 import { MultisnapError } from "../../src/errors.ts";
-import { dumpStore } from "../../src/volume/dump-store.ts";
-import { repairStore } from "../../src/volume/repair-store.ts";
+import { dumpStore } from "../../src/volume/open/dump-store.ts";
+import { repairStore } from "../../src/volume/open/repair-store.ts";
 import type { View, Volume } from "../../src/volume/types.ts";
 import { type Image, imageDevice } from "../model/image.ts";
 import { Random } from "../model/prng.ts";

@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { seededEnv } from "../../src/env.ts";
 import { MultisnapError } from "../../src/errors.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import { mustBeClean, mustHold, readAll } from "../model/fixture.ts";
 import { expectCode } from "../model/history.ts";
 import { Image, imageDevice } from "../model/image.ts";

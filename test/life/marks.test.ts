@@ -2,9 +2,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { seededEnv } from "../../src/env.ts";
-import { formatMarks } from "../../src/volume/marking.ts";
-import { parseMarks } from "../../src/volume/marks.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { formatMarks } from "../../src/volume/life/marking.ts";
+import { parseMarks } from "../../src/volume/life/marks.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { View } from "../../src/volume/types.ts";
 import { bytesOf } from "../format/agree.ts";
 import { StoreReader } from "../format/reader.ts";

@@ -6,7 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { seededEnv } from "../../src/env.ts";
 import { CAPABILITIES } from "../../src/stores/kinds.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { View, Volume } from "../../src/volume/types.ts";
 import { CrashLog, Wreck } from "../crash/log.ts";
 import { mustBeClean, mustHold, readAll } from "../model/fixture.ts";

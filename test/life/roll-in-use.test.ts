@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { seededEnv } from "../../src/env.ts";
 import { MultisnapError } from "../../src/errors.ts";
 import { turn } from "../../src/task.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { View, Volume } from "../../src/volume/types.ts";
 import { mustBeClean, mustHold, readAll } from "../model/fixture.ts";
 import { expectCode } from "../model/history.ts";

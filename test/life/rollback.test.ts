@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Device } from "../../src/devices/device.ts";
 import { seededEnv } from "../../src/env.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { Volume } from "../../src/volume/types.ts";
 import { Fixture, mustHold } from "../model/fixture.ts";
 import { expectCode } from "../model/history.ts";

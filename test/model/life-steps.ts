@@ -2,7 +2,7 @@
  * Steps of a random history that change what views are: their sizes, whether they can be written,
  * what they are marked with, who holds them; and groups of snapshots.
  */
-import { snapshotAll } from "../../src/volume/snapshot-all.ts";
+import { snapshotAll } from "../../src/volume/life/snapshot-all.ts";
 import { DiskVolume } from "../../src/volume/volume.ts";
 import { expectCode, type History } from "./history.ts";
 import type { Marks } from "./model.ts";

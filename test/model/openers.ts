@@ -4,7 +4,7 @@
  */
 import { CAPABILITIES } from "../../src/stores/kinds.ts";
 import type { StoreKind } from "../../src/stores/store.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import { canHaveSums, type Subject } from "./subjects.ts";
 
 const kinds = (Object.keys(CAPABILITIES) as StoreKind[]).filter(

@@ -7,7 +7,7 @@ import path from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fileDevice } from "../../src/devices/file.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import { CMD, FLAG, infoData, MIB, OPT, option, request, u32 } from "./messages.ts";
 import { RawClient } from "./raw-client.ts";
 import { folder, freshSocket } from "./served.ts";

@@ -9,7 +9,7 @@ import * as assert from "uvu/assert";
 import { connectControl } from "../../src/control/client.ts";
 import { serveControl } from "../../src/control/server.ts";
 import { serveNbd } from "../../src/nbd/server.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { StoreKind } from "../../src/volume/types.ts";
 import { errorOf } from "../faults/story.ts";
 import { Image, imageDevice } from "../model/image.ts";

@@ -4,7 +4,7 @@
  */
 import { fileDevice } from "../../src/devices/file.ts";
 import { serveNbd } from "../../src/nbd/server.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 
 const [store, socket] = process.argv.slice(2) as [string, string];
 const volume = await openVolume({ store: await fileDevice(store) });

@@ -5,7 +5,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as assert from "uvu/assert";
 import { type NbdServer, type NbdServerOptions, serveNbd } from "../../src/nbd/server.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { Volume } from "../../src/volume/types.ts";
 import { medium } from "../model/media.ts";
 import { Random } from "../model/prng.ts";

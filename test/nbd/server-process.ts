@@ -6,7 +6,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { fileDevice } from "../../src/devices/file.ts";
 import type { LiveStatus } from "../../src/nbd/live.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 

@@ -1,7 +1,7 @@
 /** The policy of a full store: remembered, overridden, shown, and refused where there is none. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { CreateOptions, OpenOptions } from "../../src/volume/types.ts";
 import { BLOCK, crc32c, StoreBlocks } from "../format/blocks.ts";
 import { expectCode } from "../model/history.ts";

@@ -3,7 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { memoryDevice } from "../../src/devices/memory.ts";
 import { ownSnapshots } from "../../src/schedule/mark.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import { mustBeClean } from "../model/fixture.ts";
 import { kept } from "../model/media.ts";
 import { RolledVolume } from "../schedule/rolled-volume.ts";

@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import type { RemoteVolume } from "../../src/connect/remote-volume.ts";
 import { memoryDevice } from "../../src/devices/memory.ts";
 import { type NbdServer, serveNbd } from "../../src/nbd/server.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { OpenOptions, Volume } from "../../src/volume/types.ts";
 import { closeAll, connect, fresh, served } from "../control/served.ts";
 import { mustBeClean, mustHold } from "../model/fixture.ts";

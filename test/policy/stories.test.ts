@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Device } from "../../src/devices/device.ts";
 import { memoryDevice } from "../../src/devices/memory.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { View } from "../../src/volume/types.ts";
 import { Room } from "../faults/room.ts";
 import { expectCode } from "../model/history.ts";

@@ -7,7 +7,7 @@ import {
   parseVictims,
   priorityOf,
   VICTIMS_BYTES_MAX,
-} from "../../src/volume/victims.ts";
+} from "../../src/volume/full/victims.ts";
 import { Random } from "../model/prng.ts";
 
 function refusal(text: string): string {

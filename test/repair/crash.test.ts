@@ -1,7 +1,7 @@
 /** A power cut at any moment of a repair: the next one brings back the same. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { repairStore } from "../../src/volume/repair-store.ts";
+import { repairStore } from "../../src/volume/open/repair-store.ts";
 import { CrashLog, Wreck } from "../crash/log.ts";
 import type { Effort } from "../crash/tear.ts";
 import { imageDevice } from "../model/image.ts";

@@ -5,8 +5,8 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { checkStore } from "../../src/volume/check-store.ts";
-import { repairStore } from "../../src/volume/repair-store.ts";
+import { checkStore } from "../../src/volume/open/check-store.ts";
+import { repairStore } from "../../src/volume/open/repair-store.ts";
 import { bytesOf } from "../format/agree.ts";
 import { BLOCK, crc32c, HEADER, StoreBlocks } from "../format/blocks.ts";
 import { imageDevice } from "../model/image.ts";

@@ -1,7 +1,7 @@
 /** `dump` and `restore`: what comes back is what there was, whatever has become of the metadata. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { restoreStore } from "../../src/volume/dump-store.ts";
+import { restoreStore } from "../../src/volume/open/dump-store.ts";
 import { imageDevice } from "../model/image.ts";
 import { dumpOf, source } from "./text.ts";
 import { mustBeAsBefore } from "./verify.ts";

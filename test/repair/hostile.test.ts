@@ -2,8 +2,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { MultisnapError } from "../../src/errors.ts";
-import { restoreStore } from "../../src/volume/dump-store.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { restoreStore } from "../../src/volume/open/dump-store.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import { CrashLog } from "../crash/log.ts";
 import { imageDevice } from "../model/image.ts";
 import { Random } from "../model/prng.ts";

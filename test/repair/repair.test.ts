@@ -6,7 +6,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { RepairReport } from "../../src/stores/store.ts";
-import { repairStore } from "../../src/volume/repair-store.ts";
+import { repairStore } from "../../src/volume/open/repair-store.ts";
 import { imageDevice } from "../model/image.ts";
 import { Random } from "../model/prng.ts";
 import {

@@ -5,8 +5,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { MultisnapError } from "../../src/errors.ts";
-import { openVolume } from "../../src/volume/open.ts";
-import { repairStore } from "../../src/volume/repair-store.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
+import { repairStore } from "../../src/volume/open/repair-store.ts";
 import { imageDevice } from "../model/image.ts";
 import { Random } from "../model/prng.ts";
 import { mustBeAsBefore, mustBeAsBeforeOrLost } from "./verify.ts";

@@ -1,5 +1,5 @@
 /** Dumps as text, for tests that change them. */
-import { dumpStore } from "../../src/volume/dump-store.ts";
+import { dumpStore } from "../../src/volume/open/dump-store.ts";
 import { imageDevice } from "../model/image.ts";
 import type { World } from "./world.ts";
 

@@ -1,7 +1,7 @@
 /** What must hold of a store that was repaired or restored. */
 import { MultisnapError } from "../../src/errors.ts";
 import type { Loss } from "../../src/stores/store.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { View, Volume } from "../../src/volume/types.ts";
 import { bytesOf } from "../format/agree.ts";
 import { StoreReader } from "../format/reader.ts";

@@ -5,7 +5,7 @@
  */
 import { seededEnv } from "../../src/env.ts";
 import { CAPABILITIES } from "../../src/stores/kinds.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { View, Volume } from "../../src/volume/types.ts";
 import { readAll } from "../model/fixture.ts";
 import { Image, imageDevice } from "../model/image.ts";

@@ -3,7 +3,7 @@ import { memoryDevice } from "../../src/devices/memory.ts";
 import { type KeepRule, parseKeep } from "../../src/schedule/keep.ts";
 import { parsePeriod } from "../../src/schedule/period.ts";
 import { type Roller, type RollerOptions, startRoller } from "../../src/schedule/roller.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { Volume } from "../../src/volume/types.ts";
 import { kept } from "../model/media.ts";
 import { TestClock } from "./clock.ts";

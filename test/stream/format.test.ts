@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { StoreKind } from "../../src/index.ts";
 import * as layout from "../../src/stream/layout.ts";
-import { encodeIdentity } from "../../src/volume/identity.ts";
+import { encodeIdentity } from "../../src/volume/identity/identity.ts";
 import type { View, Volume } from "../../src/volume/types.ts";
 import { bytesOf, live, newVolume } from "../diff/random-volume.ts";
 import type { OriginMode } from "../model/model.ts";

@@ -5,7 +5,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { memoryDevice } from "../../src/devices/memory.ts";
-import { openVolume } from "../../src/volume/open.ts";
+import { openVolume } from "../../src/volume/open/open.ts";
 import type { CreateOptions } from "../../src/volume/types.ts";
 import { readerOf } from "../format/agree.ts";
 import { Fixture, mustBeClean, mustHold } from "../model/fixture.ts";

@@ -1,7 +1,7 @@
 /** The devices with which the kernel begins, each with a story that the tests tell to its end. */
 import * as assert from "uvu/assert";
 import { exportCow } from "../../../src/convert/export-cow.ts";
-import { openVolume } from "../../../src/volume/open.ts";
+import { openVolume } from "../../../src/volume/open/open.ts";
 import { type Attached, bytesOf, makeCow, ORIGIN, openCows } from "../../cow/attached.ts";
 import { noise, shuffled } from "../../cow/craft.ts";
 import { readAll } from "../../model/fixture.ts";

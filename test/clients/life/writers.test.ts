@@ -6,7 +6,7 @@ import fs from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fileDevice } from "../../../src/devices/file.ts";
-import { openVolume } from "../../../src/volume/open.ts";
+import { openVolume } from "../../../src/volume/open/open.ts";
 import { digest, fresh, json, refused, succeed, succeedWith } from "../../cli/program.ts";
 import { errorOf } from "../../faults/story.ts";
 import { refusedToServe, serve } from "../served.ts";

@@ -9,7 +9,7 @@ import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileDevice } from "../../../src/devices/file.ts";
-import { openVolume } from "../../../src/volume/open.ts";
+import { openVolume } from "../../../src/volume/open/open.ts";
 import { Random } from "../../model/prng.ts";
 import { MIB } from "../messages.ts";
 import { ServerProcess } from "../server-process.ts";

@@ -1,0 +1,112 @@
+/**
+ * Hidden views: snapshots in the making, which nobody sees under any name until all of them get
+ * theirs at once. They are read-only to everybody but who makes them.
+ *
+ * Invariants
+ * - What is published is durable before its names are.
+ * - Names are given in one record of the journal: all of them or none.
+ */
+import { MultisnapError } from "../../errors.ts";
+import { HIDDEN_SIGN, isHidden, isOfRollback } from "../../stores/hidden.ts";
+import type { ViewRecord } from "../../stores/store.ts";
+import type { Task } from "../../task.ts";
+import { type Core, ORIGIN } from "../core.ts";
+import type { DiskVolume } from "../volume.ts";
+import type { SnapshotIdentity } from "./identity.ts";
+import { receivedMarks } from "./positions.ts";
+
+/** Operations with the longest names: a journal record has 256 KiB. */
+export const PUBLISHED_MAX = 500;
+
+export interface Published {
+  id: number;
+  name: string;
+  identity: SnapshotIdentity;
+}
+
+export class Stages {
+  readonly #volume: DiskVolume;
+  readonly #core: Core;
+
+  constructor(volume: DiskVolume) {
+    this.#volume = volume;
+    this.#core = volume.core;
+  }
+
+  /** Hidden views, with the names that they were given here. */
+  all(): ViewRecord[] {
+    const views = this.#core.store.views();
+    return views.filter(({ id, name }) => id !== ORIGIN && isHidden(name) && !isOfRollback(name));
+  }
+
+  /** A hidden view with what `source` has now; its id. */
+  open(source: number, name: string, created: number): Task<number> {
+    const { timeline } = this.#volume;
+    return timeline.snapshot(source, hiddenName(name), true, () => {}, created);
+  }
+
+  /** Gives a hidden view another name, durable together with all that was written before. */
+  *note(id: number, name: string): Task<void> {
+    yield* this.#volume.flushed();
+    yield* this.#change(() => this.#core.store.renameSnapshot(id, hiddenName(name)));
+    yield* this.#volume.flushed();
+  }
+
+  *drop(ids: number[]): Task<void> {
+    if (ids.length === 0) return;
+    yield* this.#volume.timeline.delete(ids);
+    this.#volume.reclaimer.start();
+  }
+
+  /** Errors: `Exists` (a name is taken), `NotFound` (one was deleted): none is published. */
+  *publish(views: readonly Published[]): Task<void> {
+    yield* this.#core.between(() => this.#publishAll(views));
+  }
+
+  *#publishAll(views: readonly Published[]): Task<void> {
+    const { store } = this.#core;
+    if (views.length > PUBLISHED_MAX) {
+      const found = `${views.length} snapshots at once, at most ${PUBLISHED_MAX}`;
+      throw new MultisnapError("Invalid", `${found}: send them in parts`);
+    }
+    const names = new Set<string>();
+    for (const { id, name } of views) {
+      if (!isHidden(store.view(id)?.name ?? null)) {
+        throw new MultisnapError("NotFound", "a half received snapshot has been deleted");
+      }
+      if (store.named(name) || names.has(name)) {
+        const called = `a snapshot is called ${JSON.stringify(name)} already`;
+        throw new MultisnapError("Exists", `${called}: rename it, or receive under another name`);
+      }
+      names.add(name);
+    }
+    // The store says that it has marks, the record that they go into is empty, and what an
+    // operation needs is there: none waits.
+    for (const { id } of views.slice(0, 1)) {
+      yield* this.#change(() => store.setMarks(id, store.view(id)!.marks));
+      yield* this.#volume.flushed();
+      yield* this.#change(() => store.renameSnapshot(id, store.view(id)!.name!));
+    }
+    for (const { id, name, identity } of views) {
+      const marks = receivedMarks(store.view(id)!.marks, identity);
+      yield* this.#change(() => store.renameSnapshot(id, name));
+      yield* this.#change(() => store.setMarks(id, marks));
+      this.#core.traffic.watchers?.made(id, name);
+    }
+    yield* this.#volume.flushed();
+  }
+
+  *#change(call: () => number): Task<void> {
+    const { store } = this.#core;
+    yield* store.gate(null);
+    let status: number;
+    while ((status = call()) < 0) {
+      yield* store.serve(status, null);
+      yield* store.gate(null);
+    }
+  }
+}
+
+function hiddenName(name: string): string {
+  return HIDDEN_SIGN + name;
+}
