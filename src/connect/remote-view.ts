@@ -184,16 +184,15 @@ export class RemoteView implements View {
     const { rings } = volume;
     if (!rings || !volume.sleeps) throw unsupported(what, "another thread or process has it open");
     if (!volume.waitsForNothing) throw unsupported(what, "a device of this volume answers later");
-    for (let start = 0; start === 0 || start < bytes.length; start += PAYLOAD_BYTES_MAX) {
-      const piece = bytes.subarray(start, start + PAYLOAD_BYTES_MAX);
-      rings.requestSync(op, this.id, offset + start, piece);
-    }
+    let start = 0;
+    do {
+      const end = pieceEnd(offset, start, bytes.length);
+      rings.requestSync(op, this.id, offset + start, bytes.subarray(start, end));
+      start = end;
+    } while (start < bytes.length);
   }
 
-  /**
-   * Ends when all have ended; after a failure no further one begins. They end where sectors do: a
-   * snapshot between two of them has no half of a sector.
-   */
+  /** Ends when all have ended; after a failure no further one begins. */
   async #pieces(
     offset: number,
     total: number,
@@ -203,8 +202,7 @@ export class RemoteView implements View {
     const lane = async () => {
       do {
         const start = next;
-        const most = PAYLOAD_BYTES_MAX - ((offset + start) % SECTOR);
-        next = Math.min(total, start + most);
+        next = pieceEnd(offset, start, total);
         await transfer(start, next);
       } while (next < total);
     };
@@ -224,6 +222,15 @@ export class RemoteView implements View {
   #checkRange(offset: number, length: number): void {
     checkInside(offset, length, this.size);
   }
+}
+
+/**
+ * Where the piece from `start` of a request for `total` bytes at `offset` ends: where a sector does,
+ * so that a snapshot between two pieces has no half of one.
+ */
+function pieceEnd(offset: number, start: number, total: number): number {
+  const most = PAYLOAD_BYTES_MAX - ((offset + start) % SECTOR);
+  return Math.min(total, start + most);
 }
 
 function unsupported(what: string, why: string): MultisnapError {

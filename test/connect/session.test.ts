@@ -14,6 +14,7 @@ import type { Volume } from "../../src/volume/types.ts";
 import { ANSWER, FAILURE, HELLO, REQUEST, WELCOME } from "../control/raw.ts";
 import { expectCode } from "../model/history.ts";
 import { Random } from "../model/prng.ts";
+import { Watch } from "../model/watched.ts";
 import { RawPort } from "./raw-port.ts";
 import { clientOf, hostOf } from "./subjects.ts";
 
@@ -43,6 +44,26 @@ test("a snapshot of one client is soon known to the others", async () => {
   await one.close();
   await two.origin.write(0, new Uint8Array(1));
   await two.close();
+  await host.close();
+  await volume.close();
+});
+
+test("a long write is cut where sectors end: a snapshot in between has no half of one", async () => {
+  const watch = new Watch();
+  const origin = watch.device(memoryDevice({ size: SIZE }));
+  const volume = await openVolume({ store: memoryDevice(), origin, create: {} });
+  const host = hostOf(volume);
+  const remote = await clientOf(host);
+  watch.reset();
+  await remote.origin.write(100, new Random(1).bytes(700_001));
+  const [first, ...others] = watch.writes.map(({ offset }) => offset).sort((a, b) => a - b);
+  assert.is(first, 100);
+  assert.ok(others.length > 1);
+  assert.equal(
+    others.filter((offset) => offset % 512 !== 0),
+    [],
+  );
+  await remote.close();
   await host.close();
   await volume.close();
 });
