@@ -3,10 +3,8 @@
  * a snapshot, because of which nothing was copied. The power is cut behind the origin's write.
  */
 import { suite } from "uvu";
-import * as assert from "uvu/assert";
 import { COMMIT } from "../../src/engine/status.ts";
 import { seededEnv } from "../../src/env.ts";
-import { MultisnapError } from "../../src/errors.ts";
 import type { View, Volume } from "../../src/volume/types.ts";
 import type { DiskVolume } from "../../src/volume/volume.ts";
 import { firstUnexplained } from "../model/explain.ts";
@@ -69,31 +67,6 @@ for (const subject of subjects.filter(({ capabilities }) => !capabilities.fixed)
       await volume.close();
     });
   }
-
-  test("a delete of two snapshots, the second of which fails", async () => {
-    const random = new Random(6);
-    const fixture = await Fixture.make(subject.open, { mode: "attached", size: 2 * CHUNK });
-    const { volume } = fixture;
-    const [kept, gone] = [await fixture.snapshot("kept"), await fixture.snapshot("gone")];
-    await fixture.write(kept, 0, random.bytes(CHUNK));
-    await volume.flush();
-    const { store } = (volume as DiskVolume).core;
-    const deleteSnapshot = store.deleteSnapshot.bind(store);
-    store.deleteSnapshot = (id) => {
-      if (id === gone.id) return deleteSnapshot(id);
-      throw new MultisnapError("Io", "store: read failed (EIO)");
-    };
-    const code = await volume.delete(gone, kept).catch((error) => error.code);
-    assert.is(code, "Io");
-    await volume.origin.write(0, random.bytes(CHUNK));
-    const images = { store: fixture.store.copy(), origin: fixture.under.copy() };
-    const crashed = await open(images);
-    const names = crashed.snapshots.map(({ name }) => name);
-    assert.equal(names, ["kept"], "the origin was overwritten without a copy for the other");
-    await mustBeClean(crashed);
-    await crashed.close();
-    await volume.close();
-  });
 
   test.run();
 }
