@@ -42,8 +42,41 @@ export function* bestImage(blocks: Blocks, { slots, newest }: Supers): Task<Supe
   const lost = slots.find(({ image, state }) => image === null && state !== "unsupported");
   const isFirst = lost?.state === "empty" && newest.generation === 1;
   if (!lost || isFirst) return newest;
-  const rebuilt = yield* new Rebuild(blocks, newest).run();
-  return rebuilt ?? newest;
+  // A checkpoint after the next would have overwritten the superblock that is there, so only the next
+  // can have been lost; but for a repair's, which leaves a gap.
+  const next = newest.generation + 1;
+  for (const most of [next, Number.POSITIVE_INFINITY]) {
+    const tables = yield* newestTables(blocks, newest, most);
+    const rebuilt = yield* new Rebuild(blocks, newest).from(tables);
+    if (rebuilt) return rebuilt;
+  }
+  return newest;
+}
+
+/**
+ * Blocks of the newest tables stream on the device, of a checkpoint that has no superblock, and a
+ * generation of at most `most`.
+ */
+function* newestTables(blocks: Blocks, older: SuperImage, most: number): Task<Link[]> {
+  const type = blocks.constant("TYPE_TABLES");
+  const store = blocks.constant("BLOCK_STORE");
+  const findings = new Findings({});
+  let found: Link[] = [];
+  for (let at = 2; at < blocks.size; at += READ_BLOCKS) {
+    if (at % (256 * READ_BLOCKS) === 2) findings.step();
+    const bytes = yield* blocks.look(at, READ_BLOCKS);
+    for (let i = 0; i < READ_BLOCKS; i++) {
+      const block = bytes.subarray(i * BLOCK, (i + 1) * BLOCK);
+      if (u32At(block, 12) !== type) continue;
+      if (!older.isOfStore(block, store) || !blocks.isWhole(block)) continue;
+      const link = linkOf(block, at + i);
+      const newest = found[0]?.generation ?? older.generation;
+      if (link.generation < newest || link.generation > most || found.length > STREAM_MAX) continue;
+      if (link.generation > newest) found = [];
+      if (link.generation > older.generation) found.push(link);
+    }
+  }
+  return found;
 }
 
 class Rebuild {
@@ -57,8 +90,8 @@ class Rebuild {
     this.#bytes = older.bytes.slice();
   }
 
-  *run(): Task<SuperImage | null> {
-    const tables = chain(yield* this.#newestTables());
+  *from(links: readonly Link[]): Task<SuperImage | null> {
+    const tables = chain(links);
     if (!tables) return null;
     const generation = tables[0]!.generation;
     this.#set("SUPER_GENERATION", generation);
@@ -82,33 +115,6 @@ class Rebuild {
 
   #set32(field: string, value: number): void {
     putU32(this.#bytes, this.#blocks.constant(field), value);
-  }
-
-  /** Blocks of the newest tables stream on the device, of a checkpoint that has no superblock. */
-  *#newestTables(): Task<Link[]> {
-    const blocks = this.#blocks;
-    const type = blocks.constant("TYPE_TABLES");
-    const findings = new Findings({});
-    let found: Link[] = [];
-    for (let at = 2; at < blocks.size; at += READ_BLOCKS) {
-      if (at % (256 * READ_BLOCKS) === 2) findings.step();
-      const bytes = yield* blocks.look(at, READ_BLOCKS);
-      for (let i = 0; i < READ_BLOCKS; i++) {
-        const block = bytes.subarray(i * BLOCK, (i + 1) * BLOCK);
-        if (u32At(block, 12) !== type || !this.#isOurs(block)) continue;
-        const link = linkOf(block, at + i);
-        const newest = found[0]?.generation ?? this.#older.generation;
-        if (link.generation < newest || found.length > STREAM_MAX) continue;
-        if (link.generation > newest) found = [];
-        if (link.generation > this.#older.generation) found.push(link);
-      }
-    }
-    return found;
-  }
-
-  #isOurs(block: Uint8Array): boolean {
-    const store = this.#blocks.constant("BLOCK_STORE");
-    return this.#older.isOfStore(block, store) && this.#blocks.isWhole(block);
   }
 
   /** Area, sequence, ids and top: from the records before it. */
@@ -161,7 +167,8 @@ class Rebuild {
       found.tops++;
     });
     const stream = chain(views);
-    if (!stream || found.tops > 1) return false;
+    // A block that is in use and was never written: without it the tree might look empty.
+    if (!stream || found.tops > 1 || found.meta !== 1 + meta.slabs.used) return false;
     this.#set32("SUPER_ROOT", found.root);
     this.#set32("SUPER_HEIGHT", found.height);
     this.#set("SUPER_ENTRIES", found.entries);

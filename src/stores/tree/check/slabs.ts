@@ -53,6 +53,18 @@ export class Slabs {
     return -1;
   }
 
+  /** How many blocks that lie in slabs may be in use. O(blocks). */
+  get used(): number {
+    let used = 0;
+    for (const [index, { blocks }] of this.#slabs) {
+      const first = index * this.size;
+      for (let number = Math.max(1, first); number < first + blocks; number++) {
+        if (this.isUsed(number)) used++;
+      }
+    }
+    return used;
+  }
+
   /** Whether a block may be in use: for all that is known. */
   isUsed(number: number): boolean {
     if (this.#bits === null) return true;
