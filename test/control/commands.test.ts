@@ -62,7 +62,7 @@ async function both(
       // Times and random names differ between any two stores.
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
       .replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "UUID")
-      // Chunks in use for --dm: who closes the store after each command has fewer journal records.
+      // Chunks in use for --dm: who closes the store after each command has less in its journal.
       .replace(/^(5 0 \d+) \d+ /, "$1 N ");
   const what = args("STORE").join(" ");
   assert.is(there.code, here.code, what);

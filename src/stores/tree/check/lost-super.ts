@@ -42,8 +42,8 @@ export function* bestImage(blocks: Blocks, { slots, newest }: Supers): Task<Supe
   const lost = slots.find(({ image, state }) => image === null && state !== "unsupported");
   const isFirst = lost?.state === "empty" && newest.generation === 1;
   if (!lost || isFirst) return newest;
-  // A checkpoint after the next would have overwritten the superblock that is there, so only the next
-  // can have been lost; but for a repair's, which leaves a gap.
+  // A checkpoint after the next would have overwritten the superblock that is there, so only the
+  // next can have been lost; but for a repair's, which leaves a gap.
   const next = newest.generation + 1;
   for (const most of [next, Number.POSITIVE_INFINITY]) {
     const tables = yield* newestTables(blocks, newest, most);
