@@ -225,7 +225,7 @@ export class RemoteView implements View {
 }
 
 /**
- * Where the piece from `start` of a request for `total` bytes at `offset` ends: where a sector does,
+ * Where the piece from `start` of a request for `total` bytes at `offset` ends: with a sector,
  * so that a snapshot between two pieces has no half of one.
  */
 function pieceEnd(offset: number, start: number, total: number): number {

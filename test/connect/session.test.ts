@@ -48,7 +48,7 @@ test("a snapshot of one client is soon known to the others", async () => {
   await volume.close();
 });
 
-test("a long write is cut where sectors end: a snapshot in between has no half of one", async () => {
+test("a long write is cut where sectors end: no snapshot has half of one", async () => {
   const watch = new Watch();
   const origin = watch.device(memoryDevice({ size: SIZE }));
   const volume = await openVolume({ store: memoryDevice(), origin, create: {} });
