@@ -11,7 +11,7 @@ export const commonSuites: readonly Suite[] = [
   {
     name: "model",
     files: ["test/model/random.test.ts", "test/model/small.test.ts"],
-    env: { SHARE: "0.02", STEPS: "200", LENGTH: "3" },
+    env: { SHARE: "0.15", STEPS: "200", LENGTH: "3" },
   },
 ];
 
