@@ -179,6 +179,8 @@ test("gone different ways: refused at once, and nothing is lost", async () => {
   assert.match(stderr, new RegExp(`^multisnap: Invalid: .*@${second.snapshot}, which is not here`));
   assert.match(stderr, `--force goes on from @${first.snapshot}`);
   assert.ok(fs.readFileSync(copy).equals(before));
+  // Names have seconds.
+  await wait(1100);
   const forced = await once(store, "--to", backup, "--force");
   assert.is(forced.from, first.snapshot);
   assert.equal(
