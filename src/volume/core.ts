@@ -134,6 +134,17 @@ export class Core {
     });
   }
 
+  /** A change of the store's views, called again after what it asks for is done. */
+  *change(call: () => number): Task<void> {
+    const { store } = this;
+    yield* store.gate(null);
+    let status: number;
+    while ((status = call()) < 0) {
+      yield* store.serve(status, null);
+      yield* store.gate(null);
+    }
+  }
+
   /**
    * Work on `length` bytes inside a visit, piece by piece: `piece` answers how many bytes it did, 0
    * where it had to wait and begins anew (I7).

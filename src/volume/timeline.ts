@@ -74,7 +74,7 @@ export class Timeline {
     const missing = source === ORIGIN ? this.#core.missing : null;
     if (missing && store.named(given)) throw isTaken(given);
     const first = missing ? `${ROLLBACK_NAME}+` : given;
-    yield* this.#change(() => store.createSnapshot(source, first, readOnly, created));
+    yield* this.#core.change(() => store.createSnapshot(source, first, readOnly, created));
     const id = store.nextId() - 1;
     if (missing) yield* this.#complete(missing, id, given);
     this.#core.traffic.watchers?.made(id, given);
@@ -86,10 +86,10 @@ export class Timeline {
     const { store } = this.#core;
     try {
       yield* missing.giveTo(id);
-      yield* this.#change(() => store.renameSnapshot(id, name));
+      yield* this.#core.change(() => store.renameSnapshot(id, name));
     } catch (error) {
       if (error instanceof MultisnapError && !store.failure) {
-        yield* this.#change(() => store.deleteSnapshot(id));
+        yield* this.#core.change(() => store.deleteSnapshot(id));
       }
       throw error;
     }
@@ -134,7 +134,7 @@ export class Timeline {
     const { store } = this.#core;
     const doomed = ids.map((id) => ({ id, name: store.view(id)?.name ?? null }));
     const [first] = ids;
-    if (ids.length === 1) yield* this.#change(() => store.deleteSnapshot(first!));
+    if (ids.length === 1) yield* this.#core.change(() => store.deleteSnapshot(first!));
     else yield* store.deleteTogether(ids);
     for (const { id, name } of doomed) {
       this.#core.traffic.watchers?.deleted(id, name);
@@ -145,7 +145,7 @@ export class Timeline {
   *rename(id: number, name: string): Task<void> {
     this.#core.assertWritable();
     const from = this.#core.store.view(id)?.name ?? null;
-    yield* this.#change(() => this.#core.store.renameSnapshot(id, name));
+    yield* this.#core.change(() => this.#core.store.renameSnapshot(id, name));
     this.#core.traffic.watchers?.renamed(id, from, name);
     yield* this.#hands.flush();
   }
@@ -191,11 +191,10 @@ export class Timeline {
   *#copyBack(options: ProgressOptions, id: number): Task<CopyBack> {
     const { CopyBack, Rolling } = yield* seldom.get();
     const { originWriter, flush } = this.#hands;
-    const change = (call: () => number) => this.#change(call);
     const snapshot = (of: number, name: string) => this.create(of, name, false);
     const begun =
       id === ORIGIN && this.#core.origin ? (by: ViewRecord) => this.#roll(Rolling, by) : null;
-    return new CopyBack(this.#core, { originWriter, flush, change, snapshot, begun }, options);
+    return new CopyBack(this.#core, { originWriter, flush, snapshot, begun }, options);
   }
 
   /** Goes on with a rollback that was interrupted, if there is one; reads need to know of it. */
@@ -217,10 +216,9 @@ export class Timeline {
 
   #roll(Rolls: typeof Rolling, by: ViewRecord): void {
     const { originWriter, flush, flushOrigin, work } = this.#hands;
-    const change = (call: () => number) => this.#change(call);
     const writing = (step: () => Task<void>) => work(step, false);
     const between = (step: () => Task<void>) => work(step, true);
-    const hands = { originWriter, flush, flushOrigin, change, writing, between };
+    const hands = { originWriter, flush, flushOrigin, writing, between };
     const core = this.#core;
     core.missing = new Rolls(core, by, hands);
     core.changes++;
@@ -250,9 +248,8 @@ export class Timeline {
     this.#core.assertWritable();
     const { shrink = false } = options;
     const { originWriter, flush } = this.#hands;
-    const change = (call: () => number) => this.#change(call);
     const { checkResize, Resize } = yield* seldom.get();
-    const resize = new Resize(this.#core, { originWriter, flush, change }, options);
+    const resize = new Resize(this.#core, { originWriter, flush }, options);
     yield* this.#hands.between(id, () => {
       const { missing } = this.#core;
       if (missing && id === ORIGIN) throw isWanted(this.#core.store.view(missing.to)!);
@@ -285,20 +282,9 @@ export class Timeline {
 
   /** A change of what views are. */
   *#become(call: () => number): Task<void> {
-    yield* this.#change(call);
+    yield* this.#core.change(call);
     this.#core.changes++;
     this.#core.remade++;
-  }
-
-  /** A change, called again after what it asks for is done. */
-  *#change(call: () => number): Task<void> {
-    const { store } = this.#core;
-    yield* store.gate(null);
-    let status: number;
-    while ((status = call()) < 0) {
-      yield* store.serve(status, null);
-      yield* store.gate(null);
-    }
   }
 
   /** Several changes: durable, as far as they went. */

@@ -100,12 +100,7 @@ export class Positions {
   *#note(id: number, content: string): Task<void> {
     const { store } = this.#core;
     const noted = () => formatMarks({ ...parseMarks(this.#record(id).marks), content });
-    yield* store.gate(null);
-    let status: number;
-    while ((status = store.setMarks(id, noted())) < 0) {
-      yield* store.serve(status, null);
-      yield* store.gate(null);
-    }
+    yield* this.#core.change(() => store.setMarks(id, noted()));
     yield* this.#flush();
   }
 

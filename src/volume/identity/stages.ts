@@ -48,7 +48,7 @@ export class Stages {
   /** Gives a hidden view another name, durable together with all that was written before. */
   *note(id: number, name: string): Task<void> {
     yield* this.#volume.flushed();
-    yield* this.#change(() => this.#core.store.renameSnapshot(id, hiddenName(name)));
+    yield* this.#core.change(() => this.#core.store.renameSnapshot(id, hiddenName(name)));
     yield* this.#volume.flushed();
   }
 
@@ -58,7 +58,7 @@ export class Stages {
     this.#volume.reclaimer.start();
   }
 
-  /** Errors: `Exists` (a name is taken), `NotFound` (one was deleted): none is published. */
+  /** At least one. Errors: `Exists` (a name is taken), `NotFound` (one was deleted): none is. */
   *publish(views: readonly Published[]): Task<void> {
     yield* this.#core.between(() => this.#publishAll(views));
   }
@@ -82,28 +82,17 @@ export class Stages {
     }
     // The store says that it has marks, the record that they go into is empty, and what an
     // operation needs is there: none waits.
-    for (const { id } of views.slice(0, 1)) {
-      yield* this.#change(() => store.setMarks(id, store.view(id)!.marks));
-      yield* this.#volume.flushed();
-      yield* this.#change(() => store.renameSnapshot(id, store.view(id)!.name!));
-    }
+    const first = views[0]!.id;
+    yield* this.#core.change(() => store.setMarks(first, store.view(first)!.marks));
+    yield* this.#volume.flushed();
+    yield* this.#core.change(() => store.renameSnapshot(first, store.view(first)!.name!));
     for (const { id, name, identity } of views) {
       const marks = receivedMarks(store.view(id)!.marks, identity);
-      yield* this.#change(() => store.renameSnapshot(id, name));
-      yield* this.#change(() => store.setMarks(id, marks));
+      yield* this.#core.change(() => store.renameSnapshot(id, name));
+      yield* this.#core.change(() => store.setMarks(id, marks));
       this.#core.traffic.watchers?.made(id, name);
     }
     yield* this.#volume.flushed();
-  }
-
-  *#change(call: () => number): Task<void> {
-    const { store } = this.#core;
-    yield* store.gate(null);
-    let status: number;
-    while ((status = call()) < 0) {
-      yield* store.serve(status, null);
-      yield* store.gate(null);
-    }
   }
 }
 

@@ -32,8 +32,6 @@ export interface CopyBackHands {
   flush(): Task<void>;
   /** A snapshot of the view. */
   snapshot(of: number, name: string): Task<unknown>;
-  /** A change, called again after what it asks for is done. */
-  change(call: () => number): Task<void>;
   /** Where the rest can be done while the view is in use: it is the hidden view's from now on. */
   begun: ((by: ViewRecord) => void) | null;
 }
@@ -56,7 +54,7 @@ export class CopyBack {
   /** Between two writes; it can be called again after an error. Durable when it ends. */
   *run(id: number, to: number, keepAs: string | null): Task<void> {
     const { store } = this.#core;
-    const { begun, flush, change, originWriter } = this.#hands;
+    const { begun, flush, originWriter } = this.#hands;
     const canHandOver = begun !== null && this.#hasRoom(keepAs);
     const { size } = store.view(to)!;
     if (parseMarks(store.view(id)!.marks).rollback !== to) {
@@ -68,7 +66,7 @@ export class CopyBack {
       yield* this.#mark(id, to);
     }
     this.#core.rolling = store.view(to);
-    const resize = new Resize(this.#core, { flush, change, originWriter }, {});
+    const resize = new Resize(this.#core, { flush, originWriter }, {});
     yield* resize.run(id, store.view(id)!.size, size);
     if (canHandOver) {
       begun(yield* this.#handOver(id, to, null));
@@ -89,9 +87,9 @@ export class CopyBack {
     const { store } = this.#core;
     for (const { id: left, name } of store.views()) {
       if (isOfRollback(name) && !this.#core.missing)
-        yield* this.#hands.change(() => store.deleteSnapshot(left));
+        yield* this.#core.change(() => store.deleteSnapshot(left));
     }
-    yield* this.#hands.change(() => store.setMarks(id, store.view(id)!.marks));
+    yield* this.#core.change(() => store.setMarks(id, store.view(id)!.marks));
     yield* this.#hands.flush();
   }
 
@@ -104,7 +102,7 @@ export class CopyBack {
   /** One record: from then on the hidden view tells how far it is. */
   *#handOver(id: number, to: number, keepAs: string | null): Task<ViewRecord> {
     const { store } = this.#core;
-    const { change, snapshot, flush } = this.#hands;
+    const { snapshot, flush } = this.#hands;
     const made: number[] = [];
     try {
       for (const name of keepAs === null ? [ROLLBACK_NAME] : [keepAs, ROLLBACK_NAME]) {
@@ -112,16 +110,17 @@ export class CopyBack {
         made.push(store.named(name)!.id);
       }
       const by = made.at(-1)!;
-      yield* change(() => store.setMarks(by, rollingMarks(to, [])));
+      yield* this.#core.change(() => store.setMarks(by, rollingMarks(to, [])));
       const { rollback, ...marks } = parseMarks(store.view(id)!.marks);
       const unmarked = formatMarks({ ...marks, rollback: null });
-      if (rollback !== null) yield* change(() => store.setMarks(id, unmarked));
+      if (rollback !== null) yield* this.#core.change(() => store.setMarks(id, unmarked));
       this.#core.traffic.watchers?.wrote(id, 0, store.view(id)!.size);
       yield* flush();
       return store.view(by)!;
     } catch (error) {
       const isSound = error instanceof MultisnapError && !store.failure;
-      for (const one of isSound ? made : []) yield* change(() => store.deleteSnapshot(one));
+      for (const one of isSound ? made : [])
+        yield* this.#core.change(() => store.deleteSnapshot(one));
       throw error;
     }
   }
@@ -129,7 +128,7 @@ export class CopyBack {
   *#mark(id: number, rollback: number | null): Task<void> {
     const { store } = this.#core;
     const marks = formatMarks({ ...parseMarks(store.view(id)!.marks), rollback });
-    yield* this.#hands.change(() => store.setMarks(id, marks));
+    yield* this.#core.change(() => store.setMarks(id, marks));
     // It is told of when it is over.
     if (rollback === null) this.#core.traffic.watchers?.wrote(id, 0, store.view(id)!.size);
     yield* this.#hands.flush();

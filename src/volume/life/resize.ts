@@ -28,8 +28,6 @@ export interface ResizeHands {
   originWriter: OriginWriter;
   /** Makes everything durable. */
   flush(): Task<void>;
-  /** A change, called again after what it asks for is done. */
-  change(call: () => number): Task<void>;
 }
 
 /** Errors: `Invalid`, `Unsupported`. */
@@ -69,7 +67,7 @@ export class Resize {
     if (origin) yield* size > from ? this.#stretch(origin, size) : this.#cutOut(from, size);
     else yield* this.#clear(id, Math.min(from, size), Math.max(from, size), size > from);
     const { store } = this.#core;
-    yield* this.#hands.change(() => store.resize(id, size));
+    yield* this.#core.change(() => store.resize(id, size));
     this.#core.changes++;
     this.#core.remade++;
     this.#core.traffic.watchers?.wrote(id, 0, size);

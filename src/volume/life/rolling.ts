@@ -42,8 +42,6 @@ export interface RollingHands {
   /** Makes what was written to the origin's device durable. */
   flushOrigin(): Task<void>;
   flush(): Task<void>;
-  /** A change, called again after what it asks for is done. */
-  change(call: () => number): Task<void>;
   /** Work of a request that changes the origin; between two writes. */
   writing(work: () => Task<void>): Promise<void>;
   between(work: () => Task<void>): Promise<void>;
@@ -281,7 +279,7 @@ export class Rolling {
   *#mark(busy: readonly Range[]): Task<void> {
     const { store } = this.#core;
     const marks = rollingMarks(this.to, busy);
-    yield* this.#hands.change(() => store.setMarks(this.#by, marks));
+    yield* this.#core.change(() => store.setMarks(this.#by, marks));
     this.#marked = ++this.#core.changes;
   }
 
@@ -322,7 +320,7 @@ export class Rolling {
     // Who has looked before needs both views until he is done.
     while (this.#looks + this.#reads.size > 0) yield core.traffic.moved();
     yield* this.#hands.flush();
-    yield* this.#hands.change(() => core.store.deleteSnapshot(this.#by));
+    yield* core.change(() => core.store.deleteSnapshot(this.#by));
     core.changes++;
     core.missing = null;
     yield* this.#hands.flush();
