@@ -13,18 +13,26 @@
  * - `Unsupported`: a format feature or a platform that this build does not know.
  * - `Internal`: an invariant did not hold; the volume is poisoned and its store untouched.
  */
-export type ErrorCode =
-  | "Invalid"
-  | "NotFound"
-  | "Exists"
-  | "Busy"
-  | "NoSpace"
-  | "ReadOnly"
-  | "Corrupt"
-  | "Io"
-  | "Closed"
-  | "Unsupported"
-  | "Internal";
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+const ERROR_CODES = [
+  "Invalid",
+  "NotFound",
+  "Exists",
+  "Busy",
+  "NoSpace",
+  "ReadOnly",
+  "Corrupt",
+  "Io",
+  "Closed",
+  "Unsupported",
+  "Internal",
+] as const;
+
+/** Of what came from elsewhere. */
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return (ERROR_CODES as readonly unknown[]).includes(code);
+}
 
 /** Says what was asked, what was found and what to do. */
 export class MultisnapError extends Error {

@@ -1,5 +1,5 @@
 /** What goes between a remote volume and its host: messages, and errors in them. */
-import { type ErrorCode, MultisnapError } from "../errors.ts";
+import { isErrorCode, MultisnapError } from "../errors.ts";
 import { MESSAGE_LENGTH_MAX } from "./limits.ts";
 
 /** Of names and numbers only: it goes as JSON as well as as a structured clone. */
@@ -32,24 +32,9 @@ function textOf(error: unknown): string {
   return text.slice(0, MESSAGE_LENGTH_MAX);
 }
 
-const CODES: ReadonlySet<unknown> = new Set<ErrorCode>([
-  "Invalid",
-  "NotFound",
-  "Exists",
-  "Busy",
-  "NoSpace",
-  "ReadOnly",
-  "Corrupt",
-  "Io",
-  "Closed",
-  "Unsupported",
-  "Internal",
-]);
-
 /** The error that the other side met, as if it had been met here. */
 export function failureOf({ code, message, retryable, cause }: Head): MultisnapError {
-  const known = CODES.has(code) ? (code as ErrorCode) : "Internal";
-  return new MultisnapError(known, String(message), {
+  return new MultisnapError(isErrorCode(code) ? code : "Internal", String(message), {
     retryable: retryable === true,
     ...(typeof cause === "string" && { cause: new Error(cause) }),
   });

@@ -1,5 +1,5 @@
 /** Where a volume is replicated to, and what comes back from there. */
-import { type ErrorCode, MultisnapError } from "../errors.ts";
+import { isErrorCode, MultisnapError } from "../errors.ts";
 import type { ReplicaAnswer } from "./answer.ts";
 
 export interface ReplicaTarget {
@@ -13,20 +13,6 @@ export interface ReplicaTarget {
   exchange(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<unknown>;
 }
 
-const CODES: readonly string[] = [
-  "Invalid",
-  "NotFound",
-  "Exists",
-  "Busy",
-  "NoSpace",
-  "ReadOnly",
-  "Corrupt",
-  "Io",
-  "Closed",
-  "Unsupported",
-  "Internal",
-] satisfies ErrorCode[];
-
 /** Errors: what the other side answered (with its name before it); `Io`: nothing that it says. */
 export function checkAnswer({ name }: Pick<ReplicaTarget, "name">, answer: unknown): ReplicaAnswer {
   const found = (typeof answer === "object" ? answer : null) as Partial<ReplicaAnswer> | null;
@@ -35,8 +21,8 @@ export function checkAnswer({ name }: Pick<ReplicaTarget, "name">, answer: unkno
     throw new MultisnapError("Io", `${name}: ${why}`);
   }
   if (found.error) {
-    const code = CODES.includes(found.error.code) ? (found.error.code as ErrorCode) : "Io";
-    throw new MultisnapError(code, `${name}: ${found.error.message}`);
+    const { code, message } = found.error;
+    throw new MultisnapError(isErrorCode(code) ? code : "Io", `${name}: ${message}`);
   }
   const isWhole = Array.isArray(found.has) && typeof found.snapshots === "number";
   if (isWhole) return found as ReplicaAnswer;
