@@ -7,11 +7,11 @@
 import { MultisnapError } from "../errors.ts";
 import { parseKeep } from "../schedule/keep.ts";
 import { ownSnapshots } from "../schedule/mark.ts";
+import { prune } from "../schedule/prune.ts";
 import { halfReceived } from "../stream/half-way.ts";
 import { receiveStream } from "../stream/receive.ts";
 import { encodeIdentity, textOf } from "../volume/identity/identity.ts";
 import type { ProgressOptions, View, Volume } from "../volume/types.ts";
-import { prune } from "./prune.ts";
 import { type ReplicaRequest, takeRequest } from "./request.ts";
 
 export interface AnswerOptions extends ProgressOptions {
@@ -76,8 +76,10 @@ export async function answerRequest(
   try {
     await holdNewest(volume, request, identities);
     if (mayPrune && request.keep !== null) {
-      const own = (await identities.arrived(request)).map(({ view }) => view);
-      deleted = (await prune(volume, own, parseKeep(request.keep), request.series)).length;
+      const snapshots = (await identities.arrived(request)).map(({ view }) => view);
+      const how = { snapshots, series: request.series };
+      for await (const names of prune(volume, parseKeep(request.keep), how))
+        deleted += names.length;
     }
   } catch (error) {
     // The snapshot is there: to say that it is not would have it sent again.

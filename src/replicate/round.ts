@@ -13,6 +13,7 @@ import { MultisnapError } from "../errors.ts";
 import type { KeepRule } from "../schedule/keep.ts";
 import { isStamped, type Mark, ownSnapshots } from "../schedule/mark.ts";
 import { formatTime } from "../schedule/period.ts";
+import { prune } from "../schedule/prune.ts";
 import { restamp, takeMarked } from "../schedule/take.ts";
 import type { Compression } from "../stream/compression.ts";
 import { sendStream } from "../stream/send.ts";
@@ -20,7 +21,6 @@ import { endIfAborted } from "../task.ts";
 import type { ProgressOptions, View, Volume } from "../volume/types.ts";
 import type { ReplicaAnswer } from "./answer.ts";
 import { candidates, type Standing, standing } from "./both.ts";
-import { prune } from "./prune.ts";
 import { encodeRequest, type ReplicaRequest } from "./request.ts";
 import { checkAnswer, type ReplicaTarget } from "./target.ts";
 
@@ -64,8 +64,8 @@ interface Acknowledged {
   created: number;
 }
 
-/** Letters: marks of a snapshot have 470 bytes, of which one has four at most. */
-const REASON_MAX = 100;
+/** Letters: marks of a snapshot have 400 bytes, of which one has four at most. */
+const REASON_MAX = 80;
 
 export class Replication {
   readonly target: ReplicaTarget;
@@ -219,7 +219,9 @@ export class Replication {
     const { series, keepHere } = this.#options;
     try {
       await this.#letGo(volume, snapshot);
-      const here = keepHere ? await prune(volume, volume.snapshots, keepHere, series) : [];
+      const here: string[] = [];
+      if (keepHere)
+        for await (const names of prune(volume, keepHere, { series })) here.push(...names);
       return { problem: null, here };
     } catch (error) {
       return { problem: error instanceof Error ? error.message : String(error), here: [] };

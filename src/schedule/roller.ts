@@ -14,13 +14,11 @@ import type { Volume } from "../volume/types.ts";
 import { formatKeep, type KeepRule } from "./keep.ts";
 import { isStamped, type Mark, markName, ownSnapshots } from "./mark.ts";
 import { bucketOf, bucketStart, formatPeriod, formatTime, wholeSecond } from "./period.ts";
-import { planRetention } from "./retention.ts";
+import { prune } from "./prune.ts";
 import { restamp, takeMarked } from "./take.ts";
 
 /** The longest sleep: a clock that was set is noticed, and what failed is tried again, after it. */
 const SLEEP_MS_MAX = 10_000;
-/** Deleted in one commit, so that writes never wait long for it. */
-const DELETES_MAX = 1000;
 
 /** Answers after `ms` milliseconds, or, in whatever way, once the signal is aborted. */
 export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>;
@@ -147,12 +145,9 @@ class RollingSnapshots implements Roller {
   async #prune(): Promise<void> {
     const { keep, inUse } = this.#options;
     if (keep === undefined) return;
-    const verdicts = planRetention(this.#volume.snapshots, keep, inUse);
-    const doomed = verdicts.filter((verdict) => !verdict.keep).map(({ snapshot }) => snapshot);
-    for (let at = 0; at < doomed.length && !this.#stop.signal.aborted; at += DELETES_MAX) {
-      const some = doomed.slice(at, at + DELETES_MAX);
-      await this.#volume.delete(...some);
-      this.#deleted += some.length;
+    const { signal } = this.#stop;
+    for await (const names of prune(this.#volume, keep, { inUse, signal })) {
+      this.#deleted += names.length;
     }
   }
 
