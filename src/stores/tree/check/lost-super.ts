@@ -44,24 +44,29 @@ export function* bestImage(blocks: Blocks, { slots, newest }: Supers): Task<Supe
   if (!lost || isFirst) return newest;
   // A checkpoint after the next would have overwritten the superblock that is there, so only the
   // next can have been lost; but for a repair's, which leaves a gap.
-  const next = newest.generation + 1;
-  for (const most of [next, Number.POSITIVE_INFINITY]) {
-    const tables = yield* newestTables(blocks, newest, most);
+  const { next, later } = yield* lostTables(blocks, newest);
+  for (const tables of [next, later]) {
     const rebuilt = yield* new Rebuild(blocks, newest).from(tables);
     if (rebuilt) return rebuilt;
   }
   return newest;
 }
 
-/**
- * Blocks of the newest tables stream on the device, of a checkpoint that has no superblock, and a
- * generation of at most `most`.
- */
-function* newestTables(blocks: Blocks, older: SuperImage, most: number): Task<Link[]> {
+interface LostTables {
+  /** Of the checkpoint after that of the superblock. */
+  next: Link[];
+  /** Of the newest one behind that. */
+  later: Link[];
+}
+
+/** Blocks of tables streams on the device, of checkpoints that have no superblock. */
+function* lostTables(blocks: Blocks, older: SuperImage): Task<LostTables> {
   const type = blocks.constant("TYPE_TABLES");
   const store = blocks.constant("BLOCK_STORE");
   const findings = new Findings({});
-  let found: Link[] = [];
+  const first = older.generation + 1;
+  const next: Link[] = [];
+  let later: Link[] = [];
   for (let at = 2; at < blocks.size; at += READ_BLOCKS) {
     if (at % (256 * READ_BLOCKS) === 2) findings.step();
     const bytes = yield* blocks.look(at, READ_BLOCKS);
@@ -70,13 +75,13 @@ function* newestTables(blocks: Blocks, older: SuperImage, most: number): Task<Li
       if (u32At(block, 12) !== type) continue;
       if (!older.isOfStore(block, store) || !blocks.isWhole(block)) continue;
       const link = linkOf(block, at + i);
-      const newest = found[0]?.generation ?? older.generation;
-      if (link.generation < newest || link.generation > most || found.length > STREAM_MAX) continue;
-      if (link.generation > newest) found = [];
-      if (link.generation > older.generation) found.push(link);
+      const newest = later[0]?.generation ?? first;
+      if (link.generation > newest) later = [link];
+      else if (link.generation === first && next.length < STREAM_MAX) next.push(link);
+      else if (link.generation === newest && later.length < STREAM_MAX) later.push(link);
     }
   }
-  return found;
+  return { next, later };
 }
 
 class Rebuild {
