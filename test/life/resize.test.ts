@@ -15,6 +15,7 @@ import { Image, imageDevice } from "../model/image.ts";
 import type { OriginMode } from "../model/model.ts";
 import { Random } from "../model/prng.ts";
 import { type Devices, rollsBack } from "../model/subjects.ts";
+import { Failing } from "../model/watched.ts";
 
 const CHUNK = 4096;
 const test = suite("resize");
@@ -243,5 +244,31 @@ test("a write that waits past the new end is refused, not kept somewhere", async
   assert.equal(found, new Uint8Array(CHUNK), `${outcome}`);
   await volume.close();
 });
+
+for (const [way, size] of [
+  ["grows", 24 * CHUNK],
+  ["shrinks", 8 * CHUNK],
+] as const) {
+  test(`an attached origin ${way}, and its device fails a flush: the volume says so`, async () => {
+    let failed = 0;
+    for (let nth = 1; failed === nth - 1; nth++) {
+      const failing = new Failing();
+      const origin = failing.device(imageDevice(Image.of(new Uint8Array(20 * CHUNK).fill(3))));
+      const volume = await openVolume({ store: imageDevice(new Image()), origin, create: {} });
+      await volume.snapshot("s");
+      failing.fail("flush", nth, 1);
+      const done = await volume.resize(size, { shrink: true }).catch((error) => error.code);
+      const isMet = failing.failed > 0;
+      failing.fail("flush", Number.POSITIVE_INFINITY);
+      if (isMet) failed++;
+      assert.is(done, isMet ? "Io" : undefined);
+      const written = volume.origin.write(0, new Uint8Array(CHUNK));
+      const outcome = written.then(() => volume.flush()).then(() => "none");
+      assert.is(await outcome.catch((error) => error.code), isMet ? "ReadOnly" : "none", `${nth}`);
+      await volume.close().catch(() => {});
+    }
+    assert.ok(failed > 0, "a flush has failed");
+  });
+}
 
 test.run();

@@ -122,7 +122,7 @@ export class Resize {
   *#stretch(origin: Device, size: number): Task<void> {
     if (origin.size() >= size) return;
     yield* settle(origin.resize(size));
-    yield* settle(origin.flush());
+    yield* this.#flushOrigin();
   }
 
   /** What snapshots see of the bytes that go is copied out, as before any write. */
@@ -134,17 +134,23 @@ export class Resize {
       at += length;
       this.#step(at - size, from - size);
     }
-    this.#core.traffic.originDirty = true;
-    yield* this.#hands.flush();
+    yield* this.#flushOrigin();
   }
 
   /** A disk of given size stays as long as it is. */
   *#truncate(origin: Device, size: number): Task<void> {
     try {
       yield* settle(origin.resize(size));
-      yield* settle(origin.flush());
     } catch (error) {
-      if (!(error instanceof MultisnapError && error.code === "Unsupported")) throw error;
+      if (error instanceof MultisnapError && error.code === "Unsupported") return;
+      throw error;
     }
+    yield* this.#flushOrigin();
+  }
+
+  /** What was done to its device is durable, and all else: a failure is remembered. */
+  *#flushOrigin(): Task<void> {
+    this.#core.traffic.originDirty = true;
+    yield* this.#hands.flush();
   }
 }
