@@ -7,10 +7,10 @@ import type { Core } from "./core.ts";
 import type { ProgressOptions } from "./types.ts";
 
 /**
- * Entries of a slice, and some more: so many that a request which comes meanwhile waits for a tenth
- * of a millisecond.
+ * Entries of a slice, and some more: so many that a request which comes meanwhile waits for a
+ * twentieth of a millisecond.
  */
-const SLICE_ENTRIES = 512;
+const SLICE_ENTRIES = 256;
 /** What a request that waits for room is given at once, where there is so much to reclaim. */
 const ROOM_BYTES = 2 ** 20;
 

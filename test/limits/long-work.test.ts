@@ -7,7 +7,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { memoryDevice } from "../../src/devices/memory.ts";
 import { MultisnapError } from "../../src/errors.ts";
+import type { TreeStore } from "../../src/stores/tree/tree-store.ts";
 import type { Volume } from "../../src/volume/types.ts";
+import type { DiskVolume } from "../../src/volume/volume.ts";
 import { expectCode } from "../model/history.ts";
 import { lateDevice } from "../model/late.ts";
 import { subjects } from "../model/openers.ts";
@@ -18,6 +20,10 @@ const CHUNK = 4096;
 const SIZE = 2 ** 30;
 /** Every other chunk, so that none is joined to its neighbour: 120 blocks of the tree. */
 const EXCEPTIONS = 20_000;
+/** Coprime to that: neighbours have places far from each other. */
+const STRIDE = 7919;
+/** In which what a commit freed is given back, eight runs of places in each. */
+const STEPS_A_TURN = 64;
 
 const bytes = new Uint8Array(CHUNK).fill(7);
 
@@ -25,7 +31,9 @@ async function largeVolume(open: Opener, random: Random | null): Promise<Volume>
   const memory = memoryDevice();
   const store = random ? lateDevice(memory, random, { turnsMax: 1, atOnce: 0.9 }) : memory;
   const volume = await open({ store }, { create: { size: SIZE } });
-  for (let i = 0; i < EXCEPTIONS; i++) await volume.origin.write(2 * i * CHUNK, bytes);
+  for (let i = 0; i < EXCEPTIONS; i++) {
+    await volume.origin.write(2 * ((i * STRIDE) % EXCEPTIONS) * CHUNK, bytes);
+  }
   await volume.snapshot("s");
   await volume.flush();
   return volume;
@@ -104,6 +112,27 @@ for (const subject of subjects.filter(({ capabilities }) => !capabilities.fixed)
     await expectCode("Closed", volume.reclaimed({ signal: AbortSignal.abort() }));
     await volume.origin.write(CHUNK, bytes);
     await volume.reclaimed();
+    assert.is(volume.usage().dataBytes, (EXCEPTIONS + 1) * CHUNK);
+    await volume.close();
+  });
+
+  test("what reclaim freed comes back in slices, or at once where a call needs it", async () => {
+    const volume = await largeVolume(subject.open, null);
+    for (let i = 0; i < EXCEPTIONS; i++) await volume.origin.write(2 * i * CHUNK, bytes);
+    const { x } = ((volume as DiskVolume).core.store as TreeStore).engine;
+    const { releaseHeld } = x;
+    let [steps, most] = [0, 0];
+    x.releaseHeld = () => {
+      steps++;
+      return releaseHeld();
+    };
+    await volume.delete("s");
+    await turnsOf(volume.reclaimed(), () => {
+      most = Math.max(most, steps);
+      steps = 0;
+    });
+    assert.ok(most > 1 && most <= 2 * STEPS_A_TURN, `${most} steps in a turn`);
+    volume.origin.writeSync(CHUNK, bytes);
     assert.is(volume.usage().dataBytes, (EXCEPTIONS + 1) * CHUNK);
     await volume.close();
   });

@@ -11,11 +11,12 @@
 import type { Engine } from "../../engine/engine.ts";
 import { CHECKPOINT, COMMIT, FAULT, NO_SPACE } from "../../engine/status.ts";
 import { isFull, MultisnapError } from "../../errors.ts";
-import { Lock, runNow, Signal, settle, type Task } from "../../task.ts";
+import { Lock, Signal, settle, type Task } from "../../task.ts";
 import { refusal } from "../failure.ts";
 import type { Visit } from "../store.ts";
 import { Visits } from "../visits.ts";
 import { Superblock } from "./layout.ts";
+import { Release } from "./release.ts";
 import { shorten } from "./shorten.ts";
 import { trapError } from "./trap.ts";
 
@@ -37,7 +38,7 @@ export class Log {
   /** The last that has ended of each kind and those above it, by its number. */
   readonly #finished = [0, 0, 0];
   #paused: Signal | null = null;
-  #releasing: Promise<void> | null = null;
+  readonly #release: Release;
   /** Data was written that no flush has reached. */
   dirty = false;
   /** A read error that came before anything was changed: the next try begins anew. */
@@ -46,6 +47,7 @@ export class Log {
   constructor(engine: Engine) {
     this.#engine = engine;
     this.#super = new Superblock(engine, engine.at.super);
+    this.#release = new Release(engine, this);
     engine.onFailedWrite = (error) => this.fail(error);
   }
 
@@ -79,7 +81,7 @@ export class Log {
   *still<T>(work: Task<T>): Task<T> {
     yield* this.#lock.acquire();
     try {
-      while (this.#releasing) yield this.#releasing;
+      yield* this.#release.finished();
       return yield* work;
     } finally {
       this.#lock.release();
@@ -88,10 +90,9 @@ export class Log {
 
   /** Waits until the places that the last commit freed can be used. */
   *released(visit: Visit | null): Task<void> {
-    if (!this.#releasing) return;
     if (visit) this.visits.leave(visit);
     try {
-      while (this.#releasing) yield this.#releasing;
+      yield* this.#release.finished();
     } finally {
       if (visit) this.visits.again(visit);
     }
@@ -133,7 +134,7 @@ export class Log {
   }
 
   *#commitNow(): Task<void> {
-    if (this.#releasing) yield this.#releasing;
+    yield* this.#release.finished();
     const engine = this.#engine;
     const sealed = engine.x.journalSeal();
     if (sealed === CHECKPOINT) {
@@ -142,7 +143,7 @@ export class Log {
     }
     if (sealed === 0) {
       if (this.dirty) yield* this.#flush();
-      if (engine.u64At(engine.constant("HELD_CHUNKS")) > 0) this.#release();
+      if (engine.u64At(engine.constant("HELD_CHUNKS")) > 0) this.#release.begin();
       return;
     }
     const { ioAddress, ioLength, ioOffset } = engine;
@@ -158,7 +159,7 @@ export class Log {
     yield* this.#flush();
     engine.x.journalDurable();
     this.commits++;
-    this.#release();
+    this.#release.begin();
   }
 
   *#flush(): Task<void> {
@@ -167,47 +168,8 @@ export class Log {
     yield* settle(this.#engine.device.flush());
   }
 
-  /** The record is durable: what it freed may be used again, once nobody has it in his hands. */
-  #release(): void {
-    const task = runNow(this.#releaseOrLeave());
-    if (!task) return;
-    this.#releasing = task.finally(() => {
-      this.#releasing = null;
-    });
-  }
-
-  /** What cannot be released now is left to the next commit, which is a checkpoint then. */
-  *#releaseOrLeave(): Task<void> {
-    try {
-      yield* this.#releaseNow();
-    } catch (error) {
-      if (error !== this.#harmless) this.fail(error);
-    }
-  }
-
-  *#releaseNow(): Task<void> {
-    yield* this.visits.drained();
-    for (;;) {
-      yield* this.gate(null);
-      const status = this.#engine.x.releaseHeld();
-      if (status === 0) return;
-      if (status === CHECKPOINT) return;
-      if (status < 0) yield* this.#serve(status, serve, true);
-    }
-  }
-
-  /** As `how` does it. A page that cannot be read harms nothing where `isEarly` says so. */
-  *#serve(status: number, how: Serve, isEarly: boolean): Task<void> {
-    try {
-      yield* settle(how(this.#engine, status));
-    } catch (error) {
-      if (status === FAULT && isEarly) this.#harmless = error;
-      throw error;
-    }
-  }
-
   *#checkpointNow(trim: boolean): Task<void> {
-    if (this.#releasing) yield this.#releasing;
+    yield* this.#release.finished();
     const engine = this.#engine;
     this.#paused = new Signal();
     try {
@@ -238,8 +200,7 @@ export class Log {
     for (;;) {
       const status = engine.x.checkpointStep();
       if (status === 0) return;
-      if (status < 0)
-        yield* this.#serve(status, serveInside, engine.state("CHECKPOINT_PHASE") === 0);
+      if (status < 0) yield* this.#serve(status);
       else {
         yield* settle(
           engine.device.write(engine.u8, engine.ioAddress, engine.ioLength, engine.ioOffset),
@@ -247,11 +208,19 @@ export class Log {
       }
     }
   }
+
+  /** A page that cannot be read while nothing has been changed yet harms nothing. */
+  *#serve(status: number): Task<void> {
+    const engine = this.#engine;
+    const isEarly = engine.state("CHECKPOINT_PHASE") === 0;
+    try {
+      yield* settle(serveInside(engine, status));
+    } catch (error) {
+      if (status === FAULT && isEarly) this.#harmless = error;
+      throw error;
+    }
+  }
 }
-
-type Serve = (engine: Engine, status: number) => undefined | Promise<void>;
-
-const serve: Serve = (engine, status) => engine.serve(status);
 
 /**
  * A checkpoint that finds no room has nobody to turn to: the reserve (I9) is there so that this
