@@ -3,7 +3,7 @@
  * space comes back; what that does to who writes meanwhile; and what the file system gets.
  */
 import { rmSync, statSync } from "node:fs";
-import { fileDevice, openVolume, type Volume } from "../../src/index.ts";
+import { type Device, fileDevice, openVolume, type Volume } from "../../src/index.ts";
 import type { DiskVolume } from "../../src/volume/volume.ts";
 import { median } from "../measure.ts";
 import { randomNumbers } from "../order.ts";
@@ -39,9 +39,9 @@ async function crowd(volume: Volume, snapshots: number, exceptions: number): Pro
   await volume.flush();
 }
 
-function openSink(): Promise<Volume> {
+function openLarge(store: Device): Promise<Volume> {
   const create = { size: CHUNKS * CHUNK, chunk: CHUNK };
-  return openVolume({ store: new SinkDevice(), create, cacheBytes: 2 ** 28 });
+  return openVolume({ store, create, cacheBytes: 2 ** 28 });
 }
 
 async function rateRows(context: Context): Promise<Row[]> {
@@ -51,7 +51,7 @@ async function rateRows(context: Context): Promise<Row[]> {
   let commits = 0;
   for (let turn = 0; turn < TURNS; turn++) {
     context.say(`deleting ten thousand snapshots, turn ${turn + 1} of ${TURNS}`);
-    const volume = await openSink();
+    const volume = await openLarge(new SinkDevice());
     await crowd(volume, SNAPSHOTS, EXCEPTIONS);
     const { exceptions } = volume.usage();
     const { snapshots } = volume;
@@ -86,8 +86,8 @@ async function rateRows(context: Context): Promise<Row[]> {
 }
 
 /**
- * Writes of 4 KiB that are due every 200 us, as long as `goOn`: how long after that each was done,
- * so that who had to wait for the thread is counted.
+ * Writes of 4 KiB that are due every 200 us, as long as `goOn`: how long after that each was done.
+ * Who had to wait for the thread is counted, and all that came due meanwhile.
  */
 async function writeMeanwhile(volume: Volume, goOn: (done: number) => boolean): Promise<number> {
   const data = new Uint8Array(CHUNK).fill(DATA_BYTE);
@@ -100,38 +100,58 @@ async function writeMeanwhile(volume: Volume, goOn: (done: number) => boolean): 
     await volume.origin.write((next() % CHUNKS) * CHUNK, data);
     const now = performance.now();
     times.push(now - due);
-    due = Math.max(due + EVERY_US / 1000, now);
+    due += EVERY_US / 1000;
   }
   times.sort((a, b) => a - b);
   return times[Math.floor(times.length * 0.99)]! * 1000;
 }
 
-async function waitRow(context: Context): Promise<Row> {
+/** `store`: what the store lies on. */
+async function waitRow(
+  context: Context,
+  where: string,
+  exceptions: number,
+  store: () => Promise<Device>,
+): Promise<Row> {
   const ratios: number[] = [];
   const idle: number[] = [];
   const busy: number[] = [];
   for (let turn = 0; turn < TURNS; turn++) {
-    context.say(`writes while snapshots are reclaimed, turn ${turn + 1} of ${TURNS}`);
-    const volume = await openSink();
-    const { store } = (volume as DiskVolume).core;
-    await crowd(volume, SNAPSHOTS / 10, 2 * EXCEPTIONS);
+    context.say(`writes while snapshots are reclaimed, ${where}, turn ${turn + 1} of ${TURNS}`);
+    const volume = await openLarge(await store());
+    const { store: tree } = (volume as DiskVolume).core;
+    await crowd(volume, SNAPSHOTS / 100, exceptions);
     await writeMeanwhile(volume, (done) => done < IDLE_WRITES);
     const before = await writeMeanwhile(volume, (done) => done < IDLE_WRITES);
     await volume.delete(...volume.snapshots);
-    const during = await writeMeanwhile(volume, () => store.usage().reclaiming > 0);
+    const during = await writeMeanwhile(volume, () => tree.usage().reclaiming > 0);
     await volume.close();
     idle.push(before);
     busy.push(during);
     ratios.push(before / during);
   }
   return comparedRow(
-    "write of 4 KiB while snapshots are reclaimed, 99th percentile",
+    `write of 4 KiB while snapshots are reclaimed, ${where}, 99th percentile`,
     { value: median(busy), unit: "us" },
     { name: "idle", value: median(idle), unit: "us" },
     median(ratios),
     { least: 1 / SLOWER_MOST },
     `a write is due every ${EVERY_US} us; counted from then`,
   );
+}
+
+async function waitRows(context: Context): Promise<Row[]> {
+  const file = context.scratch.file("reclaim.msnap");
+  const onFile = () => {
+    rmSync(file, { force: true });
+    return fileDevice(file);
+  };
+  const rows = [
+    await waitRow(context, "no disk", 2 * EXCEPTIONS, async () => new SinkDevice()),
+    await waitRow(context, "file", EXCEPTIONS / 4, onFile),
+  ];
+  rmSync(file);
+  return rows;
 }
 
 /** What forks wrote lies at the end of the file. */
@@ -162,7 +182,7 @@ async function fileRow(context: Context): Promise<Row> {
 }
 
 async function run(context: Context): Promise<Row[]> {
-  return [...(await rateRows(context)), await waitRow(context), await fileRow(context)];
+  return [...(await rateRows(context)), ...(await waitRows(context)), await fileRow(context)];
 }
 
 export const deleting: Section = {

@@ -2,7 +2,8 @@
  * Gives the space of deleted snapshots back, in slices between requests: a walk over the tree for
  * all that are deleted when it begins.
  */
-import { endIfAborted, run, settle, type Task, turn } from "../task.ts";
+import { monotonic } from "../env.ts";
+import { endIfAborted, run, Signal, settle, type Task, turn } from "../task.ts";
 import type { Core } from "./core.ts";
 import type { ProgressOptions } from "./types.ts";
 
@@ -11,6 +12,12 @@ import type { ProgressOptions } from "./types.ts";
  * twentieth of a millisecond.
  */
 const SLICE_ENTRIES = 256;
+/**
+ * A flush of a synchronous device holds the thread, and who asks for something meanwhile. Beside
+ * requests we rest so many times as long after a slice that flushed: less than one of a hundred
+ * requests meets a flush of ours.
+ */
+const RESTS = 150;
 /** What a request that waits for room is given at once, where there is so much to reclaim. */
 const ROOM_BYTES = 2 ** 20;
 
@@ -21,6 +28,9 @@ export class Reclaimer {
   slices = 0;
   #running: Promise<void> | null = null;
   #stopped = false;
+  readonly #stopping = new Signal();
+  /** Requests that had come when we flushed last. */
+  #requests = 0;
   #walking = false;
   /** A walk has ended since the store was last made shorter. */
   #shrinks = false;
@@ -48,12 +58,31 @@ export class Reclaimer {
   }
 
   async #loop(): Promise<void> {
+    this.#requests = this.#asked;
     await turn();
     while (!this.#stopped && !this.#core.store.failure) {
+      const { flushes } = this.#core.store;
+      const start = monotonic();
       if (!(await run(this.#guard(this.#core.writing(this.#slice()))))) break;
-      await turn();
+      if (this.#core.store.flushes > flushes) await this.#rest(monotonic() - start);
+      else await turn();
     }
     if (!this.#stopped && !this.#core.store.failure) await run(this.#guard(this.#shrink()));
+  }
+
+  /** Requests that have come. */
+  get #asked(): number {
+    const { reads, writes } = this.#core.counters;
+    return reads + writes;
+  }
+
+  /** After a slice of `ms` milliseconds that flushed. */
+  async #rest(ms: number): Promise<void> {
+    const { env, synchronous } = this.#core;
+    const isBeside = this.#asked > this.#requests;
+    this.#requests = this.#asked;
+    if (!synchronous || !isBeside) await turn();
+    else await Promise.race([env.rest(RESTS * ms), this.#stopping.wait()]);
   }
 
   /** What is free at the end of the store goes back to its platform. */
@@ -127,6 +156,7 @@ export class Reclaimer {
   /** Ends the work in the background. What is left goes on at the next open. */
   *stop(): Task<void> {
     this.#stopped = true;
+    this.#stopping.wake();
     if (this.#running) yield* settle(this.#running.catch(() => {}));
   }
 }

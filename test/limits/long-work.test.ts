@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { memoryDevice } from "../../src/devices/memory.ts";
+import { type Env, systemEnv } from "../../src/env.ts";
 import { MultisnapError } from "../../src/errors.ts";
 import type { TreeStore } from "../../src/stores/tree/tree-store.ts";
 import type { Volume } from "../../src/volume/types.ts";
@@ -27,16 +28,25 @@ const STEPS_A_TURN = 64;
 
 const bytes = new Uint8Array(CHUNK).fill(7);
 
-async function largeVolume(open: Opener, random: Random | null): Promise<Volume> {
+async function largeVolume(
+  open: Opener,
+  random: Random | null,
+  env: Env = systemEnv,
+): Promise<Volume> {
   const memory = memoryDevice();
   const store = random ? lateDevice(memory, random, { turnsMax: 1, atOnce: 0.9 }) : memory;
-  const volume = await open({ store }, { create: { size: SIZE } });
+  const volume = await open({ store }, { create: { size: SIZE }, env });
   for (let i = 0; i < EXCEPTIONS; i++) {
     await volume.origin.write(2 * ((i * STRIDE) % EXCEPTIONS) * CHUNK, bytes);
   }
   await volume.snapshot("s");
   await volume.flush();
   return volume;
+}
+
+/** Snapshots whose space has not come back yet. */
+function behind(volume: Volume): number {
+  return (volume as DiskVolume).core.store.usage().reclaiming;
 }
 
 /** Ends with the number of turns in which `work` did not end. */
@@ -134,6 +144,35 @@ for (const subject of subjects.filter(({ capabilities }) => !capabilities.fixed)
     assert.ok(most > 1 && most <= 2 * STEPS_A_TURN, `${most} steps in a turn`);
     volume.origin.writeSync(CHUNK, bytes);
     assert.is(volume.usage().dataBytes, (EXCEPTIONS + 1) * CHUNK);
+    await volume.close();
+  });
+
+  test("reclaim rests after a flush of its own beside requests, and closing ends that", async () => {
+    const rests: number[] = [];
+    const rest = (ms: number) => {
+      rests.push(ms);
+      return new Promise<void>(() => {});
+    };
+    const volume = await largeVolume(subject.open, null, { ...systemEnv, rest });
+    for (let i = 0; i < EXCEPTIONS; i++) await volume.origin.write(2 * i * CHUNK, bytes);
+    await volume.delete("s");
+    for (let turns = 0; turns < 1000 && rests.length === 0; turns++) {
+      await volume.origin.write(CHUNK, bytes);
+      await nextTurn();
+    }
+    assert.is(rests.length, 1, "one rest, which does not end");
+    assert.ok(behind(volume) > 0);
+    await volume.close();
+  });
+
+  test("reclaim that nobody is beside does not rest", async () => {
+    const rest = () => assert.unreachable("a rest") as never;
+    const volume = await largeVolume(subject.open, null, { ...systemEnv, rest });
+    for (let i = 0; i < EXCEPTIONS; i++) await volume.origin.write(2 * i * CHUNK, bytes);
+    await volume.delete("s");
+    for (let turns = 0; turns < 1000 && behind(volume) > 0; turns++) await nextTurn();
+    assert.is(behind(volume), 0);
+    assert.is(volume.status().error, null);
     await volume.close();
   });
 

@@ -12,7 +12,11 @@ export class TestClock {
   #given = 0;
   #more: (() => void) | null = null;
   #used: (() => void) | null = null;
-  readonly env: Env = { now: () => this.#now, random: seededEnv(1).random };
+  readonly env: Env = {
+    now: () => this.#now,
+    random: seededEnv(1).random,
+    rest: seededEnv(1).rest,
+  };
 
   /** Lets `ms` milliseconds go by; answers when the sleeper has seen all of them. */
   async pass(ms: number): Promise<void> {
