@@ -64,8 +64,9 @@ export class Reclaimer {
       const { flushes } = this.#core.store;
       const start = monotonic();
       if (!(await run(this.#guard(this.#core.writing(this.#slice()))))) break;
-      if (this.#core.store.flushes > flushes) await this.#rest(monotonic() - start);
-      else await turn();
+      const ms = monotonic() - start;
+      await turn();
+      if (this.#core.store.flushes > flushes) await this.#rest(ms);
     }
     if (!this.#stopped && !this.#core.store.failure) await run(this.#guard(this.#shrink()));
   }
@@ -81,8 +82,8 @@ export class Reclaimer {
     const { env, synchronous } = this.#core;
     const isBeside = this.#asked > this.#requests;
     this.#requests = this.#asked;
-    if (!synchronous || !isBeside) await turn();
-    else await Promise.race([env.rest(RESTS * ms), this.#stopping.wait()]);
+    if (!synchronous || !isBeside) return;
+    await Promise.race([env.rest(RESTS * ms), this.#stopping.wait()]);
   }
 
   /** What is free at the end of the store goes back to its platform. */

@@ -147,7 +147,7 @@ for (const subject of subjects.filter(({ capabilities }) => !capabilities.fixed)
     await volume.close();
   });
 
-  test("reclaim rests after a flush of its own beside requests, and closing ends that", async () => {
+  test("reclaim beside requests rests after a flush, and closing ends that", async () => {
     const rests: number[] = [];
     const rest = (ms: number) => {
       rests.push(ms);

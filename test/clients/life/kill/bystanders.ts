@@ -75,6 +75,7 @@ export async function runFio(uri: string, length: number): Promise<void> {
   const child = begin("fio", [
     ...["--name=load", "--ioengine=nbd", "--thread", `--uri=${uri}`, "--rw=randrw", "--bs=4k"],
     ...["--iodepth=8", "--fsync=32", "--verify=crc32c", "--do_verify=0", "--verify_fatal=1"],
+    "--verify_state_save=0",
     ...[`--offset=${FIO_AT}`, `--size=${length}`, "--time_based", "--runtime=600"],
     ...["--output-format=terse", `--output=${fresh("fio.out")}`],
   ]);
