@@ -32,7 +32,10 @@ const { output } = await bundle.write({
   minify: { compress: true, mangle: false, codegen: true },
   codeSplitting: {
     includeDependenciesRecursively: false,
-    groups: [{ name: "common", minShareCount: SHARES }],
+    groups: [
+      { name: "common", minShareCount: SHARES, priority: 1 },
+      { name: "volume", test: /dist\/volume\/(?!preloaded)/ },
+    ],
   },
 });
 fs.copyFileSync("dist/engine/engine.wasm", `${folder}/engine.wasm`);
