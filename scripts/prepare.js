@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 
-const OUTPUTS = ["dist/program/main.js", "dist/index.js", "dist/engine/engine.wasm"];
+const OUTPUTS = ["dist/program/main.cjs", "dist/index.js", "dist/engine/engine.wasm"];
 const SOURCES = ["src", "assembly", "package.json", "tsconfig.build.json", "asconfig.json"];
 
 /** Milliseconds since 1970. */
@@ -19,7 +19,7 @@ function newest(source) {
 const built = OUTPUTS.every((output) => fs.existsSync(output));
 const oldest = built ? Math.min(...OUTPUTS.map((output) => fs.statSync(output).mtimeMs)) : 0;
 const upToDate = built && SOURCES.every((source) => newest(source) <= oldest);
-const compilers = ["typescript", "assemblyscript", "esbuild"];
+const compilers = ["typescript", "assemblyscript", "rolldown"];
 if (!upToDate && compilers.every((name) => fs.existsSync(path.join("node_modules", name)))) {
   const result = spawnSync("npm", ["run", "build", "--silent"], { stdio: "inherit" });
   if (result.status !== 0) console.error("multisnap is not built: npm run build says why");

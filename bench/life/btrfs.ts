@@ -8,14 +8,16 @@ import {
   BEFORE,
   BUILD_MS_MAX,
   CHANGED_BYTE,
-  type Contestant,
+  CROWD_BYTE,
   changedPages,
   commandMs,
   crowdPages,
   DATA_BYTE,
   type Deed,
+  type Family,
   MIB,
   PAGE,
+  timed,
   WRITTEN_BYTES,
 } from "./contestant.ts";
 
@@ -23,10 +25,12 @@ function btrfsMs(...args: string[]): number {
   return commandMs("btrfs", args);
 }
 
-/** Or why there is none. */
-export async function btrfs(scratch: Scratch, count: number): Promise<Contestant | string> {
+export async function* btrfs(scratch: Scratch, count: number): Family {
   const mounted = mountBtrfs(scratch);
-  if (typeof mounted === "string") return `not on this machine (${mounted})`;
+  if (typeof mounted === "string") {
+    yield `not on this machine (${mounted})`;
+    return;
+  }
   const folder = path.dirname(mounted.file);
   const [origin, snapshots] = ["subvolume", "snapshots"].map((name) => path.join(folder, name));
   const of = (name: string) => path.join(snapshots, name);
@@ -42,32 +46,35 @@ export async function btrfs(scratch: Scratch, count: number): Promise<Contestant
   const end = performance.now() + BUILD_MS_MAX;
   let reached = 0;
   while (reached < count && performance.now() < end) {
-    write(pages[reached]!, CHANGED_BYTE);
+    write(pages[reached]!, CROWD_BYTE);
     take(`s${reached++}`);
   }
   take(BEFORE);
-  for (const page of changedPages()) write(page, CHANGED_BYTE + 1);
+  for (const page of changedPages()) write(page, CHANGED_BYTE);
   take(AFTER);
   closeSync(file);
   btrfsMs("filesystem", "sync", folder);
   let turn = 0;
-  const deeds: Record<Deed, () => number> = {
+  const deeds: Partial<Record<Deed, () => number | Promise<number>>> = {
     create: () => take(`new${turn}`) + btrfsMs("filesystem", "sync", folder),
     delete: () => btrfsMs("subvolume", "delete", "--commit-after", of(`new${turn++}`)),
-    rollback: () => {
-      const start = performance.now();
-      renameSync(origin, `${origin}.${turn}`);
-      btrfsMs("subvolume", "snapshot", of(BEFORE), origin);
-      btrfsMs("subvolume", "delete", "--commit-after", `${origin}.${turn++}`);
-      return performance.now() - start;
-    },
+    rollback: () =>
+      timed(() => {
+        renameSync(origin, `${origin}.${turn}`);
+        btrfsMs("subvolume", "snapshot", of(BEFORE), origin);
+        btrfsMs("subvolume", "delete", "--commit-after", `${origin}.${turn++}`);
+      }),
     diff: () => btrfsMs("send", "-q", "--no-data", "-p", of(BEFORE), "-f", "/dev/null", of(AFTER)),
     send: () => btrfsMs("send", "-q", "-p", of(BEFORE), "-f", "/dev/null", of(AFTER)),
   };
-  return {
+  yield {
     name: "btrfs",
     reached,
-    time: async (deed) => deeds[deed](),
+    how: {
+      diff: "send --no-data",
+      send: "send -p, to /dev/null",
+    },
+    time: async (deed) => deeds[deed]?.() ?? null,
     close: async () => mounted.unmount(),
   };
 }

@@ -1,6 +1,6 @@
 /**
  * One history for everybody: a disk of 1 GiB with 64 MiB of data, a snapshot after each small
- * write, and 1,000 chunks changed between the last two.
+ * write, and 1,000 chunks changed between the last two that count.
  */
 import { spawnSync } from "node:child_process";
 import { drawn } from "../order.ts";
@@ -12,13 +12,19 @@ export const PAGE = 4096;
 export const CHANGED = 1000;
 export const DATA_BYTE = 0x5a;
 /** Each writes another byte, so that nobody finds the data to be what it was. */
-export const CHANGED_BYTE = 0x5b;
+export const CROWD_BYTE = 0x5b;
+export const CHANGED_BYTE = 0x5c;
 /** The snapshots that are compared and sent. */
 export const BEFORE = "before";
 export const AFTER = "after";
+/** As the one before it: what was changed there is written again with the same bytes. */
+export const SAME = "same";
 /** Nobody spends longer on making the snapshots that are there before anything is measured. */
-export const BUILD_MS_MAX = 30_000;
-export const TURNS = 3;
+export const BUILD_MS_MAX = 40_000;
+
+/** Turns that only warm up, and those that count. What lives on is asked often, and compiled. */
+export const TURNS = { warm: 1, counted: 3 };
+export const TURNS_LIVE = { warm: 5, counted: 9 };
 
 /** Pages written before each snapshot, and at last between the two that are compared. */
 export function crowdPages(count: number): Uint32Array {
@@ -29,20 +35,45 @@ export function changedPages(): Uint32Array {
   return drawn(CHANGED, WRITTEN_BYTES / PAGE, 72);
 }
 
-export const DEEDS = ["create", "delete", "rollback", "diff", "send"] as const;
+export const DEEDS = [
+  "create",
+  "delete",
+  "rollback",
+  "diff",
+  "differ",
+  "equal",
+  "send",
+  "move",
+] as const;
 export type Deed = (typeof DEEDS)[number];
 
 export interface Contestant {
   name: string;
   /** Snapshots that it came to have in its time. */
   reached: number;
-  /** Milliseconds of one call; null where there is no such thing. */
+  /** In a process that has the disk open. */
+  isLive?: boolean;
+  /** What does it, where that needs to be said. */
+  how?: Partial<Record<Deed, string>>;
+  /** Milliseconds of one call, durable where it changes something; null: there is no such thing. */
   time(deed: Deed): Promise<number | null>;
   close(): Promise<void>;
 }
 
-/** Milliseconds of a command from start to end; what it prints goes nowhere. */
-export function commandMs(command: string, args: readonly string[]): number {
+/** What is measured one after the other on what was built once; or why it is not. */
+export type Family = AsyncGenerator<Contestant | string>;
+
+export async function timed(body: () => unknown): Promise<number> {
+  const start = performance.now();
+  await body();
+  return performance.now() - start;
+}
+
+/**
+ * Milliseconds of a command from start to end, which has to end with `status`; what it prints goes
+ * nowhere.
+ */
+export function commandMs(command: string, args: readonly string[], status = 0): number {
   const start = performance.now();
   const run = spawnSync(command, args, {
     encoding: "utf8",
@@ -50,6 +81,6 @@ export function commandMs(command: string, args: readonly string[]): number {
   });
   const ms = performance.now() - start;
   if (run.error) throw run.error;
-  if (run.status === 0) return ms;
-  throw new Error(`${command} ${args.join(" ")}: ${run.stderr.trim()}`);
+  if (run.status === status) return ms;
+  throw new Error(`${command} ${args.join(" ")}: ended with ${run.status}: ${run.stderr.trim()}`);
 }

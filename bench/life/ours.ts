@@ -2,13 +2,21 @@
 import { rmSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { fileDevice, openVolume, sendStream, type Volume } from "../../src/index.ts";
+import {
+  fileDevice,
+  openVolume,
+  receiveStream,
+  sendStream,
+  type View,
+  type Volume,
+} from "../../src/index.ts";
 import type { Scratch } from "../scratch.ts";
 import {
   AFTER,
   BEFORE,
   CHANGED_BYTE,
   type Contestant,
+  CROWD_BYTE,
   changedPages,
   commandMs,
   crowdPages,
@@ -17,78 +25,137 @@ import {
   DISK_BYTES,
   MIB,
   PAGE,
+  SAME,
+  timed,
   WRITTEN_BYTES,
 } from "./contestant.ts";
 
 const PROGRAM = path.join(path.dirname(fileURLToPath(import.meta.url)), "../../bin/multisnap.js");
 
+async function make(file: string): Promise<Volume> {
+  rmSync(file, { force: true });
+  return openVolume({ store: await fileDevice(file), create: { size: DISK_BYTES } });
+}
+
 /** A store with the history, open. */
 async function build(file: string, count: number): Promise<Volume> {
-  rmSync(file, { force: true });
-  const create = { size: DISK_BYTES };
-  const volume = await openVolume({ store: await fileDevice(file), create });
+  const volume = await make(file);
   const piece = new Uint8Array(MIB).fill(DATA_BYTE);
   for (let at = 0; at < WRITTEN_BYTES; at += MIB) volume.origin.writeSync(at, piece);
-  const page = new Uint8Array(PAGE).fill(CHANGED_BYTE);
+  const page = new Uint8Array(PAGE).fill(CROWD_BYTE);
   const pages = crowdPages(count);
   for (let i = 0; i < count; i++) {
     volume.origin.writeSync(pages[i]! * PAGE, page);
     await volume.snapshot(`s${i}`);
   }
   await volume.snapshot(BEFORE, { readOnly: true });
-  const changed = new Uint8Array(PAGE).fill(CHANGED_BYTE + 1);
-  for (const index of changedPages()) volume.origin.writeSync(index * PAGE, changed);
-  await volume.snapshot(AFTER, { readOnly: true });
+  const changed = new Uint8Array(PAGE).fill(CHANGED_BYTE);
+  for (const name of [AFTER, SAME]) {
+    for (const index of changedPages()) volume.origin.writeSync(index * PAGE, changed);
+    await volume.snapshot(name, { readOnly: true });
+  }
   await volume.flush();
   return volume;
 }
 
+/** Another store, with what an increment follows on. */
+async function buildOther(file: string, volume: Volume): Promise<Volume> {
+  const other = await make(file);
+  await receiveStream(other, sendStream(volume, BEFORE));
+  return other;
+}
+
+async function drain(parts: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of parts);
+}
+
+/** Whether two views have other bytes anywhere. */
+async function differ(volume: Volume, a: View, b: View): Promise<boolean> {
+  for await (const _ of volume.diff(a, b, { content: true })) return true;
+  return false;
+}
+
 export async function library(scratch: Scratch, count: number): Promise<Contestant> {
-  const file = scratch.file("life-library.msnap");
+  const [file, otherFile] = ["life-library.msnap", "life-other.msnap"].map(scratch.file);
   const volume = await build(file, count);
+  const other = await buildOther(otherFile, volume);
+  const [before, after, same] = [BEFORE, AFTER, SAME].map((name) => volume.get(name));
   let turn = 0;
   const deeds: Record<Deed, () => Promise<unknown>> = {
-    create: () => volume.snapshot(`new${turn}`),
-    delete: () => volume.delete(`new${turn++}`),
-    rollback: () => volume.rollback(BEFORE),
-    diff: async () => {
-      for await (const _ of volume.diff(volume.get(BEFORE), volume.get(AFTER)));
+    create: async () => {
+      await volume.snapshot(`new${turn}`);
+      await volume.flush();
     },
-    send: async () => {
-      for await (const _ of sendStream(volume, AFTER, { from: BEFORE }));
+    delete: async () => {
+      await volume.delete(`new${turn++}`);
+      await volume.flush();
+    },
+    rollback: async () => {
+      await volume.rollback(BEFORE);
+      await volume.flush();
+    },
+    diff: () => drain(volume.diff(before, after)),
+    differ: () => differ(volume, before, after),
+    equal: () => differ(volume, after, same),
+    send: () => drain(sendStream(volume, AFTER, { from: BEFORE })),
+    move: async () => {
+      await receiveStream(other, sendStream(volume, AFTER, { from: BEFORE }));
+      await other.flush();
     },
   };
   return {
     name: "library",
     reached: count,
+    isLive: true,
     time: async (deed) => {
-      const start = performance.now();
-      await deeds[deed]();
-      return performance.now() - start;
+      const ms = await timed(deeds[deed]);
+      if (deed === "move") await other.delete(AFTER);
+      return ms;
     },
     close: async () => {
       await volume.close();
+      await other.close();
       rmSync(file);
+      rmSync(otherFile);
     },
   };
 }
 
+/** `node -e 0`: what nobody who writes a program for Node can be faster than. */
+export function bareMs(): number {
+  return commandMs(process.execPath, ["-e", "0"]);
+}
+
 export async function program(scratch: Scratch, count: number): Promise<Contestant> {
-  const file = scratch.file("life-command.msnap");
-  await (await build(file, count)).close();
+  const [file, other] = ["life-command.msnap", "life-other.msnap"].map(scratch.file);
+  const volume = await build(file, count);
+  await (await buildOther(other, volume)).close();
+  await volume.close();
   const call = (...args: string[]) => commandMs(process.execPath, [PROGRAM, ...args]);
+  const pipe = '"$0" "$1" send "$2" --from "$3" | "$0" "$1" receive "$4" --quiet';
+  const sent = `${file}@${AFTER}`;
   let turn = 0;
   const deeds: Record<Deed, () => number> = {
     create: () => call("snapshot", file, `new${turn}`, "--quiet"),
     delete: () => call("delete", file, `new${turn++}`, "--quiet"),
     rollback: () => call("rollback", file, BEFORE, "--quiet"),
     diff: () => call("diff", file, `@${BEFORE}`, `@${AFTER}`),
-    send: () => call("send", `${file}@${AFTER}`, "--from", BEFORE),
+    differ: () => call("diff", file, `@${BEFORE}`, `@${AFTER}`, "--content"),
+    equal: () => call("diff", file, `@${AFTER}`, `@${SAME}`, "--content"),
+    send: () => call("send", sent, "--from", BEFORE),
+    move: () => commandMs("sh", ["-c", pipe, process.execPath, PROGRAM, sent, BEFORE, other]),
   };
   return {
     name: "command",
     reached: count,
-    time: async (deed) => deeds[deed](),
-    close: async () => rmSync(file),
+    time: async (deed) => {
+      const ms = deeds[deed]();
+      if (deed === "move") call("delete", other, AFTER, "--quiet");
+      return ms;
+    },
+    close: async () => {
+      rmSync(file);
+      rmSync(other);
+    },
   };
 }

@@ -8,7 +8,25 @@ import { Qmp } from "./qmp.ts";
 import { missingOf, ServerProcess, uriOf } from "./server-process.ts";
 
 const SNAPSHOT = "turn";
-const NODE = "disk";
+/** What a live machine knows its image by. */
+export const NODE = "disk";
+
+/** A machine that only has a disk: a qcow2 image, as `NODE`. */
+export async function liveQemu(
+  image: string,
+  control: string,
+): Promise<{ qmp: Qmp; stop: () => Promise<void> }> {
+  const args = ["-machine", "none", "-nodefaults", "-nographic", "-S"];
+  const drive = `driver=qcow2,node-name=${NODE},file.driver=file,file.filename=${image}`;
+  args.push("-blockdev", drive, "-qmp", `unix:${control},server=on,wait=off`);
+  const server = await ServerProcess.start("qemu-system-x86_64", args, control);
+  const qmp = await Qmp.connect(control);
+  const stop = async () => {
+    qmp.close();
+    await server.stop();
+  };
+  return { qmp, stop };
+}
 
 /** A written disk, cached by the kernel as ours is; or why there is none. */
 export async function qemuNbd(scratch: Scratch, bytes: number): Promise<Disk | string> {
@@ -35,11 +53,7 @@ export async function qcow2(scratch: Scratch, bytes: number): Promise<SharedDisk
     ["create", "-q", "-f", "qcow2", "-o", "cluster_size=64k", image, String(bytes)],
     { stdio: "inherit" },
   );
-  const args = ["-machine", "none", "-nodefaults", "-nographic", "-S"];
-  const drive = `driver=qcow2,node-name=${NODE},file.driver=file,file.filename=${image}`;
-  args.push("-blockdev", drive, "-qmp", `unix:${control},server=on,wait=off`);
-  const server = await ServerProcess.start("qemu-system-x86_64", args, control);
-  const qmp = await Qmp.connect(control);
+  const { qmp, stop } = await liveQemu(image, control);
   rmSync(socket, { force: true });
   await qmp.run("nbd-server-start", { addr: { type: "unix", data: { path: socket } } });
   const exported = { id: "export", type: "nbd", "node-name": NODE, name: NODE, writable: true };
@@ -54,8 +68,7 @@ export async function qcow2(scratch: Scratch, bytes: number): Promise<SharedDisk
       taken = true;
     },
     stop: async () => {
-      qmp.close();
-      await server.stop();
+      await stop();
       rmSync(image);
     },
   };

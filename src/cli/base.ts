@@ -2,10 +2,13 @@
 import path from "node:path";
 import type { Device } from "../devices/device.ts";
 import { fileDevice } from "../devices/file.ts";
-import { type HttpDevice, httpDevice, isHttpUrl } from "../devices/http.ts";
+import { isHttpUrl } from "../devices/http/version.ts";
+import type { HttpDevice } from "../devices/http.ts";
 
 export async function openBase(base: string): Promise<Device> {
-  return isHttpUrl(base) ? httpDevice(base) : fileDevice(base, { create: false, readOnly: true });
+  if (!isHttpUrl(base)) return fileDevice(base, { create: false, readOnly: true });
+  const { httpDevice } = await import("../devices/http.ts");
+  return httpDevice(base);
 }
 
 /**

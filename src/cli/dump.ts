@@ -1,6 +1,6 @@
 /** `dump STORE`: the store's metadata as lines of JSON (see DUMP.md). */
 import type { Command } from "commander";
-import { connectControl } from "../control/client.ts";
+import { connectControl } from "../control/later.ts";
 import { fileDevice } from "../devices/file.ts";
 import { MultisnapError } from "../errors.ts";
 import { dumpStore } from "../volume/open/dump-store.ts";

@@ -16,6 +16,9 @@ export function addHold(program: Command): void {
   add(program, "hold", "keep a snapshot from being deleted or pruned", (volume, name, reason) =>
     volume.addHold(name, reason),
   );
+}
+
+export function addRelease(program: Command): void {
   add(program, "release", "let a snapshot that is held be deleted again", (volume, name, reason) =>
     volume.removeHold(name, reason),
   );

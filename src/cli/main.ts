@@ -1,48 +1,25 @@
 /**
- * The command line: one file a command, joined here. Exit codes: 0 done, 1 failed, 2 wrong usage.
+ * The command line: one file a command, loaded when it is asked for.
+ *
+ * Exit codes: 0 done, 1 failed, 2 wrong usage.
  */
 import fs from "node:fs";
 import { Command, CommanderError } from "commander";
-import "../volume/preloaded.ts";
-import { addCheck } from "./check.ts";
-import { addCreate } from "./create.ts";
-import { addDelete } from "./delete.ts";
-import { addDiff } from "./diff.ts";
-import { addDump } from "./dump.ts";
-import { addExport } from "./export.ts";
-import { addExportCow } from "./export-cow.ts";
-import { addHold } from "./hold.ts";
-import { addImport } from "./import.ts";
-import { addImportCow } from "./import-cow.ts";
-import { addList } from "./list.ts";
-import { addMerge } from "./merge.ts";
-import { addMessage } from "./message.ts";
-import { oneLine, writeError } from "./output.ts";
-import { addRead } from "./read.ts";
-import { addReceive } from "./receive.ts";
-import { addRename } from "./rename.ts";
-import { addReplicate } from "./replicate.ts";
-import { addResize } from "./resize.ts";
-import { addRestore } from "./restore.ts";
-import { addRollback } from "./rollback.ts";
-import { addSend } from "./send.ts";
-import { addServe } from "./serve.ts";
-import { addSet } from "./set.ts";
-import { addSnapshot } from "./snapshot.ts";
-import { addStatus } from "./status.ts";
-import { addWatch } from "./watch.ts";
-import { addWrite } from "./write.ts";
+import { type AddCommand, COMMANDS } from "./commands.ts";
+import { oneLine, stdout, writeError } from "./output.ts";
 
 const FAILED = 1;
+const ALIVE_MS = 2 ** 30;
 const WRONG_USAGE = 2;
 
 /** Runs one command; `process.exitCode` says how it ended. */
 export async function main(args: string[]): Promise<void> {
-  // Without a listener, a reader that goes away would end us in the middle of a write; the write
-  // itself reports it.
-  process.stdout.on("error", () => {});
+  // Nobody awaits this, and Deno ends where it sees nothing under way, with half a command done.
+  const alive = setInterval(() => {}, ALIVE_MS);
   try {
-    await build().parseAsync(args, { from: "user" });
+    const program = build();
+    for (const add of await askedFor(args)) add(program);
+    await program.parseAsync(args, { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : WRONG_USAGE;
@@ -50,16 +27,19 @@ export async function main(args: string[]): Promise<void> {
       writeError(error);
       process.exitCode = FAILED;
     }
+  } finally {
+    clearInterval(alive);
   }
 }
 
 function build(): Command {
-  const program = new Command("multisnap")
+  return new Command("multisnap")
     .description("A copy-on-write block store with unlimited, writable, crash-consistent snapshots")
     .version(version())
     .showSuggestionAfterError()
     .exitOverride()
     .configureOutput({
+      writeOut: (text) => stdout().write(text),
       outputError: (text, write) => write(`multisnap: Invalid: ${usageLine(text)}\n`),
     })
     .addHelpText(
@@ -68,34 +48,12 @@ function build(): Command {
         "\nSizes and offsets take K, M, G, T (powers of 1024)." +
         "\nExit code: 0 done, 1 failed, 2 wrong usage",
     );
-  addCreate(program);
-  addImport(program);
-  addExport(program);
-  addRead(program);
-  addWrite(program);
-  addSnapshot(program);
-  addList(program);
-  addRename(program);
-  addDelete(program);
-  addRollback(program);
-  addResize(program);
-  addSet(program);
-  addHold(program);
-  addDiff(program);
-  addSend(program);
-  addReceive(program);
-  addReplicate(program);
-  addWatch(program);
-  addStatus(program);
-  addCheck(program);
-  addDump(program);
-  addRestore(program);
-  addMessage(program);
-  addMerge(program);
-  addImportCow(program);
-  addExportCow(program);
-  addServe(program);
-  return program;
+}
+
+/** The command that comes first; all of them where that is no command: help, or wrong usage. */
+function askedFor([first = ""]: string[]): Promise<AddCommand[]> {
+  const asked = Object.hasOwn(COMMANDS, first) ? [COMMANDS[first]!] : Object.values(COMMANDS);
+  return Promise.all(asked.map((load) => load()));
 }
 
 /** Commander's `error: ...`, with suggestions on further lines, as one line. */
@@ -114,4 +72,4 @@ function version(): string {
 }
 
 // Deno and Bun can start this file itself; the package's program is bin/multisnap.js.
-if ((import.meta as { main?: boolean }).main) await main(process.argv.slice(2));
+if ((import.meta as { main?: boolean }).main) void main(process.argv.slice(2));

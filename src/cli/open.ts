@@ -4,10 +4,11 @@
  */
 import fs from "node:fs";
 import type { RemoteVolume } from "../connect/remote-volume.ts";
-import { connectControl } from "../control/client.ts";
+import { connectControl } from "../control/later.ts";
 import type { Device } from "../devices/device.ts";
 import { fileDevice } from "../devices/file.ts";
-import { isHttpUrl } from "../devices/http.ts";
+import { isHttpUrl } from "../devices/http/version.ts";
+import { engineModule } from "../engine/module.ts";
 import { MultisnapError } from "../errors.ts";
 import { openVolume, peekStore } from "../volume/open/open.ts";
 import type { Volume, OpenOptions as VolumeOptions } from "../volume/types.ts";
@@ -119,6 +120,8 @@ async function closeFiles(files: Files): Promise<void> {
 
 async function openFiles(store: string, options: OpenOptions): Promise<Files> {
   const { readOnly = false } = options;
+  // Compiled meanwhile; whoever needs it is told why where it cannot be.
+  engineModule().catch(() => {});
   const files: Files = { store: await fileDevice(store, { create: false, readOnly }) };
   try {
     const { origin = null, base = null } = options.create

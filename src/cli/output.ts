@@ -19,10 +19,21 @@ export async function answer(options: OutputOptions, json: object, text: string)
   await writeOut(options.json ? `${JSON.stringify(json, null, 2)}\n` : `${text}\n`);
 }
 
+let isListening = false;
+
+/** Opened when it is first needed, which takes a while. */
+export function stdout(): typeof process.stdout {
+  // Without a listener, a reader that goes away would end us in the middle of a write; the write
+  // itself reports it.
+  if (!isListening) process.stdout.on("error", () => {});
+  isListening = true;
+  return process.stdout;
+}
+
 /** Returns when standard output has taken the bytes, so that a slow reader slows us down. */
 export function writeOut(bytes: Uint8Array | string): Promise<void> {
   return new Promise((resolve, reject) => {
-    process.stdout.write(bytes, (cause) => {
+    stdout().write(bytes, (cause) => {
       if (cause == null) resolve();
       else reject(new MultisnapError("Io", `standard output: ${cause.message}`, { cause }));
     });

@@ -10,6 +10,7 @@ import { serveNbd } from "../nbd/server.ts";
 import { remarks } from "../schedule/keep.ts";
 import { type Roller, startRoller } from "../schedule/roller.ts";
 import { CAPABILITIES } from "../stores/kinds.ts";
+import "../volume/preloaded.ts";
 import type { Volume } from "../volume/types.ts";
 import { addStoreCommand, addSyncOption, addWhenFullOptions } from "./command.ts";
 import { type StoreOptions, withFiles, withVolume } from "./open.ts";

@@ -1,6 +1,7 @@
 /** A store that stays open for a while, and that other commands work through meanwhile. */
 import { RemoteVolume } from "../connect/remote-volume.ts";
 import { serveControl } from "../control/server.ts";
+import "../volume/preloaded.ts";
 import type { Volume } from "../volume/types.ts";
 import { type StoreOptions, withVolume } from "./open.ts";
 

@@ -1,6 +1,6 @@
 /** `watch STORE`: the commits of a store that is served, as they come. */
 import type { Command } from "commander";
-import { connectControl } from "../control/client.ts";
+import { connectControl } from "../control/later.ts";
 import { MultisnapError } from "../errors.ts";
 import type { VolumeEvent } from "../volume/reports/watchers.ts";
 import { addCommand } from "./command.ts";

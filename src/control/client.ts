@@ -4,9 +4,10 @@ import type { Head } from "../connect/message.ts";
 import { RemoteVolume } from "../connect/remote-volume.ts";
 import { openError } from "../devices/errno.ts";
 import { MultisnapError } from "../errors.ts";
-import { addressOf, dial, isNobody } from "../sockets/unix.ts";
+import { addressOf } from "../sockets/address.ts";
+import { dial, isNobody } from "../sockets/unix.ts";
 import { GREETING_MS_MAX } from "./layout.ts";
-import { controlPlace, lookAt, type Place } from "./place.ts";
+import { findSocket, type Place } from "./place.ts";
 import { SocketLink } from "./session.ts";
 
 /**
@@ -16,10 +17,9 @@ import { SocketLink } from "./session.ts";
  * other versions), `Invalid` (a socket that is not to be trusted), `Io`.
  */
 export async function connectControl(store: string): Promise<RemoteVolume | null> {
-  const place = lookFor(store);
-  const found = place && lookAt(place);
-  if (!place || !found?.isSocket()) return null;
-  refuseStrangers(place, found.uid);
+  const place = findSocket(store);
+  if (place === null) return null;
+  refuseStrangers(place, place.uid);
   const socket = await connect(place);
   if (socket === null) return null;
   const link = new SocketLink(socket);
@@ -33,15 +33,6 @@ export async function connectControl(store: string): Promise<RemoteVolume | null
     // It went between our coming and its answer: as if nobody had been there.
     if (!(error instanceof MultisnapError) || ["Closed", "Io"].includes(error.code)) return null;
     throw error;
-  }
-}
-
-/** A store that cannot be found is not served; who opens it can say why. */
-function lookFor(store: string): Place | null {
-  try {
-    return controlPlace(store);
-  } catch {
-    return null;
   }
 }
 

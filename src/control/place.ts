@@ -6,7 +6,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { openError } from "../devices/errno.ts";
-import { NAME_BYTES_MAX } from "../sockets/unix.ts";
+import { NAME_BYTES_MAX } from "../sockets/address.ts";
 
 const SUFFIX = ".control";
 
@@ -30,8 +30,21 @@ export function controlPlace(store: string): Place {
   }
 }
 
+/** A socket beside the store, and whose it is: null where nobody can be serving the store. */
+export function findSocket(store: string): (Place & { uid: number }) | null {
+  let place: Place;
+  try {
+    place = controlPlace(store);
+  } catch {
+    // A store that cannot be found is not served; who opens it can say why.
+    return null;
+  }
+  const found = lookAt(place);
+  return found?.isSocket() ? { ...place, uid: found.uid } : null;
+}
+
 /** What lies at the place; null where nothing does. */
-export function lookAt(place: Place): fs.Stats | null {
+function lookAt(place: Place): fs.Stats | null {
   try {
     return fs.lstatSync(place.path, { throwIfNoEntry: false }) ?? null;
   } catch (cause) {

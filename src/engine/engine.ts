@@ -317,7 +317,7 @@ function sizer(module: WebAssembly.Module): EngineExports {
   let x = sizers.get(module);
   if (!x) {
     const memory = new WebAssembly.Memory({ initial: 16, maximum: 16, shared: true });
-    x = instantiateSync(module, { env: { memory } }).exports as unknown as EngineExports;
+    x = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as EngineExports;
     sizers.set(module, x);
   }
   return x;

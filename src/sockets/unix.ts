@@ -1,55 +1,18 @@
 /**
  * Unix sockets as servers want them: mode 0600 from their first instant, in the place of one that a
- * dead server left, never in that of a live one; and by any path, however long.
+ * dead server left, never in that of a live one.
  */
 import fs from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { errorCode, openError } from "../devices/errno.ts";
 import { MultisnapError } from "../errors.ts";
+import { type Address, addressOf } from "./address.ts";
 
 /** The umask that leaves read and write to the owner, and nothing to others. */
 const OWNER_ONLY = 0o177;
-/** Of `sun_path`, less its closing zero. */
-const ADDRESS_BYTES_MAX = process.platform === "linux" ? 107 : 103;
 /** Clients that come at once; one more than are waiting is told EAGAIN. */
 const BACKLOG = 4096;
-/** With `/proc/self/fd/1234567890/` before it, a name of this length fits. */
-export const NAME_BYTES_MAX = 80;
-
-/** What a socket is bound or connected to; good until it is released. */
-export interface Address {
-  text: string;
-  release(): void;
-}
-
-/**
- * Where the path is longer than a socket's address may be, Linux reaches it through a descriptor of
- * its folder. Errors: `Unsupported` where that does not help, those of opening the folder.
- */
-export function addressOf(file: string): Address {
-  if (Buffer.byteLength(file) <= ADDRESS_BYTES_MAX) return { text: file, release: () => {} };
-  const name = path.basename(file);
-  if (process.platform !== "linux" || Buffer.byteLength(name) > NAME_BYTES_MAX) {
-    const limit = `the path of a socket has at most ${ADDRESS_BYTES_MAX} bytes here`;
-    throw new MultisnapError("Unsupported", `${file}: ${limit}; take a shorter one`);
-  }
-  let folder: number;
-  try {
-    const { O_RDONLY, O_DIRECTORY } = fs.constants;
-    folder = fs.openSync(path.dirname(file), O_RDONLY | O_DIRECTORY);
-  } catch (cause) {
-    throw openError(file, "looking for its folder", cause);
-  }
-  let open = true;
-  return {
-    text: `/proc/self/fd/${folder}/${name}`,
-    release: () => {
-      if (open) fs.closeSync(folder);
-      open = false;
-    },
-  };
-}
 
 /**
  * Makes `server` listen there. Answers what closes it and takes the socket away. Errors: `Busy` (a

@@ -1,6 +1,7 @@
 /**
- * Imported where nothing shall be loaded later: under Node, Deno and Bun (a server goes on while
- * its package is replaced), and where a seed decides the order of events (I11).
+ * Imported where nothing shall be loaded later: by the library under Node, Deno and Bun, and by
+ * commands that serve (a server goes on while its package is replaced), and where a seed decides
+ * the order of events (I11).
  */
 import { cowStores } from "../stores/cow/part.ts";
 import * as stores from "../stores/cow/stores.ts";

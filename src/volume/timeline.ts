@@ -3,7 +3,7 @@
  * writes, durable when they end.
  */
 import { MultisnapError } from "../errors.ts";
-import { isOfRollback, ROLLBACK_NAME } from "../stores/hidden.ts";
+import { ROLLBACK_NAME, ROLLBACK_SNAPSHOT } from "../stores/hidden.ts";
 import type { ExceptionStore, ViewRecord } from "../stores/store.ts";
 import type { Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
@@ -73,7 +73,7 @@ export class Timeline {
     yield* this.#allow(source);
     const missing = source === ORIGIN ? this.#core.missing : null;
     if (missing && store.named(given)) throw isTaken(given);
-    const first = missing ? `${ROLLBACK_NAME}+` : given;
+    const first = missing ? ROLLBACK_SNAPSHOT : given;
     yield* this.#core.change(() => store.createSnapshot(source, first, readOnly, created));
     const id = store.nextId() - 1;
     if (missing) yield* this.#complete(missing, id, given);
@@ -227,9 +227,10 @@ export class Timeline {
 
   /** Of a snapshot that a crash left without its name. */
   *#dropLeft(by: number): Task<void> {
-    const left = this.#core.store.views().filter(({ id, name }) => id !== by && isOfRollback(name));
-    if (left.length === 0) return;
-    const ids = left.map(({ id }) => id);
+    const { store } = this.#core;
+    const left = [ROLLBACK_NAME, ROLLBACK_SNAPSHOT].map((name) => store.named(name)?.id ?? by);
+    const ids = left.filter((id) => id !== by);
+    if (ids.length === 0) return;
     yield* this.#core.between(() => this.#durably(this.#deleteEach(ids)));
   }
 

@@ -20,7 +20,7 @@ export function interrupted({ store }: Core): { id: number; to: ViewRecord } | n
 /** The hidden view of a rollback of the origin that goes on while it is in use, or null. */
 export function inUse(core: Core): ViewRecord | null {
   if (core.store.capabilities.fixed || interrupted(core)) return null;
-  const by = core.store.views().find(({ name }) => name === ROLLBACK_NAME);
+  const by = core.store.named(ROLLBACK_NAME);
   const to = by && parseMarks(by.marks).rollback;
   return by && typeof to === "number" && core.store.view(to) ? by : null;
 }
