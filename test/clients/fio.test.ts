@@ -10,7 +10,10 @@ let served = await serveNew("256M");
 await served.snapshot("side");
 const fioTest = testsWith("fio");
 
-const COMMON = ["--output-format=json", "--ioengine=nbd", "--thread", "--randseed=21"];
+const COMMON = [
+  ...["--output-format=json", "--ioengine=nbd", "--thread", "--randseed=21"],
+  "--verify_state_save=0",
+];
 const VERIFY = ["--verify=crc32c", "--verify_fatal=1", "--verify_dump=0", "--do_verify=1"];
 
 interface Job {
