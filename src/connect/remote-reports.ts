@@ -2,7 +2,6 @@
  * What a client asks of the views that a server has, and the streams of snapshots that it sends
  * there.
  */
-import { MultisnapError } from "../errors.ts";
 import type { HalfWay } from "../stream/half-way.ts";
 import type { Received, ReceiveOptions } from "../stream/receive.ts";
 import type { SnapshotIdentity } from "../volume/identity/identity.ts";
@@ -22,6 +21,7 @@ import { collect, type Finding, reportOf } from "./long-answers.ts";
 import type { Head } from "./message.ts";
 import { idsOf, RemoteChanges } from "./remote-changes.ts";
 import type { RemoteView } from "./remote-view.ts";
+import { RemoteWatch } from "./remote-watch.ts";
 import { sendThrough } from "./sender.ts";
 import type { Answer, Ask } from "./session.ts";
 
@@ -31,6 +31,14 @@ export abstract class RemoteReports extends RemoteChanges {
   abstract refresh(): Promise<void>;
   /** A snapshot of this volume, which a caller names. */
   abstract snapshotOf(snapshot: View | string): RemoteView;
+  /** Nothing that goes another way overtakes a message that was sent before. */
+  protected abstract fence(): void;
+
+  readonly #watch = new RemoteWatch(async (more, signal) => {
+    const answer = this.request("events", { more }, { signal });
+    if (!more) this.fence();
+    return (await answer).head.event as VolumeEvent | null;
+  });
 
   async *diff(from: View, to: View, options: DiffOptions = {}): AsyncGenerator<ByteRange> {
     const views = { from: this.own(from).reference, to: this.own(to).reference };
@@ -58,28 +66,9 @@ export abstract class RemoteReports extends RemoteChanges {
     }
   }
 
-  /** There is always a request under way, so that the server knows when nobody watches any more. */
-  async *watch({ signal }: WatchOptions = {}): AsyncGenerator<VolumeEvent> {
-    const end = new AbortController();
-    const leave = () => end.abort(new MultisnapError("Closed", "nobody watches any more"));
-    signal?.addEventListener("abort", leave);
-    if (signal?.aborted) return;
-    const ask = (more: boolean) => this.request("events", { more }, { signal: end.signal });
-    let asked = ask(false);
-    try {
-      for (;;) {
-        const { event } = (await asked).head;
-        if (event === null) return;
-        asked = ask(true);
-        asked.catch(() => {});
-        yield event as VolumeEvent;
-      }
-    } catch (error) {
-      if (!end.signal.aborted) throw error;
-    } finally {
-      leave();
-      signal?.removeEventListener("abort", leave);
-    }
+  /** Commits from now on: what is asked for after this comes after it at the server, too. */
+  watch(options: WatchOptions = {}): AsyncIterableIterator<VolumeEvent> {
+    return this.#watch.watch(options);
   }
 
   async snapshotUsage({ signal, progress }: ProgressOptions = {}): Promise<SnapshotUsage[]> {
@@ -111,6 +100,10 @@ export abstract class RemoteReports extends RemoteChanges {
   async identity(snapshot: View | string): Promise<SnapshotIdentity> {
     const view = this.snapshotOf(snapshot).reference;
     return (await this.request("identity", { view })).head.identity as SnapshotIdentity;
+  }
+
+  protected endWatches(): void {
+    this.#watch.close();
   }
 
   // ---- streams of snapshots: see `receiveStream`, `halfReceived`, `dropReceived`

@@ -200,6 +200,10 @@ export class RemoteVolume extends RemoteReports implements Volume {
     }
   }
 
+  protected fence(): void {
+    if (this.#rings) this.#tell("status", {});
+  }
+
   /** What fails here (a view that is gone, a server that is) fails the next request, too. */
   #tell(op: string, head: Head): void {
     const done = () => {
@@ -267,6 +271,7 @@ export class RemoteVolume extends RemoteReports implements Volume {
 
   async #close(): Promise<void> {
     const { owned } = this;
+    this.endWatches();
     if (!owned) return await this.#session.close();
     await Promise.all([this.#session.drain(), this.#rings?.drain()]);
     try {

@@ -77,6 +77,25 @@ for (const shared of [true, false]) {
     }
   });
 
+  test("watched from the call on, by several, until they leave or it is closed", async () => {
+    const volume = await connect({ store: { file: fresh() }, create: { size: SIZE }, shared });
+    const [one, two] = [volume.watch(), volume.watch()];
+    await volume.origin.write(0, new Uint8Array(10));
+    await volume.flush();
+    for (const events of [one, two]) {
+      const { value } = await events.next();
+      assert.equal(value.changed, [{ id: 1, ranges: [{ offset: 0, length: 10 }] }]);
+    }
+    const waiting = one.next();
+    await one.return?.();
+    assert.is((await waiting).done, true);
+    const { id } = await volume.snapshot("made");
+    assert.equal((await two.next()).value.made, [{ id, name: "made" }]);
+    const ends = [two.next(), volume.watch().next()];
+    await volume.close();
+    for (const end of ends) assert.is((await end).done, true);
+  });
+
   test("close answers what is under way, then everything is Closed", async () => {
     const file = fresh();
     const volume = await connect({ store: { file }, create: { size: SIZE }, shared });

@@ -3,17 +3,15 @@
  * durable.
  *
  * Bounded: `RANGES_MAX` ranges of a view are noted between two commits, then all of it counts as
- * changed; `EVENTS_MAX` events wait for a slow reader, then he gets a gap in their place. Without a
- * watcher nothing is noted.
+ * changed; for a slow reader see readers.ts. Without a watcher nothing is noted.
  */
 import { isHidden } from "../../stores/hidden.ts";
-import { Signal } from "../../task.ts";
 import type { Traffic } from "../traffic.ts";
 import type { ByteRange } from "../types.ts";
+import { Readers } from "./readers.ts";
 
 const RANGES_MAX = 1024;
 const VIEWS_MAX = 256;
-const EVENTS_MAX = 64;
 
 export interface WatchOptions {
   signal?: AbortSignal;
@@ -61,11 +59,13 @@ export function watchersOf(traffic: Traffic): Watchers {
 }
 
 export class Watchers {
-  readonly #readers = new Set<Reader>();
   #noted = nothing();
+  readonly #readers = new Readers(() => {
+    this.#noted = nothing();
+  });
 
   wrote(id: number, offset: number, length: number): void {
-    if (this.#readers.size === 0 || length === 0) return;
+    if (this.#readers.isEmpty || length === 0) return;
     const { ranges } = this.#noted;
     const known = ranges.get(id);
     if (known === null) return;
@@ -101,14 +101,14 @@ export class Watchers {
   }
 
   #note<T>(list: T[], item: T): void {
-    if (this.#readers.size === 0) return;
+    if (this.#readers.isEmpty) return;
     if (list.length < RANGES_MAX) list.push(item);
     else this.#noted.isTooMuch = true;
   }
 
   /** What a commit that begins now makes durable; null: nobody wants to know, or nothing is. */
   take(): Noted | null {
-    if (this.#readers.size === 0) return null;
+    if (this.#readers.isEmpty) return null;
     const noted = this.#noted;
     const { type: _, ...lists } = noted.commit;
     const isNothing = Object.values(lists).every(({ length }) => length === 0);
@@ -119,72 +119,16 @@ export class Watchers {
 
   tell({ ranges, commit, isTooMuch }: Noted): void {
     const changed = [...ranges].map(([id, found]) => ({ id, ranges: found && joined(found) }));
-    for (const reader of this.#readers) {
-      reader.put(isTooMuch ? { type: "gap" } : { ...commit, changed });
-    }
+    this.#readers.put(isTooMuch ? { type: "gap" } : { ...commit, changed });
   }
 
   watch({ signal }: WatchOptions): AsyncIterableIterator<VolumeEvent> {
-    const reader = new Reader(() => {
-      this.#readers.delete(reader);
-      signal?.removeEventListener("abort", end);
-      if (this.#readers.size === 0) this.#noted = nothing();
-    });
-    const end = () => reader.end();
-    if (signal?.aborted) reader.end();
-    else {
-      this.#readers.add(reader);
-      signal?.addEventListener("abort", end);
-    }
-    return reader;
+    return this.#readers.add(signal);
   }
 
   /** The volume closes: those who wait hear the end. */
   close(): void {
-    for (const reader of [...this.#readers]) reader.end();
-  }
-}
-
-/** Of one who watches: begins when he asks for it, so that nothing is missed before he reads. */
-class Reader implements AsyncIterableIterator<VolumeEvent> {
-  #events: VolumeEvent[] = [];
-  #isOver = false;
-  readonly #moved = new Signal();
-  readonly #leave: () => void;
-
-  constructor(leave: () => void) {
-    this.#leave = leave;
-  }
-
-  put(event: VolumeEvent): void {
-    if (this.#events.length >= EVENTS_MAX) this.#events = [{ type: "gap" }];
-    else if (event.type !== "gap" || this.#events.at(-1)?.type !== "gap") this.#events.push(event);
-    this.#moved.wake();
-  }
-
-  end(): void {
-    this.#isOver = true;
-    this.#leave();
-    this.#moved.wake();
-  }
-
-  async next(): Promise<IteratorResult<VolumeEvent>> {
-    for (;;) {
-      const event = this.#events.shift();
-      if (event) return { done: false, value: event };
-      if (this.#isOver) return { done: true, value: undefined };
-      await this.#moved.wait();
-    }
-  }
-
-  async return(): Promise<IteratorResult<VolumeEvent>> {
-    this.#events = [];
-    this.end();
-    return { done: true, value: undefined };
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
+    this.#readers.end();
   }
 }
 
