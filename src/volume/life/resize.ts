@@ -13,6 +13,7 @@ import { RUN_UNMAPPED } from "../../engine/status.ts";
 import { MultisnapError } from "../../errors.ts";
 import { endIfAborted, settle, type Task } from "../../task.ts";
 import { type Core, ORIGIN } from "../core.ts";
+import { mustBeSize } from "../open/options.ts";
 import type { OriginWriter } from "../requests/copyout.ts";
 import { Writer } from "../requests/write.ts";
 import type { ProgressOptions } from "../types.ts";
@@ -21,8 +22,6 @@ import type { ProgressOptions } from "../types.ts";
 const LOOKUP_CHUNKS = 2 ** 31;
 /** Bytes of an attached origin that are copied out at a time. */
 const CUT_BYTES = 2 ** 20;
-const SECTOR = 512;
-const SIZE_MAX = 2 ** 52;
 
 export interface ResizeHands {
   originWriter: OriginWriter;
@@ -37,10 +36,7 @@ export function checkResize(core: Core, size: number, from: number, shrink: bool
     const message = `a store of kind ${store.kind} keeps the size of its origin`;
     throw new MultisnapError("Unsupported", message);
   }
-  const isSize = Number.isSafeInteger(size) && size > 0 && size % SECTOR === 0 && size < SIZE_MAX;
-  if (!isSize) {
-    throw new MultisnapError("Invalid", `size ${size}: a multiple of ${SECTOR} bytes is needed`);
-  }
+  mustBeSize(size);
   if (size >= from || shrink) return;
   const lost = `the last ${from - size} of the origin's ${from} bytes would go`;
   throw new MultisnapError("Invalid", `${lost}: give shrink, where it may`);

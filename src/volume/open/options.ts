@@ -59,11 +59,15 @@ export function refuseVictims(kind: StoreKind, victims: string | undefined): voi
   throw invalid(`the snapshot of a store of kind ${kind} cannot be deleted: give no victims`);
 }
 
+/** Of a view. */
+export function mustBeSize(size: number): void {
+  if (Number.isSafeInteger(size) && size > 0 && size <= SIZE_MAX && size % 512 === 0) return;
+  throw invalid(`size ${size}: it must be a positive multiple of 512, at most ${SIZE_MAX}`);
+}
+
 export function checkSize(size: number | undefined, { origin }: OpenOptions): number {
   if (size === undefined) throw invalid("a size is needed, or an origin or base that has one");
-  if (!Number.isSafeInteger(size) || size <= 0 || size > SIZE_MAX || size % 512 !== 0) {
-    throw invalid(`size ${size}: it must be a positive multiple of 512, at most ${SIZE_MAX}`);
-  }
+  mustBeSize(size);
   if (origin && size > origin.size()) {
     throw invalid(`size ${size}: the attached origin has only ${origin.size()} bytes`);
   }
