@@ -3,7 +3,7 @@ import fs from "node:fs";
 import type { Command } from "commander";
 import { MultisnapError } from "../errors.ts";
 import { takeRequest } from "../replicate/request.ts";
-import { dropReceived, type HalfWay, halfReceived } from "../stream/half-way.ts";
+import { dropReceived, halfReceived } from "../stream/half-way.ts";
 import { peekStream } from "../stream/peek.ts";
 import { type Received, receiveStream } from "../stream/receive.ts";
 import type { ProgressOptions, Volume } from "../volume/types.ts";
@@ -15,7 +15,6 @@ import { answer, notice } from "./output.ts";
 import { startSteps } from "./progress.ts";
 import { answerOnOutput } from "./receive-request.ts";
 import { withShared } from "./shared.ts";
-import { formatBytes } from "./sizes.ts";
 import { standardInput } from "./source.ts";
 import { parsePath } from "./target.ts";
 
@@ -124,11 +123,7 @@ function noStore(store: string): MultisnapError {
 
 async function printToken(store: string, options: Options): Promise<void> {
   const half = await withVolume(store, { ...options, readOnly: true }, halfReceived);
-  await answer(options, { half }, half ? `${half.token} ${textOf(half)}` : "nothing");
-}
-
-function textOf({ snapshots, done, size }: HalfWay): string {
-  return `${snapshots} snapshots, and ${formatBytes(done)} of ${formatBytes(size)} of the next`;
+  await answer(options, { half }, half?.token ?? "nothing");
 }
 
 async function forget(store: string, options: Options): Promise<void> {

@@ -2,7 +2,8 @@
 import type { Command } from "commander";
 import type { ServedStatus } from "../connect/remote-volume.ts";
 import { CAPABILITIES } from "../stores/kinds.ts";
-import type { Counters, Damage, GivenUp, Pruned, Status } from "../volume/types.ts";
+import { type HalfWay, halfReceived } from "../stream/half-way.ts";
+import type { Counters, Damage, GivenUp, Pruned, Status, Volume } from "../volume/types.ts";
 import { addDamagedOption, addStoreCommand } from "./command.ts";
 import { type StoreOptions, withVolume } from "./open.ts";
 import { answer, oneLine } from "./output.ts";
@@ -22,19 +23,27 @@ export function addStatus(program: Command): void {
     .option("--dm", "the status line of the 2009 device-mapper target")
     .action(async (store: string, options: Options) => {
       const open = { ...options, readOnly: true };
-      const status = await withVolume(store, open, async (volume) => volume.status());
+      const { status, half } = await withVolume(store, open, statusOf);
       if (options.dm) {
         const line = status.dmStatus;
         await answer(options, { dm: line }, line);
       } else {
         const server = serverOf(status);
-        const text = table([...rows(store, status), ...liveRows(status.counters, server)]);
-        await answer(options, { ...status, server }, text);
+        const text = table([...rows(store, status, half), ...liveRows(status.counters, server)]);
+        await answer(options, { ...status, half, server }, text);
       }
     });
 }
 
-function rows(store: string, status: Status): string[][] {
+/** With the snapshots that `list` shows: others are in the making. */
+async function statusOf(volume: Volume): Promise<{ status: Status; half: HalfWay | null }> {
+  const status = volume.status();
+  const snapshots = volume.snapshots.length;
+  const half = status.snapshots > snapshots ? await halfReceived(volume) : null;
+  return { status: { ...status, snapshots }, half };
+}
+
+function rows(store: string, status: Status, half: HalfWay | null): string[][] {
   const limit = status.maxBytes === null ? "" : `, at most ${formatBytes(status.maxBytes)}`;
   const reclaiming = status.reclaiming === 0 ? "" : `, ${status.reclaiming} being reclaimed`;
   return [
@@ -47,6 +56,8 @@ function rows(store: string, status: Status): string[][] {
     ["origin", origin(status)],
     ...(status.checksums ? [["checksums", "of what snapshots keep"]] : []),
     ["snapshots", `${status.snapshots}${reclaiming}`],
+    ...(half ? [["half received", describeHalf(half)]] : []),
+    ...(status.rollingBack === null ? [] : [["rollback", oneLine(describeRollback(status))]]),
     ["exceptions", String(status.exceptions)],
     ["store size", formatBytes(status.storeBytes) + limit],
     ["  data", formatBytes(status.dataBytes)],
@@ -64,6 +75,17 @@ function whenFull({ kind, originMode, victims, preserveOnError }: Status): strin
   const last = preserveOnError ? "the write fails" : "all snapshots are given up for the origin";
   const broken = preserveOnError || originMode !== "attached" ? "" : ", where it breaks too";
   return victims === null ? last + broken : `prune ${oneLine(victims)}; then ${last}${broken}`;
+}
+
+function describeHalf({ snapshots, done, size }: HalfWay): string {
+  const whole = snapshots === 0 ? "" : `${snapshots} snapshots, and `;
+  return `${whole}${formatBytes(done)} of ${formatBytes(size)}: receive --token prints the token`;
+}
+
+function describeRollback({ rollingBack, rollback }: Status): string {
+  const to = `to @${rollingBack}: `;
+  if (!rollback) return `${to}cut off, call it again`;
+  return `${to}${rollback.done} of ${rollback.total} chunks are there`;
 }
 
 export function describePruned({ snapshots, reason, last }: Pruned): string {

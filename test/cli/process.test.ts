@@ -7,6 +7,7 @@ import fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { fileDevice, openVolume } from "../../src/index.ts";
 import {
   failed,
   finished,
@@ -45,6 +46,22 @@ test("a slow reader gets everything, and memory stays bounded", async () => {
   await sleep(300);
   for await (const part of child.stdout as AsyncIterable<Buffer>) bytes += part.length;
   assert.is(bytes, 64 * 2 ** 20);
+});
+
+test("status tells how far a rollback is, and no snapshot that list does not show", async () => {
+  const [image, attached] = [fresh("image"), fresh("attached.msnap")];
+  fs.writeFileSync(image, pattern(2 ** 25, 1));
+  await succeed("create", attached, "--origin", image);
+  await succeed("snapshot", attached, "good");
+  await succeedWith(pattern(2 ** 25, 2), "write", attached, "--offset", "0");
+  const devices = { store: await fileDevice(attached), origin: await fileDevice(image) };
+  const volume = await openVolume(devices);
+  const rolling = volume.rollback("good").catch(() => {});
+  while (!volume.status().rollback) await sleep(0);
+  await volume.close();
+  await rolling;
+  const told = (await succeed("status", attached)).toString();
+  assert.match(told, /^snapshots +1\nrollback +to @good: \d+ of 8192 chunks are there\n/m);
 });
 
 test("a store that another process has open is Busy", async () => {
