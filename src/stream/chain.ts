@@ -1,9 +1,9 @@
 /** Which snapshots a stream carries, and what each of them stands on. */
 import { MultisnapError } from "../errors.ts";
 import {
+  isLoose,
   isSameIdentity,
   isSameSnapshot,
-  POSITION_LOOSE,
   type SnapshotIdentity,
 } from "../volume/identity/identity.ts";
 import type { View, Volume } from "../volume/types.ts";
@@ -88,7 +88,7 @@ async function linksOf(
 }
 
 function knownBase(view: View, identity: SnapshotIdentity): SnapshotIdentity {
-  if (identity.position !== POSITION_LOOSE) return identity;
+  if (!isLoose(identity)) return identity;
   const why = "can be written and the store cannot be, so nobody knows whether it is what was sent";
   throw new MultisnapError("Invalid", `${named(view)} ${why}: open the store for writing`);
 }

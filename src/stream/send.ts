@@ -7,7 +7,7 @@
 import { engineModule } from "../engine/module.ts";
 import { MultisnapError } from "../errors.ts";
 import { endIfAborted, turn } from "../task.ts";
-import { isSameIdentity } from "../volume/identity/identity.ts";
+import { isUnchanged } from "../volume/identity/identity.ts";
 import type { ByteRange, ProgressOptions, View, Volume } from "../volume/types.ts";
 import { type Chain, type Link, named, newChain, restOf } from "./chain.ts";
 import { type Compression, codecOf } from "./compression.ts";
@@ -171,7 +171,7 @@ class Sender {
 
   /** What was sent is of one instant. */
   async #mustBe(view: View, identity: Link["identity"]): Promise<void> {
-    if (view.readOnly || isSameIdentity(await this.#volume.identity(view), identity)) return;
+    if (view.readOnly || isUnchanged(await this.#volume.identity(view), identity)) return;
     const why = "was written while it was sent; send it again, or a read-only snapshot of it";
     throw new MultisnapError("Busy", `${named(view)} ${why}`);
   }

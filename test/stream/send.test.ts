@@ -2,7 +2,14 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { platformZstd } from "../../src/devices/zstd.ts";
-import { type Received, receiveStream, type StoreKind } from "../../src/index.ts";
+import {
+  memoryDevice,
+  openVolume,
+  type Received,
+  receiveStream,
+  type StoreKind,
+  sendStream,
+} from "../../src/index.ts";
 import type { View, Volume } from "../../src/volume/types.ts";
 import { bytesOf, changeOnce, live, newVolume } from "../diff/random-volume.ts";
 import { expectCode } from "../model/history.ts";
@@ -230,6 +237,39 @@ test("compression: as the platform has it", async () => {
     await mustEqual(a, b, "one");
   }
   await expectCode("Unsupported", sent(a, "one", { compress: "lzw" as "gzip" }));
+});
+
+test("from a store that notes nothing: whole, as long as nobody writes, never as a base", async () => {
+  const random = new Random(83);
+  const size = 2 ** 22;
+  const origin = memoryDevice({ size });
+  const store = memoryDevice();
+  await origin.write(random.bytes(size), 0, size, 0);
+  const a = await openVolume({ store, origin, create: { kind: "persistent" } });
+  await a.origin.write(0, random.bytes(size / 2));
+  const cow = a.get("cow");
+  await cow.write(4096, random.bytes(5000));
+  const { volume: b } = await newVolume(
+    { kind: "range", mode: "inline", chunk: 4096, size },
+    random,
+  );
+  await receive(b, await sent(a, "cow"));
+  assert.equal(await bytesOf(b.get("cow")), await bytesOf(cow));
+  const disturbed = async () => {
+    for await (const _ of sendStream(a, "cow")) await cow.write(0, new Uint8Array(1));
+  };
+  await expectCode("Busy", disturbed());
+  await expectCode("Invalid", sent(a, "cow", { from: "cow" }));
+  // What has come is a snapshot like any other of that volume.
+  await b.snapshot("next", { of: b.get("cow"), readOnly: true });
+  const { volume: c } = await newVolume(
+    { kind: "range", mode: "inline", chunk: 4096, size },
+    random,
+  );
+  await receive(c, await sent(b, "cow"));
+  await receive(c, await sent(b, "next", { from: "cow" }));
+  assert.equal(await bytesOf(c.get("next")), await bytesOf(b.get("next")));
+  for (const volume of [a, b, c]) await volume.close();
 });
 
 test("received snapshots are read-only, and stay what they are", async () => {

@@ -13,6 +13,8 @@ import type { Positions } from "./positions.ts";
 export class Given {
   /** Ids of views that a write has to move first. */
   readonly watched = new Set<number>();
+  /** How often each was moved whose store notes nothing. */
+  readonly moves = new Map<number, number>();
   /** Of several first writes one moves. */
   readonly lock = new Lock();
   readonly #flush: () => Task<void>;

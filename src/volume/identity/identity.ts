@@ -9,8 +9,12 @@
 import { MultisnapError } from "../../errors.ts";
 
 export const IDENTITY_BYTES = 32;
-/** Position of a snapshot that nobody watches: it is no base, for nobody would know of a write. */
-export const POSITION_LOOSE = 0xffffffff;
+/**
+ * From here on positions hold as long as the volume is open: of a snapshot whose store notes
+ * nothing. It is no base, for nobody would know of a write after that.
+ */
+export const POSITION_LOOSE = 0xffff0000;
+export const LOOSE_POSITIONS = 2 ** 16;
 
 export interface SnapshotIdentity {
   /** uuid. */
@@ -23,7 +27,16 @@ export interface SnapshotIdentity {
 }
 
 export function isSameIdentity(a: SnapshotIdentity, b: SnapshotIdentity): boolean {
-  return isSameSnapshot(a, b) && a.position === b.position && a.position !== POSITION_LOOSE;
+  return isUnchanged(a, b) && !isLoose(a);
+}
+
+/** Of one snapshot while its volume is open: nobody has written to it. */
+export function isUnchanged(a: SnapshotIdentity, b: SnapshotIdentity): boolean {
+  return isSameSnapshot(a, b) && a.position === b.position;
+}
+
+export function isLoose({ position }: SnapshotIdentity): boolean {
+  return position >= POSITION_LOOSE;
 }
 
 /** Whatever was written to it since. */

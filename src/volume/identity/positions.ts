@@ -24,6 +24,8 @@ import {
   decodeIdentity,
   encodeIdentity,
   IDENTITY_BYTES,
+  isLoose,
+  LOOSE_POSITIONS,
   POSITION_LOOSE,
   type SnapshotIdentity,
   textOf,
@@ -38,6 +40,8 @@ export function identityOf(uuid: string, { id, created, marks }: ViewRecord): Sn
 
 /** The marks of a snapshot that was received: what it is where it comes from. */
 export function receivedMarks(marks: string, identity: SnapshotIdentity): string {
+  // Nobody will ever recognise it: from now on it is one of this volume.
+  if (isLoose(identity)) return marks;
   return formatMarks({ ...parseMarks(marks), content: `r${textOf(encodeIdentity(identity))}` });
 }
 
@@ -59,9 +63,22 @@ export class Positions {
     const { content } = parseMarks(record.marks);
     const isKnown = record.readOnly || (content !== null && !content.startsWith("n"));
     if (isKnown) return this.#identityOf(record);
-    if (!this.#canNote) return { ...this.#identityOf(record), position: POSITION_LOOSE };
+    if (!this.#canNote) return yield* this.#watchLoosely(record);
     yield* this.#core.between(() => this.#begin(id));
     return this.#identityOf(this.#record(id));
+  }
+
+  /** As long as the volume is open. */
+  *#watchLoosely(record: ViewRecord): Task<SnapshotIdentity> {
+    const { moves } = this.#given;
+    yield* this.#core.between(() => this.#addLoosely(record.id), true);
+    const position = POSITION_LOOSE + ((moves.get(record.id) ?? 0) % LOOSE_POSITIONS);
+    return { ...this.#identityOf(record), position };
+  }
+
+  // biome-ignore lint/correctness/useYield: between two writes there is nothing to wait for
+  *#addLoosely(id: number): Task<void> {
+    this.#given.watched.add(id);
   }
 
   /** While it is read-only nothing is noted: whether somebody has been given it is not known. */
@@ -82,6 +99,7 @@ export class Positions {
     yield* this.#given.lock.acquire();
     try {
       if (!this.#given.watched.has(id)) return;
+      if (!this.#canNote) return this.#moveLoosely(id);
       const record = this.#record(id);
       const wasSent = parseMarks(record.marks).content?.startsWith("w");
       const position = wasSent ? this.#identityOf(record).position : 0;
@@ -90,6 +108,12 @@ export class Positions {
     } finally {
       this.#given.lock.release();
     }
+  }
+
+  #moveLoosely(id: number): void {
+    const { watched, moves } = this.#given;
+    moves.set(id, (moves.get(id) ?? 0) + 1);
+    watched.delete(id);
   }
 
   get #canNote(): boolean {
