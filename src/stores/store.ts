@@ -84,7 +84,7 @@ export interface StoreUsage {
   dataBytes: number;
   /** Metadata blocks in use: tree, space map, views, checkpoint. */
   metadataBytes: number;
-  /** Superblocks and the two journal areas: fixed when the store is made. */
+  /** Superblocks and the two journal areas, in whole chunks: fixed when the store is made. */
   fixedBytes: number;
   /**
    * Inside `storeBytes`, for new data or metadata: used again. What is free at the end of a file

@@ -43,6 +43,21 @@ for (const kind of ["range", "bitmap"] as StoreKind[]) {
   }
 }
 
+test("data, metadata, what is fixed and what is free are all of the store", async () => {
+  const random = new Random(5);
+  for (const chunk of [4096, 8192, 16384, 2 ** 20]) {
+    const past = { kind: "range", mode: "inline", chunk, size: 16 * chunk } as const;
+    const { volume } = await newVolume(past, random);
+    await live(volume, random, 30);
+    for (const { name } of volume.snapshots.slice(1)) await volume.delete(name!);
+    await volume.reclaimed();
+    await volume.flush();
+    const { dataBytes, metadataBytes, fixedBytes, freeBytes, storeBytes } = volume.usage();
+    assert.is(dataBytes + metadataBytes + fixedBytes + freeBytes, storeBytes, `chunk ${chunk}`);
+    await volume.close();
+  }
+});
+
 async function oneSet(kind: StoreKind, mode: OriginMode, seed: number): Promise<void> {
   const random = new Random(seed);
   const size = 4096 * random.between(4, 24);

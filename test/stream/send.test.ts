@@ -239,7 +239,7 @@ test("compression: as the platform has it", async () => {
   await expectCode("Unsupported", sent(a, "one", { compress: "lzw" as "gzip" }));
 });
 
-test("from a store that notes nothing: whole, as long as nobody writes, never as a base", async () => {
+test("from a store that notes nothing: whole while nobody writes, never as a base", async () => {
   const random = new Random(83);
   const size = 2 ** 22;
   const origin = memoryDevice({ size });
