@@ -91,7 +91,8 @@ export class PortLink implements Link {
     if (this.#isLost) return;
     const { type, request, head } = message;
     // A view on shared memory cannot always be cloned, and one on a part is cloned with the whole.
-    const payload = message.payload.length > 0 ? message.payload.slice() : undefined;
+    // Not by `slice`: that of Node's Buffer copies nothing, and the caller's bytes would be gone.
+    const payload = message.payload.length > 0 ? new Uint8Array(message.payload) : undefined;
     const transfer = payload && payload.length >= TRANSFER_BYTES_MIN ? [payload.buffer] : [];
     if (type === TYPE_REQUEST) this.#wake();
     const plain = { type, request, first: this.#session.first, head };

@@ -96,6 +96,21 @@ for (const shared of [true, false]) {
     for (const end of ends) assert.is((await end).done, true);
   });
 
+  test("bytes stay the caller's, those of a Buffer, too", async () => {
+    const volume = await connect({ store: { file: fresh() }, create: { size: SIZE }, shared });
+    for (const length of [100, 20_000, 700_000]) {
+      const whole = Buffer.from(new Random(length).bytes(length + 200));
+      const source = whole.subarray(100, length + 100);
+      const before = new Uint8Array(source);
+      await volume.origin.write(5000, source);
+      assert.is(Buffer.compare(source, before), 0);
+      const target = Buffer.alloc(length);
+      await volume.origin.read(5000, target);
+      assert.is(Buffer.compare(target, before), 0);
+    }
+    await volume.close();
+  });
+
   test("close answers what is under way, then everything is Closed", async () => {
     const file = fresh();
     const volume = await connect({ store: { file }, create: { size: SIZE }, shared });
