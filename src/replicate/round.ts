@@ -208,7 +208,14 @@ export class Replication {
 
   async #exchange(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<ReplicaAnswer> {
     endIfAborted(signal);
-    return checkAnswer(this.target, await this.target.exchange(bytes, signal));
+    const { target } = this;
+    let answer: unknown;
+    try {
+      answer = await target.exchange(bytes, signal);
+    } catch (error) {
+      throw asIo(target.name, error);
+    }
+    return checkAnswer(target, answer);
   }
 
   /** It has arrived: what it stood on may go. What fails here is done again after the next one. */
@@ -256,6 +263,13 @@ function mustSend(volume: Volume): void {
 function isBroken(error: unknown): boolean {
   const codes = ["Io", "Closed", "Busy", "NoSpace", "Corrupt", "ReadOnly"];
   return error instanceof MultisnapError && codes.includes(error.code);
+}
+
+/** What carries the bytes fails in its own ways, which are not about the volumes: see `isFatal`. */
+function asIo(name: string, cause: unknown): MultisnapError {
+  if (cause instanceof MultisnapError) return cause;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new MultisnapError("Io", `${name}: ${message}`, { cause });
 }
 
 /** Why a snapshot is held here, as `list` shows it: the same over restarts. */

@@ -8,7 +8,8 @@ export interface ReplicaTarget {
   /**
    * Brings `bytes` to `answerReplica` on the other side, and answers what that did, or null where
    * nothing came back. Takes the next part only when it has got rid of the one before. One at a
-   * time. Aborted, it ends as soon as it can.
+   * time. Aborted, it ends as soon as it can. What it throws that is no `MultisnapError` is an
+   * `Io`.
    */
   exchange(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<unknown>;
 }
