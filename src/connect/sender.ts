@@ -1,6 +1,7 @@
 /** A client's side of a stream to a served volume. */
 import { MultisnapError } from "../errors.ts";
 import type { Received, ReceiveOptions } from "../stream/receive.ts";
+import { untilAborted } from "../stream/source.ts";
 import { PAYLOAD_BYTES_MAX } from "./limits.ts";
 import type { Head } from "./message.ts";
 import type { Answer, Ask } from "./session.ts";
@@ -28,8 +29,7 @@ export async function sendThrough(
     },
   );
   try {
-    signal?.throwIfAborted();
-    for await (const part of source) {
+    for await (const part of untilAborted(source, signal)) {
       for (let at = 0; at < part.length && !isOver; at += PAYLOAD_BYTES_MAX) {
         // Parts are the caller's again when the next one is asked for.
         const payload = part.slice(at, at + PAYLOAD_BYTES_MAX);

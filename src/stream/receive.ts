@@ -18,7 +18,7 @@ import { decodeSnapshot, decodeStream, type SnapshotHead, type StreamHead } from
 import * as l from "./layout.ts";
 import { begin, diskOf } from "./receiving.ts";
 import { RecordReader, type StreamRecord } from "./records.ts";
-import { ByteSource } from "./source.ts";
+import { ByteSource, untilAborted } from "./source.ts";
 
 export interface ReceiveOptions extends ProgressOptions {
   /** The stream goes on where another one broke off (`send` with its token). */
@@ -72,8 +72,8 @@ export async function receiveStream(
     const why = `a store of kind ${kind} has the snapshot that it has, and receives none`;
     throw new MultisnapError("Unsupported", why);
   }
+  const bytes = new ByteSource(untilAborted(source, options.signal));
   const over = begin(volume);
-  const bytes = new ByteSource(source);
   try {
     const reader = new RecordReader(await engineModule(), bytes);
     return await new Receiver(disk, reader, options).run();

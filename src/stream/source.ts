@@ -1,4 +1,39 @@
 /** Bytes that come in parts of any size, taken in pieces of the wanted one. */
+import { endIfAborted } from "../task.ts";
+
+/** The same parts. Once the signal is aborted nobody waits for the next one any more. */
+export async function* untilAborted<T>(
+  source: AsyncIterable<T>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T> {
+  const parts = source[Symbol.asyncIterator]();
+  let isWaiting = false;
+  const next = () =>
+    new Promise<IteratorResult<T>>((resolve, reject) => {
+      const leave = () => reject(signal?.reason);
+      const over = () => signal?.removeEventListener("abort", leave);
+      signal?.addEventListener("abort", leave);
+      parts.next().then(resolve, reject).finally(over);
+    });
+  try {
+    for (;;) {
+      endIfAborted(signal);
+      isWaiting = true;
+      const { done, value } = await next();
+      isWaiting = false;
+      if (done) return;
+      yield value;
+    }
+  } catch (error) {
+    endIfAborted(signal);
+    throw error;
+  } finally {
+    // A source that does not come on does not come to its end either.
+    const ended = parts.return?.();
+    if (!isWaiting) await ended;
+  }
+}
+
 export class ByteSource {
   readonly #parts: AsyncIterator<Uint8Array>;
   #part: Uint8Array = new Uint8Array(0);

@@ -9,6 +9,7 @@ import {
   receiveStream,
 } from "../../src/index.ts";
 import type { Volume } from "../../src/volume/types.ts";
+import { clientOf, hostOf } from "../connect/subjects.ts";
 import { bytesOf, changeOnce, live, newVolume } from "../diff/random-volume.ts";
 import { expectCode } from "../model/history.ts";
 import { kept } from "../model/media.ts";
@@ -202,6 +203,31 @@ test("a token of something that has changed is refused", async () => {
   await expectCode("Invalid", sent(a, null, { resume: `${token}x` }));
   await expectCode("Invalid", sent(a, null, { resume: "nonsense" }));
   await expectCode("NotFound", sent(b, null, { resume: token }));
+});
+
+test("an abort does not wait for a source that does not come on", async () => {
+  const random = new Random(14);
+  const { volume: a } = await newVolume(PAST, random);
+  await a.origin.write(0, random.bytes(10_000));
+  await a.snapshot("one");
+  const stream = await sent(a, "one");
+  const { volume: b } = await newVolume(PAST, random);
+  const host = hostOf(b);
+  const remote = await clientOf(host);
+  for (const volume of [b, remote]) {
+    const controller = new AbortController();
+    const stuck = (async function* () {
+      yield stream.subarray(0, 5000);
+      setTimeout(() => controller.abort());
+      await new Promise(() => {});
+    })();
+    await expectCode("Closed", receiveStream(volume, stuck, { signal: controller.signal }));
+  }
+  const none = {} as AsyncIterable<Uint8Array>;
+  assert.instance(await receiveStream(b, none).catch((error) => error), TypeError);
+  await receiveStream(b, inParts(stream));
+  await remote.close();
+  await host.close();
 });
 
 test("a signal, a source that fails, a full store, two at a time", async () => {
