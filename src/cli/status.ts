@@ -30,7 +30,7 @@ export function addStatus(program: Command): void {
       } else {
         const server = serverOf(status);
         const text = table([...rows(store, status, half), ...liveRows(status.counters, server)]);
-        await answer(options, { ...status, half, server }, text);
+        await answer(options, { ...status, server, half }, text);
       }
     });
 }
