@@ -120,14 +120,18 @@ export class Timeline {
 
   /** The same, inside the barrier. */
   *deleteNow(ids: number[]): Task<void> {
-    const { store } = this.#core;
+    this.#mayDelete(ids);
+    yield* this.#durably(this.#deleteEach(ids));
+  }
+
+  /** Errors: `NotFound`, `Busy` (one is being rolled back to, or held). */
+  #mayDelete(ids: readonly number[]): void {
     for (const id of ids) {
-      const view = store.view(id);
-      if (view && this.#core.isWanted(id)) throw isWanted(view);
+      const view = this.#core.store.view(id);
       if (!view) throw new MultisnapError("NotFound", "the snapshot has been deleted");
+      if (this.#core.isWanted(id)) throw isWanted(view);
       mustBeFree(view);
     }
-    yield* this.#durably(this.#deleteEach(ids));
   }
 
   *#deleteEach(ids: number[]): Task<void> {
@@ -272,8 +276,7 @@ export class Timeline {
   }
 
   *#syncEach(doomed: number[], missing: number[]): Task<void> {
-    const { store } = this.#core;
-    for (const id of doomed) if (this.#core.isWanted(id)) throw isWanted(store.view(id)!);
+    this.#mayDelete(doomed);
     yield* this.#deleteEach(doomed);
     for (const id of missing) {
       this.#core.store.skipIds(id);

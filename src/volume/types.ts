@@ -106,7 +106,8 @@ export interface OpenOptions {
   preserveOnError?: boolean;
   /**
    * Ids of the snapshots that shall be there when the volume has been opened: others are deleted,
-   * missing ones are made as snapshots of the origin, named after their ids.
+   * missing ones are made as snapshots of the origin, named after their ids. Where another one is
+   * held, opening fails (`Busy`), and nothing has changed.
    */
   syncSnapshots?: readonly number[];
   env?: Env;

@@ -104,6 +104,22 @@ test("what cannot be changes nothing, and leaves the devices to the caller", asy
   await volume.close();
 });
 
+for (const kind of ["range", "bitmap"] as const) {
+  test(`${kind}: what is held is not deleted, and nothing else changes`, async () => {
+    const image = await three(kind);
+    const holding = await openVolume({ store: imageDevice(image) });
+    await holding.addHold("three", "audit");
+    await holding.close();
+    await expectCode("Busy", openVolume({ store: imageDevice(image), syncSnapshots: [4, 9] }));
+    assert.equal(await idsAfter(image), [2, 3, 4]);
+    assert.equal(await idsAfter(image, [3, 9]), [3, 9], "others are");
+    const releasing = await openVolume({ store: imageDevice(image) });
+    await releasing.removeHold("three", "audit");
+    await releasing.close();
+    assert.equal(await idsAfter(image, [9]), [9]);
+  });
+}
+
 test("bitmap: more than there can be", async () => {
   const image = await three("bitmap");
   const ids = Array.from({ length: 65 }, (_, i) => i + 10);
