@@ -31,8 +31,7 @@ export function addDiff(program: Command): void {
       try {
         await interruptible((signal) =>
           withVolume(store, { ...options, readOnly: true }, (volume) => {
-            const progress = (done: number, total: number) => steps.at(done, total);
-            const how = { content: options.content ?? false, signal, progress };
+            const how = { content: options.content ?? false, signal, progress: steps.at };
             return print(volume, [a, b], how, options.json ?? false);
           }),
         );

@@ -43,14 +43,13 @@ export function addExportCow(program: Command): void {
 async function exportTo(target: Target, cow: string, options: Options) {
   const { chunk, force = false, ...storeOptions } = options;
   const steps = await startSteps(options, "export");
-  const progress = (done: number, total: number) => steps.at(done, total);
   try {
     return await interruptible((signal) =>
       withFiles(target.store, { ...storeOptions, readOnly: true }, (volume, files) => {
         const view = viewOf(volume, target);
         refuseOwnFiles(cow, files);
         return replaceDevice(cow, force, (device) =>
-          exportCow(volume, view, device, { chunk, signal, progress }),
+          exportCow(volume, view, device, { chunk, signal, progress: steps.at }),
         );
       }),
     );

@@ -85,14 +85,13 @@ async function importOn(
 
 async function importAll(volume: Volume, cows: string[], options: Options) {
   const steps = await startSteps(options, "import");
-  const progress = (done: number, total: number) => steps.at(done, total);
   const sources = cows.map((cow) => ({
     name: path.basename(cow, path.extname(cow)),
     open: () => fileDevice(cow, { create: false, readOnly: true }),
   }));
   try {
     const views = await interruptible((signal) =>
-      importCows(volume, sources, { signal, progress }),
+      importCows(volume, sources, { signal, progress: steps.at }),
     );
     return views.map(({ name, id }, index) => ({ name: name!, id, cow: cows[index]! }));
   } finally {

@@ -18,9 +18,7 @@ export function addMerge(program: Command): void {
       const steps = await startSteps(options, "merge");
       try {
         await interruptible((signal) =>
-          withVolume(store, options, (volume) =>
-            volume.merge({ signal, progress: (done, total) => steps.at(done, total) }),
-          ),
+          withVolume(store, options, (volume) => volume.merge({ signal, progress: steps.at })),
         );
       } finally {
         steps.end();

@@ -66,16 +66,16 @@ function receive(store: string, options: Options): Promise<Received | null> {
     if (!options.isMade && !fs.existsSync(store)) throw noStore(store);
     const source = standardInput();
     const steps = await startSteps(options, "receive");
-    const progress = (done: number, total: number) => steps.at(done, total);
     try {
       const { request, stream } = await takeRequest(source.pieces(signal));
-      if (!request) return await receiveInto(store, stream, options, { signal, progress });
+      const how = { signal, progress: steps.at };
+      if (!request) return await receiveInto(store, stream, options, how);
       const open = async <T>(body: (volume: Volume) => Promise<T>) => {
         if (options.isMade) await createMissing(store, request);
         return withShared(store, options, body);
       };
       const { prune } = options;
-      await answerOnOutput(open, request, stream, { signal, progress, prune });
+      await answerOnOutput(open, request, stream, { ...how, prune });
       return null;
     } finally {
       source.close();

@@ -78,7 +78,6 @@ async function run(store: string, target: ReplicaTarget, options: Options): Prom
   if (!fs.existsSync(store)) throw new MultisnapError("NotFound", `${store}: no such file`);
   await interruptible(async (signal) => {
     const steps = await startSteps(options, "replicate");
-    const progress = (done: number, total: number) => steps.at(done, total);
     const how = {
       every: once ? undefined : every,
       keep: keep && formatKeep(keep),
@@ -87,7 +86,7 @@ async function run(store: string, target: ReplicaTarget, options: Options): Prom
       compress,
       force,
       signal,
-      progress,
+      progress: steps.at,
     };
     const source = <T>(body: (volume: Volume) => Promise<T>) => withShared(store, options, body);
     try {

@@ -35,9 +35,8 @@ export function addResize(program: Command): void {
       const steps = await startSteps(options, "resize");
       const now = await interruptible((signal) =>
         withVolume(store, storeOptions, async (volume) => {
-          const progress = (done: number, total: number) => steps.at(done, total);
           if (maxSize !== undefined) await volume.setMaxSize(maxSize === "none" ? null : maxSize);
-          if (size !== undefined) await volume.resize(size, { shrink, signal, progress });
+          if (size !== undefined) await volume.resize(size, { shrink, signal, progress: steps.at });
           return { size: volume.origin.size, maxSize: volume.usage().maxBytes };
         }),
       ).finally(() => steps.end());

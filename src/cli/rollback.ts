@@ -34,8 +34,7 @@ export function addRollback(program: Command): void {
         await interruptible((signal) =>
           withVolume(store, options, (volume) => {
             const view = of === undefined ? volume.origin : volume.get(of);
-            const progress = (done: number, total: number) => steps.at(done, total);
-            return volume.rollback(name, { of: view, keepAs, signal, progress });
+            return volume.rollback(name, { of: view, keepAs, signal, progress: steps.at });
           }),
         );
       } finally {

@@ -9,6 +9,7 @@ import { engineModule } from "../engine/module.ts";
 import { MultisnapError } from "../errors.ts";
 import { endIfAborted, turn } from "../task.ts";
 import { isSameIdentity, type SnapshotIdentity } from "../volume/identity/identity.ts";
+import { isTakenHere } from "../volume/identity/stages.ts";
 import type { ProgressOptions, Volume } from "../volume/types.ts";
 import type { DiskVolume } from "../volume/volume.ts";
 import { Bases } from "./bases.ts";
@@ -196,10 +197,7 @@ class Receiver {
     this.#bases.refuseSame(head);
     const name = this.#nameOf(head, count === 1);
     if (this.#options.name !== undefined) checkReceivedName(this.#options.name);
-    if (this.#volume.has(name)) {
-      const taken = `a snapshot is called ${JSON.stringify(name)} already`;
-      throw new MultisnapError("Exists", `${taken}: rename it, or receive under another name`);
-    }
+    if (this.#volume.has(name)) throw isTakenHere(name);
   }
 
   #nameOf({ name }: SnapshotHead, isLast: boolean): string {

@@ -5,6 +5,7 @@
 import { MultisnapError } from "../errors.ts";
 import { ROLLBACK_NAME, ROLLBACK_SNAPSHOT } from "../stores/hidden.ts";
 import type { ExceptionStore, ViewRecord } from "../stores/store.ts";
+import { isTaken } from "../stores/taken.ts";
 import type { Task } from "../task.ts";
 import { type Core, ORIGIN } from "./core.ts";
 import type { CopyBack } from "./life/copy-back.ts";
@@ -307,10 +308,6 @@ export class Timeline {
 function isWanted({ name }: ViewRecord): MultisnapError {
   const why = `a view is being rolled back to @${name}`;
   return new MultisnapError("Busy", `${why}: call rollback again, which waits for its end`);
-}
-
-function isTaken(name: string): MultisnapError {
-  return new MultisnapError("Exists", `a snapshot is called ${JSON.stringify(name)} already`);
 }
 
 /** `Busy` for a snapshot that somebody holds. */

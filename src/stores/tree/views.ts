@@ -3,6 +3,7 @@ import type { Engine } from "../../engine/engine.ts";
 import { EXISTS, INVALID, UNSUPPORTED } from "../../engine/status.ts";
 import { MultisnapError } from "../../errors.ts";
 import type { ViewRecord } from "../store.ts";
+import { isTaken } from "../taken.ts";
 
 const READ_ONLY_FLAG = 2;
 const LIVE_FLAG = 1;
@@ -55,9 +56,7 @@ export class TreeViews {
   }
 
   #answer(status: number, name: string): number {
-    if (status === EXISTS) {
-      throw new MultisnapError("Exists", `a snapshot is called ${JSON.stringify(name)} already`);
-    }
+    if (status === EXISTS) throw isTaken(name);
     if (status === INVALID) {
       throw new MultisnapError("Invalid", "a name has 1 to 255 bytes of UTF-8");
     }

@@ -13,7 +13,7 @@ import { abandonStore, type Setup } from "../../stores/kinds.ts";
 import type { ExceptionStore, ViewRecord } from "../../stores/store.ts";
 import type { Task } from "../../task.ts";
 import { type Core, ORIGIN } from "../core.ts";
-import { parseMarks } from "../life/marks.ts";
+import { isHeld } from "../life/marks.ts";
 import type { GivenUp } from "../types.ts";
 import type { Pattern } from "./victims.ts";
 
@@ -133,7 +133,8 @@ export class GiveUp {
     const isFull = trouble.code === "NoSpace";
     if (isFull && (yield* this.#hands.makeRoom())) return;
     const views = store.views();
-    if (isAnyHeld(views)) throw trouble;
+    // What is held stays as long as its store is sound: then the write fails, as by default.
+    if (views.some(isHeld)) throw trouble;
     try {
       if (yield* this.deleteAll(trouble)) return;
     } catch {
@@ -146,7 +147,7 @@ export class GiveUp {
   *deleteAll(trouble: MultisnapError): Task<boolean> {
     const views = this.#cores[0]!.store.views();
     const ids = snapshotsAmong(views);
-    if (ids.length === 0 || isAnyHeld(views)) return false;
+    if (ids.length === 0 || views.some(isHeld)) return false;
     this.#errno = trouble.code === "NoSpace" ? ENOSPC : EIO;
     yield* this.#hands.delete(ids);
     this.#add(trouble.message, ids.length);
@@ -180,9 +181,4 @@ export class GiveUp {
 
 function snapshotsAmong(views: readonly ViewRecord[]): number[] {
   return views.map(({ id }) => id).filter((id) => id !== ORIGIN);
-}
-
-/** What is held stays as long as its store is sound: then the write fails, as by default. */
-function isAnyHeld(views: readonly ViewRecord[]): boolean {
-  return views.some(({ marks }) => parseMarks(marks).holds.length > 0);
 }

@@ -14,7 +14,7 @@ import type { ViewRecord } from "../../stores/store.ts";
 import type { Task } from "../../task.ts";
 import { type Core, ORIGIN } from "../core.ts";
 import type { Holds } from "../holds.ts";
-import { parseMarks } from "../life/marks.ts";
+import { isHeld } from "../life/marks.ts";
 import { seldom } from "../part.ts";
 import type { Reclaimer } from "../reclaim.ts";
 import type { Pruned } from "../types.ts";
@@ -110,7 +110,7 @@ export class Room {
     if (patterns.length > 0) {
       const { chooseVictim } = yield* seldom.get();
       const snapshots = this.#core.store.views().filter(({ name }) => !isHidden(name));
-      const held = snapshots.filter(({ marks }) => parseMarks(marks).holds.length > 0);
+      const held = snapshots.filter(isHeld);
       const kept = new Set([view, ...held.map(({ id }) => id)]);
       const isInUse = (id: number) => kept.has(id) || holds.has(id) || missing?.needs(id) === true;
       const { victim, priority, inUse } = chooseVictim(patterns, snapshots, isInUse);

@@ -9,6 +9,7 @@
 import { MultisnapError } from "../../errors.ts";
 import { HIDDEN_SIGN, isHidden, isOfRollback } from "../../stores/hidden.ts";
 import type { ViewRecord } from "../../stores/store.ts";
+import { isTaken } from "../../stores/taken.ts";
 import type { Task } from "../../task.ts";
 import { type Core, ORIGIN } from "../core.ts";
 import type { DiskVolume } from "../volume.ts";
@@ -74,10 +75,7 @@ export class Stages {
       if (!isHidden(store.view(id)?.name ?? null)) {
         throw new MultisnapError("NotFound", "a half received snapshot has been deleted");
       }
-      if (store.named(name) || names.has(name)) {
-        const called = `a snapshot is called ${JSON.stringify(name)} already`;
-        throw new MultisnapError("Exists", `${called}: rename it, or receive under another name`);
-      }
+      if (store.named(name) || names.has(name)) throw isTakenHere(name);
       names.add(name);
     }
     // The store says that it has marks, the record that they go into is empty, and what an
@@ -94,6 +92,10 @@ export class Stages {
     }
     yield* this.#volume.flushed();
   }
+}
+
+export function isTakenHere(name: string): MultisnapError {
+  return isTaken(name, "rename it, or receive under another name");
 }
 
 function hiddenName(name: string): string {

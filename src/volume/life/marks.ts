@@ -14,6 +14,11 @@ export interface Marks {
 
 const NONE: Marks = { note: null, tags: [], holds: [], rollback: null, content: null };
 
+/** Somebody holds the view: it stays. `marks` as a store keeps them. */
+export function isHeld({ marks }: { readonly marks: string }): boolean {
+  return parseMarks(marks).holds.length > 0;
+}
+
 /** Of what a store has: another program may have written it, so nothing of it is believed. */
 export function parseMarks(text: string): Marks {
   if (text === "") return NONE;
