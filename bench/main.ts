@@ -22,6 +22,7 @@ import { metadata } from "./io/metadata.ts";
 import { open } from "./io/open.ts";
 import { reflink } from "./io/reflink.ts";
 import { rollback } from "./io/rollback.ts";
+import { rounds } from "./io/rounds.ts";
 import { sequential } from "./io/sequential.ts";
 import { snapshot } from "./io/snapshot.ts";
 import { streams } from "./io/streams.ts";
@@ -54,6 +55,7 @@ const SECTIONS: readonly Section[] = [
   diff,
   accounting,
   streams,
+  rounds,
   deleting,
   peers,
   existing,
@@ -67,7 +69,7 @@ const SECTIONS: readonly Section[] = [
 
 /** Sections that are asked for together by another name. */
 const FAMILIES: Record<string, readonly string[]> = {
-  life: ["rollback", "diff", "accounting", "send", "delete", "life/peers"],
+  life: ["rollback", "diff", "accounting", "send", "replicate", "delete", "life/peers"],
 };
 
 /** The most that a section has on the scratch folder at a time. */

@@ -63,7 +63,7 @@ const PAGE_BYTES = 64 * PAGE_ROWS;
 /** A piece of each view that a diff of contents reads. */
 const CONTENT_BYTES = 2 * 2 ** 20;
 
-const perSnapshot = ({ volume }: Served) => volume.status().snapshots * ROW_BYTES;
+const perSnapshot = ({ volume }: Served) => volume.usage().snapshots * ROW_BYTES;
 
 export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ["status", { run: status }],

@@ -2,15 +2,16 @@
  * The other side of a replication: takes a stream in, holds what both sides have, prunes by the
  * rules that it is given, and says what is there (REPLICA.md).
  *
- * Memory: that of `receiveStream`.
+ * Memory: that of `receiveStream`, and the names of a series' snapshots.
  */
 import { MultisnapError } from "../errors.ts";
 import { parseKeep } from "../schedule/keep.ts";
-import { ownSnapshots } from "../schedule/mark.ts";
 import { prune } from "../schedule/prune.ts";
+import { Series, viewOf } from "../schedule/series.ts";
 import { halfReceived } from "../stream/half-way.ts";
 import { receiveStream } from "../stream/receive.ts";
 import { encodeIdentity, textOf } from "../volume/identity/identity.ts";
+import { countSnapshots } from "../volume/newest.ts";
 import type { ProgressOptions, View, Volume } from "../volume/types.ts";
 import { type ReplicaRequest, takeRequest } from "./request.ts";
 
@@ -70,11 +71,12 @@ export async function answerRequest(
     const name = freeName(volume, request.name);
     follows = (await receiveStream(volume, stream, { resume, name, signal, progress })).follows;
   }
-  const identities = new Identities(volume);
+  const side = sideOf(volume, request);
+  const identities = new Identities(volume, side.series);
   let deleted = 0;
   let problem: string | null = null;
   try {
-    await holdNewest(volume, request, identities);
+    await holdNewest(volume, request, identities, side);
     if (mayPrune && request.keep !== null) {
       const snapshots = (await identities.arrived(request)).map(({ view }) => view);
       const how = { snapshots, series: request.series };
@@ -101,6 +103,33 @@ function freeName(volume: Volume, name: string | null): string | undefined {
   return `${first}.${pass}`;
 }
 
+/** What is known of a series that comes to a volume, from one exchange to the next. */
+interface Side {
+  series: Series;
+  /** What is held for the next increment; null: all are to be looked at. */
+  held: { id: number; name: string }[] | null;
+}
+
+/** Series that are remembered of a volume. */
+const SIDES_MAX = 16;
+const sides = new WeakMap<Volume, Map<string, Side>>();
+
+function sideOf(volume: Volume, request: ReplicaRequest): Side {
+  const all = sides.get(volume) ?? new Map<string, Side>();
+  sides.set(volume, all);
+  const reason = reasonOf(request);
+  const side = all.get(reason) ?? { series: new Series(request.series), held: null };
+  all.delete(reason);
+  all.set(reason, side);
+  if (all.size > SIDES_MAX) all.delete(all.keys().next().value as string);
+  return side;
+}
+
+/** Why a snapshot is held. */
+function reasonOf({ series, volume }: ReplicaRequest): string {
+  return `${series} of ${volume}`;
+}
+
 interface Known {
   view: View;
   /** In base64url. */
@@ -112,10 +141,12 @@ interface Known {
 /** Identities of read-only snapshots, each asked for once: of those, none changes. */
 class Identities {
   readonly #volume: Volume;
+  readonly #series: Series;
   readonly #found = new Map<number, Known>();
 
-  constructor(volume: Volume) {
+  constructor(volume: Volume, series: Series) {
     this.#volume = volume;
+    this.#series = series;
   }
 
   /** To ask for the identity of one that can be written would have its writes watched. */
@@ -126,9 +157,8 @@ class Identities {
   }
 
   /** The last of those that `arrived`, as a rule found at the first look. */
-  async newest({ series, volume: from }: ReplicaRequest): Promise<Known | null> {
-    const own = ownSnapshots(this.#volume.snapshots, series).reverse();
-    for (const { snapshot } of own) {
+  async newest({ volume: from }: ReplicaRequest): Promise<Known | null> {
+    for (const snapshot of this.#series.newestFirst(this.#volume)) {
       const known = await this.#one(snapshot);
       if (known.from === from) return known;
     }
@@ -136,8 +166,8 @@ class Identities {
   }
 
   /** Those of the series that came from the volume, in the order of their coming. */
-  async arrived({ series, volume: from }: ReplicaRequest): Promise<Known[]> {
-    const own = ownSnapshots(this.#volume.snapshots, series).map(({ snapshot }) => snapshot);
+  async arrived({ volume: from }: ReplicaRequest): Promise<Known[]> {
+    const own = [...this.#series.newestFirst(this.#volume)].reverse();
     return (await this.of(own)).filter((one) => one.from === from);
   }
 
@@ -157,14 +187,19 @@ async function holdNewest(
   volume: Volume,
   request: ReplicaRequest,
   identities: Identities,
+  side: Side,
 ): Promise<void> {
-  const reason = `${request.series} of ${request.volume}`;
+  const reason = reasonOf(request);
   const newest = (await identities.newest(request))?.view;
   if (!newest) return;
+  const held = side.held?.flatMap((one) => viewOf(volume, one) ?? []) ?? volume.snapshots;
+  // Should it end before its end, they are all looked at again.
+  side.held = null;
   if (!newest.holds.includes(reason)) await volume.addHold(newest, reason);
-  for (const view of volume.snapshots) {
+  for (const view of held) {
     if (view.id !== newest.id && view.holds.includes(reason)) await volume.removeHold(view, reason);
   }
+  side.held = [{ id: newest.id, name: newest.name as string }];
 }
 
 async function stateOf(
@@ -172,9 +207,9 @@ async function stateOf(
   request: ReplicaRequest,
   identities: Identities,
 ): Promise<Omit<ReplicaAnswer, "follows" | "deleted" | "problem">> {
-  const { snapshots, uuid } = volume;
+  const { uuid } = volume;
   const wanted = new Set(request.have);
-  const asked = wanted.size > 0 ? await identities.of(snapshots) : [];
+  const asked = wanted.size > 0 ? await identities.of(volume.snapshots) : [];
   const there = new Set(asked.map(({ identity }) => identity));
   const has = request.have.flatMap((identity, index) => (there.has(identity) ? [index] : []));
   const newest = await identities.newest(request);
@@ -183,7 +218,7 @@ async function stateOf(
     replica: 1,
     error: null,
     volume: uuid,
-    snapshots: snapshots.length,
+    snapshots: countSnapshots(volume),
     has,
     newest: newest ? { name: newest.view.name!, identity: newest.identity } : null,
     half: half?.token ?? null,

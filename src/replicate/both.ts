@@ -15,6 +15,8 @@ export interface Standing {
   pending: View | null;
   /** Token of what is half there of `pending`. */
   resume: string | null;
+  /** All that are held here for the other side. */
+  held: readonly View[];
 }
 
 export interface Candidate {
@@ -49,11 +51,10 @@ export function standing(
   const there = answer.has.flatMap((index) => asked[index] ?? []);
   const base = latest(there.map(({ view }) => view));
   if (!force) refuseDiverged(asked, base, answer);
-  const held = ownSnapshots(volume.snapshots, series)
-    .map(({ snapshot }) => snapshot)
-    .filter(({ id, holds }) => holds.includes(reason) && id > (base?.id ?? 0));
-  const pending = latest(held);
-  return { base, pending, resume: resumes(answer.half, asked, pending) };
+  const held = volume.snapshots.filter(({ holds }) => holds.includes(reason));
+  const own = ownSnapshots(held, series).map(({ snapshot }) => snapshot);
+  const pending = latest(own.filter(({ id }) => id > (base?.id ?? 0)));
+  return { base, pending, resume: resumes(answer.half, asked, pending), held };
 }
 
 function latest(views: readonly View[]): View | null {

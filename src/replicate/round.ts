@@ -11,9 +11,10 @@
 import { type Env, monotonic } from "../env.ts";
 import { MultisnapError } from "../errors.ts";
 import type { KeepRule } from "../schedule/keep.ts";
-import { isStamped, type Mark, ownSnapshots } from "../schedule/mark.ts";
+import { isStamped, type Mark } from "../schedule/mark.ts";
 import { formatTime } from "../schedule/period.ts";
 import { prune } from "../schedule/prune.ts";
+import { Series, viewOf } from "../schedule/series.ts";
 import { restamp, takeMarked } from "../schedule/take.ts";
 import type { Compression } from "../stream/compression.ts";
 import { sendStream } from "../stream/send.ts";
@@ -62,6 +63,7 @@ export interface Sent {
 interface Acknowledged {
   id: number;
   created: number;
+  name: string;
 }
 
 /** Letters: marks of a snapshot have 400 bytes, of which one has four at most. */
@@ -73,6 +75,8 @@ export class Replication {
   readonly #reason: string;
   /** What is known to be there, and newest; null: nothing is known. */
   #acknowledged: Acknowledged | null = null;
+  /** What is known of this side since it was asked what the other one has. */
+  #own: Series;
   /** A token that did not help. */
   #useless: string | null = null;
   /** Nothing was asked, or what was asked was answered: see `isFatal`. */
@@ -84,6 +88,7 @@ export class Replication {
     this.target = target;
     this.#options = options;
     this.#reason = reasonOf(options.series, target.name);
+    this.#own = new Series(options.series);
   }
 
   /** Another round may follow at once. */
@@ -95,21 +100,21 @@ export class Replication {
   async round(volume: Volume): Promise<Sent | null> {
     this.#isSending = false;
     this.#isBehind = false;
-    mustSend(volume);
+    mustTake(volume);
     const stands = this.#known(volume) ?? (await this.#ask(volume));
     const { base } = stands;
     const snapshot = stands.pending ?? (await this.#take(volume));
     if (!snapshot) {
-      await this.#letGo(volume, base);
+      await this.#letGo(volume, base, stands.held);
       return null;
     }
     if (!snapshot.holds.includes(this.#reason)) await volume.addHold(snapshot, this.#reason);
     this.#acknowledged = null;
     this.#isSending = true;
     const { answer, bytes, seconds } = await this.#send(volume, snapshot, stands);
-    this.#acknowledged = { id: snapshot.id, created: snapshot.created };
+    this.#acknowledged = acknowledged(snapshot);
     this.#isBehind = stands.pending !== null;
-    const { problem, here } = await this.#settle(volume, snapshot);
+    const { problem, here } = await this.#settle(volume, snapshot, stands.held);
     return {
       type: "sent",
       time: formatTime(this.#options.env.now()),
@@ -138,12 +143,14 @@ export class Replication {
   #known(volume: Volume): Standing | null {
     const last = this.#acknowledged;
     if (!last) return null;
-    const base = volume.snapshots.find(({ id }) => id === last.id);
+    const base = viewOf(volume, last);
     if (!base?.readOnly || base.created !== last.created) return null;
-    return { base, pending: null, resume: null };
+    return { base, pending: null, resume: null, held: [base] };
   }
 
   async #ask(volume: Volume): Promise<Standing> {
+    mustBeOfKind(volume);
+    this.#own = new Series(this.#options.series);
     const { series, force, signal } = this.#options;
     const asked = await candidates(volume, this.#reason);
     const have = asked.map(({ identity }) => identity);
@@ -152,17 +159,17 @@ export class Replication {
     const how = { series, reason: this.#reason, force };
     const stands = standing(volume, asked, answer, how);
     const { base, pending, resume } = stands;
-    if (base && !pending) this.#acknowledged = { id: base.id, created: base.created };
-    return { base, pending, resume: resume === this.#useless ? null : resume };
+    if (base && !pending) this.#acknowledged = acknowledged(base);
+    return { ...stands, resume: resume === this.#useless ? null : resume };
   }
 
   async #take(volume: Volume): Promise<View | null> {
     const { series, env, isDue } = this.#options;
-    const last = ownSnapshots(volume.snapshots, series).at(-1)?.mark ?? null;
+    const last = this.#own.lastMark(volume);
     if (!isDue(last)) return null;
     const { snapshot, mark } = await takeMarked(volume, last, env.now(), series);
     if (!isStamped(mark, snapshot.created)) await restamp(volume, last, snapshot, series);
-    return volume.snapshots.find(({ id }) => id === snapshot.id) ?? snapshot;
+    return volume.get(snapshot.name as string);
   }
 
   async #send(
@@ -222,36 +229,46 @@ export class Replication {
   async #settle(
     volume: Volume,
     snapshot: View,
+    held: readonly View[],
   ): Promise<{ problem: string | null; here: string[] }> {
     const { series, keepHere } = this.#options;
     try {
-      await this.#letGo(volume, snapshot);
+      await this.#letGo(volume, snapshot, held);
       const here: string[] = [];
-      if (keepHere)
-        for await (const names of prune(volume, keepHere, { series })) here.push(...names);
+      if (keepHere) {
+        const snapshots = [...this.#own.newestFirst(volume)].reverse();
+        for await (const names of prune(volume, keepHere, { snapshots, series }))
+          here.push(...names);
+      }
       return { problem: null, here };
     } catch (error) {
+      // All that is held is looked for again.
+      this.#acknowledged = null;
       return { problem: error instanceof Error ? error.message : String(error), here: [] };
     }
   }
 
   /** Of all that is held for the other side, only `base` stays so. */
-  async #letGo(volume: Volume, base: View | null): Promise<void> {
+  async #letGo(volume: Volume, base: View | null, held: readonly View[]): Promise<void> {
     if (!base) return;
     const reason = this.#reason;
     if (!base.holds.includes(reason)) await volume.addHold(base, reason);
-    const held = volume.snapshots.filter(
-      ({ id, holds }) => id !== base.id && holds.includes(reason),
-    );
-    for (const view of held) await volume.removeHold(view, reason);
+    const others = held.filter(({ id, holds }) => id !== base.id && holds.includes(reason));
+    for (const view of others) await volume.removeHold(view, reason);
   }
 }
 
-function mustSend(volume: Volume): void {
+function acknowledged({ id, created, name }: View): Acknowledged {
+  return { id, created, name: name as string };
+}
+
+function mustTake({ readOnly }: Volume): void {
+  if (!readOnly) return;
+  throw new MultisnapError("ReadOnly", "to replicate a volume, it has to take snapshots");
+}
+
+function mustBeOfKind(volume: Volume): void {
   const { kind } = volume.status();
-  if (volume.readOnly) {
-    throw new MultisnapError("ReadOnly", "to replicate a volume, it has to take snapshots");
-  }
   if (kind === "range" || kind === "bitmap") return;
   throw new MultisnapError(
     "Unsupported",

@@ -7,6 +7,7 @@
 import { RUN_READY } from "../engine/status.ts";
 import { MultisnapError } from "../errors.ts";
 import { settle, type Task } from "../task.ts";
+import { isHidden } from "./hidden.ts";
 import { plainReport } from "./plain-report.ts";
 import type {
   Capabilities,
@@ -191,6 +192,9 @@ export class GivenUpStore implements ExceptionStore {
   }
   views(): ViewRecord[] {
     return [...this.#views];
+  }
+  hiddenViews(): ViewRecord[] {
+    return this.#views.filter(({ name }) => isHidden(name));
   }
 
   reclaimBegin(): number {

@@ -340,6 +340,8 @@ export interface ExceptionStore {
   named(name: string): ViewRecord | null;
   /** Live views in the order of the timeline. */
   views(): ViewRecord[];
+  /** Of those the ones that nobody sees (hidden.ts): the names of all others are not looked at. */
+  hiddenViews(): ViewRecord[];
 
   /** A walk over the tree: begins (0: nothing to do), and steps: entries seen, 0: over. */
   reclaimBegin(): number;

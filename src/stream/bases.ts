@@ -1,12 +1,14 @@
 /** What a stream follows on: the snapshot that is the same here, whatever it is called. */
 import { MultisnapError } from "../errors.ts";
 import { isHidden } from "../stores/hidden.ts";
+import type { ExceptionStore, ViewRecord } from "../stores/store.ts";
 import {
   isSameIdentity,
   isSameSnapshot,
   type SnapshotIdentity,
 } from "../volume/identity/identity.ts";
 import { identityOf } from "../volume/identity/positions.ts";
+import { ReceivedSnapshots } from "../volume/identity/received.ts";
 import type { DiskVolume } from "../volume/volume.ts";
 import type { SnapshotHead } from "./heads.ts";
 
@@ -18,6 +20,9 @@ export interface Base {
   /** It came with the same stream. */
   isStaged: boolean;
 }
+
+/** Of each store that streams come to. */
+const received = new WeakMap<ExceptionStore, ReceivedSnapshots>();
 
 export class Bases {
   readonly #volume: DiskVolume;
@@ -36,29 +41,37 @@ export class Bases {
   find(wanted: SnapshotIdentity, name: string): Base {
     const staged = this.#staged.findLast(({ identity }) => isSameIdentity(identity, wanted));
     if (staged) return staged;
+    const here = this.#find(wanted);
+    if (here) return { id: here.id, name: here.name!, isStaged: false };
+    throw this.#missing(wanted, name);
+  }
+
+  /** Why there is none: says what is like it. */
+  #missing(wanted: SnapshotIdentity, name: string): MultisnapError {
     let changed: string | null = null;
     let related: string | null = null;
-    for (const { id, name: here, identity } of this.#all()) {
-      if (isSameIdentity(identity, wanted)) return { id, name: here, isStaged: false };
+    for (const { name: here, identity } of this.#all()) {
       if (isSameSnapshot(identity, wanted)) changed = here;
       if (identity.volume === wanted.volume) related = here;
     }
     const asked = `the stream follows on ${JSON.stringify(name)} (${text(wanted)})`;
     if (changed !== null) {
       const why = `${JSON.stringify(changed)} is that, but was written since`;
-      throw new MultisnapError("Invalid", `${asked}: ${why}; send without --from`);
+      return new MultisnapError("Invalid", `${asked}: ${why}; send without --from`);
     }
     const here =
       related === null
         ? "nothing of that volume is here"
         : `the newest of that volume here is ${JSON.stringify(related)}`;
-    throw new MultisnapError("NotFound", `${asked}: ${here}; send from what is, or without --from`);
+    return new MultisnapError(
+      "NotFound",
+      `${asked}: ${here}; send from what is, or without --from`,
+    );
   }
 
   /** Name of the snapshot, where it is here. */
   known(wanted: SnapshotIdentity): string | null {
-    for (const { name, identity } of this.#all()) if (isSameIdentity(identity, wanted)) return name;
-    return null;
+    return this.#find(wanted)?.name ?? null;
   }
 
   /** `Exists` where the snapshot is here. */
@@ -69,11 +82,25 @@ export class Bases {
     throw new MultisnapError("Exists", `${same}: there is nothing to receive`);
   }
 
-  *#all(): Generator<{ id: number; name: string; identity: SnapshotIdentity }> {
+  /** One that was made here has its id; where others lie is kept. */
+  #find(wanted: SnapshotIdentity): ViewRecord | null {
+    const { store } = this.#volume.core;
+    let index = received.get(store);
+    if (!index) received.set(store, (index = new ReceivedSnapshots()));
+    const likely = [index.find(store, wanted), store.uuid === wanted.volume ? wanted.id : null];
+    for (const id of likely) {
+      const record = id === null || id === ORIGIN ? null : store.view(id);
+      if (!record || isHidden(record.name)) continue;
+      if (isSameIdentity(identityOf(store.uuid, record), wanted)) return record;
+    }
+    return null;
+  }
+
+  *#all(): Generator<{ name: string; identity: SnapshotIdentity }> {
     const { store } = this.#volume.core;
     for (const record of store.views()) {
       if (record.id === ORIGIN || isHidden(record.name)) continue;
-      yield { id: record.id, name: record.name!, identity: identityOf(store.uuid, record) };
+      yield { name: record.name!, identity: identityOf(store.uuid, record) };
     }
   }
 }

@@ -3,7 +3,8 @@
  * of the stream is there and has been found good: whatever ends it before leaves every view as it
  * was. What has come until then is kept, hidden, so that it need not be sent again.
  *
- * Memory: one record; and the identities of the store's snapshots while a base is looked for.
+ * Memory: one record; and, from the first stream to the end, where received snapshots lie
+ * (received.ts).
  */
 import { engineModule } from "../engine/module.ts";
 import { MultisnapError } from "../errors.ts";

@@ -105,7 +105,7 @@ export class Member {
     const relay = this.#relay;
     return {
       // Requests never get there: no view of it, no memory of its own.
-      volume: { status: () => ({ snapshots: 0 }) } as unknown as Volume,
+      volume: { usage: () => ({ snapshots: 0 }) } as unknown as Volume,
       files: [],
       live: () => ({}),
       perform: (op, call) => relay.perform(op, call),

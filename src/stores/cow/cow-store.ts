@@ -222,6 +222,9 @@ export abstract class CowStore extends FixedViews implements ExceptionStore {
     const origin = originOf(this.#snapshot);
     return this.merged ? [origin] : [{ ...this.#snapshot }, origin];
   }
+  hiddenViews(): ViewRecord[] {
+    return [];
+  }
 
   reclaimBegin(): number {
     return 0;

@@ -20,7 +20,6 @@ import {
 } from "../../engine/status.ts";
 import { MultisnapError } from "../../errors.ts";
 import { settle, type Task } from "../../task.ts";
-import { isHidden } from "../hidden.ts";
 import type {
   Capabilities,
   CheckOptions,
@@ -276,6 +275,9 @@ export abstract class TreeStore implements ExceptionStore {
   views(): ViewRecord[] {
     return this.#views.all();
   }
+  hiddenViews(): ViewRecord[] {
+    return this.#views.hidden();
+  }
 
   reclaimBegin(): number {
     return this.engine.x.reclaimBegin();
@@ -303,11 +305,8 @@ export abstract class TreeStore implements ExceptionStore {
   }
 
   dmStatus(): string {
-    const snapshots = this.views().filter(({ id, name }) => id !== ORIGIN && !isHidden(name));
-    return statusLine(this.usage(), 2 ** this.chunkShift, this.failure, {
-      next: this.nextId(),
-      ids: snapshots.map(({ id }) => id),
-    });
+    const views = { next: this.nextId(), ids: this.#views.ids() };
+    return statusLine(this.usage(), 2 ** this.chunkShift, this.failure, views);
   }
 
   *costs(options: ProgressOptions): Task<ViewCost[]> {

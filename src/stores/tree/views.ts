@@ -2,17 +2,19 @@
 import type { Engine } from "../../engine/engine.ts";
 import { EXISTS, INVALID, UNSUPPORTED } from "../../engine/status.ts";
 import { MultisnapError } from "../../errors.ts";
+import { HIDDEN_SIGN } from "../hidden.ts";
 import type { ViewRecord } from "../store.ts";
 import { isTaken } from "../taken.ts";
 
 const READ_ONLY_FLAG = 2;
 const LIVE_FLAG = 1;
 const ORIGIN = 1;
+const HIDDEN = HIDDEN_SIGN.charCodeAt(0);
 const encoder = new TextEncoder();
 
 export class TreeViews {
   readonly #engine: Engine;
-  readonly #cell: Record<"created" | "flags" | "id" | "marks" | "parent" | "size", number>;
+  readonly #cell: Record<"created" | "flags" | "id" | "marks" | "name" | "parent" | "size", number>;
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -21,6 +23,7 @@ export class TreeViews {
       flags: engine.constant("CELL_FLAGS"),
       id: engine.constant("CELL_ID"),
       marks: engine.constant("CELL_MARK_BYTES"),
+      name: engine.constant("CELL_NAME"),
       parent: engine.constant("CELL_PARENT"),
       size: engine.constant("CELL_SIZE"),
     };
@@ -87,10 +90,26 @@ export class TreeViews {
 
   /** Live ones in the order of the timeline. */
   all(): ViewRecord[] {
-    const { x, u32 } = this.#engine;
-    const found: ViewRecord[] = [];
+    return this.#live().map((cell) => this.#record(cell));
+  }
+  hidden(): ViewRecord[] {
+    return this.#live(true).map((cell) => this.#record(cell));
+  }
+  /** Ids of the snapshots that are not hidden. */
+  ids(): number[] {
+    return this.#live(false).map((cell) => this.#engine.u32[(cell + this.#cell.id) >>> 2]!);
+  }
+
+  /** Cells; `isHidden`: of the snapshots that are, or are not, as the first byte of a name says. */
+  #live(isHidden: boolean | null = null): number[] {
+    const { x, u8, u32 } = this.#engine;
+    const { flags, id, name } = this.#cell;
+    const found: number[] = [];
     for (let cell = x.viewNext(0); cell !== 0; cell = x.viewNext(cell)) {
-      if (u32[(cell + this.#cell.flags) >>> 2]! & LIVE_FLAG) found.push(this.#record(cell));
+      const isWanted =
+        isHidden === null ||
+        (u32[(cell + id) >>> 2] !== ORIGIN && (u8[cell + name] === HIDDEN) === isHidden);
+      if (isWanted && u32[(cell + flags) >>> 2]! & LIVE_FLAG) found.push(cell);
     }
     return found;
   }

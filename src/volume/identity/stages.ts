@@ -11,7 +11,7 @@ import { HIDDEN_SIGN, isHidden, isOfRollback } from "../../stores/hidden.ts";
 import type { ViewRecord } from "../../stores/store.ts";
 import { isTaken } from "../../stores/taken.ts";
 import type { Task } from "../../task.ts";
-import { type Core, ORIGIN } from "../core.ts";
+import type { Core } from "../core.ts";
 import type { DiskVolume } from "../volume.ts";
 import type { SnapshotIdentity } from "./identity.ts";
 import { receivedMarks } from "./positions.ts";
@@ -36,8 +36,7 @@ export class Stages {
 
   /** Hidden views, with the names that they were given here. */
   all(): ViewRecord[] {
-    const views = this.#core.store.views();
-    return views.filter(({ id, name }) => id !== ORIGIN && isHidden(name) && !isOfRollback(name));
+    return this.#core.store.hiddenViews().filter(({ name }) => !isOfRollback(name));
   }
 
   /** A hidden view with what `source` has now; its id. */

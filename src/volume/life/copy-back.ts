@@ -85,7 +85,7 @@ export class CopyBack {
    */
   *#prepare(id: number): Task<void> {
     const { store } = this.#core;
-    for (const { id: left, name } of store.views()) {
+    for (const { id: left, name } of store.hiddenViews()) {
       if (isOfRollback(name) && !this.#core.missing)
         yield* this.#core.change(() => store.deleteSnapshot(left));
     }
