@@ -1,4 +1,4 @@
-/** `replicate STORE`: increments to a copy in another folder or on another machine. */
+/** `replicate STORE[@NAME]`: increments to a copy in another folder or on another machine. */
 import fs from "node:fs";
 import { type Command, Option } from "commander";
 import { MultisnapError } from "../errors.ts";
@@ -18,7 +18,7 @@ import { commandTarget } from "./replica-command.ts";
 import { folderTarget } from "./replica-folder.ts";
 import { withShared } from "./shared.ts";
 import { formatBytes } from "./sizes.ts";
-import { parsePath } from "./target.ts";
+import { parsePath, parseTarget, type Target } from "./target.ts";
 import { usage } from "./usage.ts";
 
 interface Options extends StoreOptions {
@@ -42,7 +42,7 @@ export function addReplicate(program: Command): void {
     .argParser(usage(parsePeriod))
     .conflicts("once");
   addStoreCommand(program, "replicate", "keep a copy up to date, an increment every interval")
-    .argument("<store>", "store file", parsePath)
+    .argument("<store[@name]>", "store file, and a snapshot in it", parseTarget)
     .argument("[command...]", "after --: a program that ends in `multisnap receive COPY`")
     .option("--to <folder>", "instead of a command: the copy is a store in this folder", parsePath)
     .addOption(every)
@@ -59,26 +59,31 @@ export function addReplicate(program: Command): void {
         "\nUntil Ctrl-C or SIGTERM. What both sides have is held, so that nobody deletes it." +
         "\nWith --json, each line is one JSON document.",
     )
-    .action(async (store: string, command: string[], options: Options, self: Command) => {
+    .action(async (of: Target, command: string[], options: Options, self: Command) => {
       const { to } = options;
       if ((to === undefined) === (command.length === 0)) {
         self.error("error: give --to FOLDER, or a command after --");
       }
-      const target = to === undefined ? commandTarget(command) : folderTarget(to, store);
-      await run(store, target, options);
+      const target = to === undefined ? commandTarget(command) : folderTarget(to, of.store);
+      await run(of, target, options);
     });
 }
 
 /** For commander. */
 const rules = usage(parseKeep);
 
-async function run(store: string, target: ReplicaTarget, options: Options): Promise<void> {
+async function run(
+  { store, name }: Target,
+  target: ReplicaTarget,
+  options: Options,
+): Promise<void> {
   const { once = false, every = EVERY_MS, keep, keepHere, series, compress, force } = options;
   // Later it may be away for a while, with its disk.
   if (!fs.existsSync(store)) throw new MultisnapError("NotFound", `${store}: no such file`);
   await interruptible(async (signal) => {
     const steps = await startSteps(options, "replicate");
     const how = {
+      of: name ?? undefined,
       every: once ? undefined : every,
       keep: keep && formatKeep(keep),
       keepHere: keepHere && formatKeep(keepHere),

@@ -46,14 +46,17 @@ export function standing(
   volume: Volume,
   asked: readonly Candidate[],
   answer: ReplicaAnswer,
-  { series, reason, force }: { series: string; reason: string; force: boolean },
+  { of, series, reason, force }: { of: View; series: string; reason: string; force: boolean },
 ): Standing {
-  const there = answer.has.flatMap((index) => asked[index] ?? []);
-  const base = latest(there.map(({ view }) => view));
-  if (!force) refuseDiverged(asked, base, answer);
+  const there = answer.has.flatMap((index) => asked[index]?.view ?? []);
+  // A copy of the origin must not become one of a snapshot by and by.
+  const isBase = ({ parent }: View) => of.name === null || parent === of.id;
+  const base = latest(there.filter(isBase));
+  if (!force) refuseDiverged(of, asked, base, answer);
   const held = volume.snapshots.filter(({ holds }) => holds.includes(reason));
   const own = ownSnapshots(held, series).map(({ snapshot }) => snapshot);
-  const pending = latest(own.filter(({ id }) => id > (base?.id ?? 0)));
+  const later = own.filter(({ id, parent }) => id > (base?.id ?? 0) && parent === of.id);
+  const pending = latest(later);
   return { base, pending, resume: resumes(answer.half, asked, pending), held };
 }
 
@@ -65,6 +68,7 @@ function latest(views: readonly View[]): View | null {
 }
 
 function refuseDiverged(
+  of: View,
   asked: readonly Candidate[],
   base: View | null,
   { snapshots, newest }: ReplicaAnswer,
@@ -72,13 +76,20 @@ function refuseDiverged(
   const onward = base
     ? `--force goes on from @${base.name}, which both have`
     : "--force sends everything again, beside what is there";
-  if (newest && !asked.some(({ identity }) => identity === newest.identity)) {
+  const last = newest && asked.find(({ identity }) => identity === newest.identity);
+  if (last && last.view.parent !== of.id) {
+    const found = `the other side has @${newest.name}, a snapshot of another view`;
+    const why = "give each view its own copy";
+    throw new MultisnapError("Invalid", `${found}: ${why}; nothing was changed; ${onward}`);
+  }
+  if (newest && !last) {
     const found = `the other side has @${newest.name}, which is not here (any more)`;
     const why = "this store is an older copy of itself, or somebody deleted it";
     throw new MultisnapError("Invalid", `${found}: ${why}; nothing was changed; ${onward}`);
   }
   if (base || snapshots === 0) return;
-  const found = `the other side has ${snapshots} snapshots, and none of them is here`;
+  const ofIt = of.name === null ? "" : ` as one of @${of.name}`;
+  const found = `the other side has ${snapshots} snapshots, and none of them is here${ofIt}`;
   const why = "it is a copy of something else, or what both had was deleted here";
   throw new MultisnapError("Invalid", `${found}: ${why}; nothing was changed; ${onward}`);
 }

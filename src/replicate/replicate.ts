@@ -1,6 +1,6 @@
 /**
- * Continuous replication: an incremental snapshot to another place in every interval of the wall
- * clock, whoever is restarted, for as long as somebody takes the events.
+ * Continuous replication of a view: an incremental snapshot to another place in every interval of
+ * the wall clock, whoever is restarted, for as long as somebody takes the events.
  */
 import { type Env, systemEnv } from "../env.ts";
 import { MultisnapError } from "../errors.ts";
@@ -15,6 +15,8 @@ import { Replication, type Sent } from "./round.ts";
 import type { ReplicaTarget } from "./target.ts";
 
 export interface ReplicateOptions extends ProgressOptions {
+  /** Name of a snapshot that is replicated, as somebody writes to it. The default is the origin. */
+  of?: string;
   /** Milliseconds, whole seconds. Without it, one snapshot is taken and sent, now. */
   every?: number;
   /**
@@ -105,7 +107,7 @@ function failed({ code, message }: MultisnapError, retryMs: number, now: number)
 }
 
 function checked(options: ReplicateOptions) {
-  const { every, series = SERIES, compress = "none", force = false, progress } = options;
+  const { every, of = null, series = SERIES, compress = "none", force = false, progress } = options;
   if (every !== undefined && !(Number.isSafeInteger(every / 1000) && every >= 1000)) {
     throw new MultisnapError("Invalid", `every ${every} ms: give whole seconds, in milliseconds`);
   }
@@ -117,7 +119,7 @@ function checked(options: ReplicateOptions) {
   const rules = keep === null ? null : parseKeep(keep);
   const { keepHere } = options;
   const here: KeepRule[] | null = keepHere === undefined ? rules : parseKeep(keepHere);
-  return { series, keep, keepHere: here, compress, force, progress };
+  return { of, series, keep, keepHere: here, compress, force, progress };
 }
 
 function sleepFor(ms: number, signal: AbortSignal): Promise<void> {

@@ -26,6 +26,8 @@ import { encodeRequest, type ReplicaRequest } from "./request.ts";
 import { checkAnswer, type ReplicaTarget } from "./target.ts";
 
 export interface RoundOptions extends ProgressOptions {
+  /** Name of the view; null: the origin. */
+  of: string | null;
   series: string;
   /** Rules for the other side, as text, and for this one. */
   keep: string | null;
@@ -64,6 +66,8 @@ interface Acknowledged {
   id: number;
   created: number;
   name: string;
+  /** Id of the view that is replicated. */
+  of: number;
 }
 
 /** Letters: marks of a snapshot have 400 bytes, of which one has four at most. */
@@ -75,7 +79,7 @@ export class Replication {
   readonly #reason: string;
   /** What is known to be there, and newest; null: nothing is known. */
   #acknowledged: Acknowledged | null = null;
-  /** What is known of this side since it was asked what the other one has. */
+  /** Of the view, since the other side was asked. */
   #own: Series;
   /** A token that did not help. */
   #useless: string | null = null;
@@ -101,9 +105,11 @@ export class Replication {
     this.#isSending = false;
     this.#isBehind = false;
     mustTake(volume);
-    const stands = this.#known(volume) ?? (await this.#ask(volume));
+    const { of: name } = this.#options;
+    const of = name === null ? volume.origin : volume.get(name);
+    const stands = this.#known(volume, of) ?? (await this.#ask(volume, of));
     const { base } = stands;
-    const snapshot = stands.pending ?? (await this.#take(volume));
+    const snapshot = stands.pending ?? (await this.#take(volume, of));
     if (!snapshot) {
       await this.#letGo(volume, base, stands.held);
       return null;
@@ -111,8 +117,8 @@ export class Replication {
     if (!snapshot.holds.includes(this.#reason)) await volume.addHold(snapshot, this.#reason);
     this.#acknowledged = null;
     this.#isSending = true;
-    const { answer, bytes, seconds } = await this.#send(volume, snapshot, stands);
-    this.#acknowledged = acknowledged(snapshot);
+    const { answer, bytes, seconds } = await this.#send(volume, of, snapshot, stands);
+    this.#acknowledged = acknowledged(snapshot, of);
     this.#isBehind = stands.pending !== null;
     const { problem, here } = await this.#settle(volume, snapshot, stands.held);
     return {
@@ -140,46 +146,47 @@ export class Replication {
   }
 
   /** Without asking, as long as everything went well. */
-  #known(volume: Volume): Standing | null {
+  #known(volume: Volume, of: View): Standing | null {
     const last = this.#acknowledged;
-    if (!last) return null;
+    if (last?.of !== of.id) return null;
     const base = viewOf(volume, last);
     if (!base?.readOnly || base.created !== last.created) return null;
     return { base, pending: null, resume: null, held: [base] };
   }
 
-  async #ask(volume: Volume): Promise<Standing> {
+  async #ask(volume: Volume, of: View): Promise<Standing> {
     mustBeOfKind(volume);
-    this.#own = new Series(this.#options.series);
     const { series, force, signal } = this.#options;
+    this.#own = new Series(series, of.id);
     const asked = await candidates(volume, this.#reason);
     const have = asked.map(({ identity }) => identity);
-    const request = await encodeRequest(this.#request(volume, { do: "ask", have }));
+    const request = await encodeRequest(this.#request(volume, of, { do: "ask", have }));
     const answer = await this.#exchange(one(request), signal);
-    const how = { series, reason: this.#reason, force };
+    const how = { of, series, reason: this.#reason, force };
     const stands = standing(volume, asked, answer, how);
     const { base, pending, resume } = stands;
-    if (base && !pending) this.#acknowledged = acknowledged(base);
+    if (base && !pending) this.#acknowledged = acknowledged(base, of);
     return { ...stands, resume: resume === this.#useless ? null : resume };
   }
 
-  async #take(volume: Volume): Promise<View | null> {
+  async #take(volume: Volume, of: View): Promise<View | null> {
     const { series, env, isDue } = this.#options;
     const last = this.#own.lastMark(volume);
     if (!isDue(last)) return null;
-    const { snapshot, mark } = await takeMarked(volume, last, env.now(), series);
+    const { snapshot, mark } = await takeMarked(volume, last, env.now(), series, of);
     if (!isStamped(mark, snapshot.created)) await restamp(volume, last, snapshot, series);
     return volume.get(snapshot.name as string);
   }
 
   async #send(
     volume: Volume,
+    of: View,
     snapshot: View,
     { base, resume }: Standing,
   ): Promise<{ answer: ReplicaAnswer; bytes: number; seconds: number }> {
     const { compress, signal, progress } = this.#options;
     const { name } = snapshot;
-    const request = this.#request(volume, { do: "receive", resume: resume !== null, name });
+    const request = this.#request(volume, of, { do: "receive", resume: resume !== null, name });
     const begin = await encodeRequest(request);
     const how = { compress, signal, progress };
     const stream = resume
@@ -205,11 +212,12 @@ export class Replication {
 
   #request(
     volume: Volume,
+    { size }: View,
     what: Pick<ReplicaRequest, "do"> & Partial<ReplicaRequest>,
   ): ReplicaRequest {
     const { series, keep } = this.#options;
-    const { uuid, chunk, origin } = volume;
-    const facts = { volume: uuid, series, size: origin.size, chunk, keep };
+    const { uuid, chunk } = volume;
+    const facts = { volume: uuid, series, size, chunk, keep };
     return { ...facts, have: [], resume: false, name: null, ...what };
   }
 
@@ -258,8 +266,8 @@ export class Replication {
   }
 }
 
-function acknowledged({ id, created, name }: View): Acknowledged {
-  return { id, created, name: name as string };
+function acknowledged({ id, created, name }: View, of: View): Acknowledged {
+  return { id, created, name: name as string, of: of.id };
 }
 
 function mustTake({ readOnly }: Volume): void {

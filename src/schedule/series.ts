@@ -16,13 +16,16 @@ interface Known {
 
 export class Series {
   readonly #name: string;
+  readonly #of: number | null;
   /** In the order in which they were taken. */
   readonly #known: Known[] = [];
   /** Ids up to this one have been looked at. */
   #upTo = 0;
 
-  constructor(name: string) {
+  /** `of`: id of the view that they are snapshots of; null: of any. */
+  constructor(name: string, of: number | null = null) {
     this.#name = name;
+    this.#of = of;
   }
 
   /** When the last one was taken; null: there is none. */
@@ -50,6 +53,7 @@ export class Series {
     const { found, upTo } = newerThan(volume, this.#upTo);
     while ((this.#known.at(-1)?.id ?? 0) > this.#upTo) this.#known.pop();
     for (const view of found) {
+      if (this.#of !== null && view.parent !== this.#of) continue;
       const mark = markOf(view, this.#name);
       if (mark) this.#known.push({ id: view.id, name: view.name as string, mark });
     }

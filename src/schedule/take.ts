@@ -1,4 +1,4 @@
-/** A snapshot of the origin under the next name of a series. */
+/** A snapshot under the next name of a series. */
 import type { View, Volume } from "../volume/types.ts";
 import { AUTO, type Mark, markName, nextMark } from "./mark.ts";
 import { wholeSecond } from "./period.ts";
@@ -10,16 +10,17 @@ export interface Taken {
 
 /**
  * Taken at `now`, after the one with the mark `before`. Read-only: what is deleted by rule must not
- * hold anybody's writes.
+ * hold anybody's writes. `of`: instead of the origin.
  */
 export async function takeMarked(
   volume: Volume,
   before: Mark | null,
   now: number,
   series = AUTO,
+  of = volume.origin,
 ): Promise<Taken> {
   const mark = freeMark(volume, before, now, series);
-  const snapshot = await volume.snapshot(markName(mark, series), { readOnly: true });
+  const snapshot = await volume.snapshot(markName(mark, series), { of, readOnly: true });
   return { snapshot, mark };
 }
 

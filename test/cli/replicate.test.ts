@@ -75,6 +75,24 @@ test("into a folder: whole, then increments, and the copy's origin follows", asy
   }
 });
 
+test("a snapshot that is written to, served or not", async () => {
+  const [store, backup] = [await newStore(), newFolder()];
+  const copy = `${backup}/${store.split("/").at(-1)}`;
+  await succeedWith(pattern(MIB, 1), "write", store, "--offset", "0", "--quiet");
+  await succeed("snapshot", store, "fork", "--quiet");
+  await succeedWith(pattern(5000, 2), "write", `${store}@fork`, "--offset", "1M", "--quiet");
+  const first = await once(`${store}@fork`, "--to", backup);
+  const server = await serve(store);
+  await succeedWith(pattern(5000, 3), "write", `${store}@fork`, "--offset", "2M", "--quiet");
+  const second = await once(`${store}@fork`, "--to", backup);
+  assert.is(second.from, first.snapshot);
+  assert.ok(second.bytes < 20_000 && second.follows);
+  assert.ok((await read(copy)).equals(await read(store, "fork")));
+  await refused("Invalid", "replicate", store, "--to", backup, "--once");
+  await refused("NotFound", "replicate", `${store}@none`, "--to", backup, "--once");
+  await endServer(server);
+});
+
 test("through a command, with filters in a pipe, and what it says of failures", async () => {
   const [store, copy] = [await newStore(), fresh("copy.msnap")];
   await succeedWith(pattern(MIB, 1), "write", store, "--offset", "0", "--quiet");
