@@ -177,7 +177,8 @@ class Receiver {
   /** Takes the records up to the snapshot's end. */
   async #fill({ view, point }: Staged, { base, size }: SnapshotHead): Promise<void> {
     for (;;) {
-      const { type, offset, length, payload } = await this.#next();
+      // Most records are here when they are asked for, and written at once.
+      const { type, offset, length, payload } = this.#now() ?? (await this.#next());
       if (type === l.TYPE_SNAPSHOT_END) {
         if (!base && point.offset !== size) throw damaged("a part of a snapshot is missing");
         point.offset = size;
@@ -186,10 +187,13 @@ class Receiver {
       if (type !== l.TYPE_DATA && type !== l.TYPE_ZEROS) throw damaged("no data");
       const isInOrder = base ? offset >= point.offset : offset === point.offset;
       if (!isInOrder || length === 0 || offset + length > size) throw damaged("data out of order");
-      if (type === l.TYPE_DATA) await view.write(offset, payload);
-      else await view.writeZeroes(offset, length);
+      if (type === l.TYPE_ZEROS) await view.writeZeroes(offset, length);
+      else {
+        const written = view.startWrite(offset, payload);
+        if (written) await written;
+      }
       point.offset = offset + length;
-      await this.#pause(length, point.offset, size);
+      if (this.#isLong(length)) await this.#pause(point.offset, size);
     }
   }
 
@@ -230,15 +234,28 @@ class Receiver {
     return staged;
   }
 
+  #now(): StreamRecord | null {
+    endIfAborted(this.#options.signal);
+    return this.#reader.now();
+  }
+
   async #next(): Promise<StreamRecord> {
     endIfAborted(this.#options.signal);
     return this.#reader.next();
   }
 
-  async #pause(length: number, done: number, size: number): Promise<void> {
+  #isLong(length: number): boolean {
     this.#sinceKept += length;
     this.#sinceTurn += length;
-    if (this.#sinceKept >= (this.#options.keepBytes ?? KEPT_BYTES)) {
+    return this.#sinceKept >= this.#keptBytes || this.#sinceTurn >= TURN_BYTES;
+  }
+
+  get #keptBytes(): number {
+    return this.#options.keepBytes ?? KEPT_BYTES;
+  }
+
+  async #pause(done: number, size: number): Promise<void> {
+    if (this.#sinceKept >= this.#keptBytes) {
       this.#sinceKept = 0;
       await this.#half.keep();
     }

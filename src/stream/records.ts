@@ -2,8 +2,9 @@
  * Records of a stream, written and read. What is read has been checked: its crc, its place in the
  * stream, its bounds (I10).
  *
- * Memory: one record, compressed and not, of at most `DATA_MAX` bytes of data.
+ * Memory: one part, or record, compressed and not, of at most `DATA_MAX` bytes of data.
  */
+import type { Later } from "../devices/device.ts";
 import { MultisnapError } from "../errors.ts";
 import { Checksum } from "./checksum.ts";
 import { type Codec, codecOf } from "./compression.ts";
@@ -18,12 +19,22 @@ export interface StreamRecord {
 }
 
 const NOTHING = new Uint8Array(0);
+/** Bytes of a part, unless a record is longer: short records go together. */
+const PART_BYTES = 2 ** 18;
 /** Bytes of a payload that is no data. */
 const OTHER_MAX = l.SNAPSHOT_NAMES + 2 * l.NAME_MAX;
+/** Bytes of a record that is no data. */
+const SHORT_MAX = l.RECORD_HEADER + padded(OTHER_MAX);
 
+/** Puts records one behind the other into parts, each of them the caller's once it is full. */
 export class RecordWriter {
   readonly #sum: Checksum;
   readonly #codec: Codec;
+  /** At work; `#used` bytes of it are records. */
+  #part = NOTHING;
+  #view = new DataView(NOTHING.buffer);
+  #used = 0;
+  readonly #full: Uint8Array[] = [];
 
   constructor(module: WebAssembly.Module, codec: Codec) {
     this.#sum = new Checksum(module);
@@ -34,56 +45,96 @@ export class RecordWriter {
     return this.#codec.number;
   }
 
+  /** The next part that is full, if there is one. */
+  take(): Uint8Array | undefined {
+    return this.#full.shift();
+  }
+
+  /** No record follows: what there is is a part. */
+  end(): void {
+    if (this.#used > 0) this.#full.push(this.#part.subarray(0, this.#used));
+    this.#part = NOTHING;
+    this.#used = 0;
+  }
+
+  /**
+   * Where `data` finds a payload without a copy. Good until the next record of data; so many others
+   * may come `before` it.
+   */
+  room(bytes: number, before: number): Uint8Array {
+    const begin = (before + 1) * l.RECORD_HEADER;
+    this.#reserve(begin + padded(bytes));
+    const at = this.#used + begin;
+    return this.#part.subarray(at, at + bytes);
+  }
+
   /** A record of data, compressed where that makes it smaller. */
-  async data(offset: number, bytes: Uint8Array): Promise<Uint8Array> {
-    if (this.#codec.number === l.COMPRESSION_NONE) return this.#data(offset, bytes, bytes, 0);
+  data(offset: number, bytes: Uint8Array): Later {
+    if (this.#codec.number !== l.COMPRESSION_NONE) return this.#compressed(offset, bytes);
+    this.record({ type: l.TYPE_DATA, offset, length: bytes.length, payload: bytes });
+    return undefined;
+  }
+
+  async #compressed(offset: number, bytes: Uint8Array): Promise<void> {
+    const { length } = bytes;
     const less = await this.#codec.compress(bytes);
-    if (less.length >= bytes.length) return this.#data(offset, bytes, bytes, 0);
-    return this.#data(offset, bytes, less, l.FLAG_COMPRESSED);
+    const [payload, flags] = less.length < length ? [less, l.FLAG_COMPRESSED] : [bytes, 0];
+    this.record({ type: l.TYPE_DATA, offset, length, payload }, flags, length);
   }
 
-  #data(offset: number, raw: Uint8Array, stored: Uint8Array, flags: number): Uint8Array {
-    const record = { type: l.TYPE_DATA, offset, length: raw.length, payload: stored };
-    return this.record(record, flags, raw.length);
-  }
-
-  record(
-    { type, offset, length, payload }: StreamRecord,
-    flags = 0,
-    raw = payload.length,
-  ): Uint8Array {
-    const bytes = new Uint8Array(l.RECORD_HEADER + padded(payload.length));
-    const view = new DataView(bytes.buffer);
-    view.setUint16(l.RECORD_TYPE, type, true);
-    view.setUint16(l.RECORD_FLAGS, flags, true);
-    view.setUint32(l.RECORD_STORED, payload.length, true);
-    view.setUint32(l.RECORD_RAW, raw, true);
-    setU64(view, l.RECORD_INDEX, this.#sum.records);
-    setU64(view, l.RECORD_OFFSET, offset);
-    setU64(view, l.RECORD_LENGTH, length);
-    bytes.set(payload, l.RECORD_HEADER);
-    const crc = this.#sum.crc(bytes.subarray(l.RECORD_TYPE));
-    view.setUint32(l.RECORD_CRC, crc, true);
-    this.#sum.add(crc, bytes.length);
-    return bytes;
+  record({ type, offset, length, payload }: StreamRecord, flags = 0, raw = payload.length): void {
+    const bytes = l.RECORD_HEADER + padded(payload.length);
+    this.#reserve(bytes);
+    const part = this.#part;
+    const view = this.#view;
+    const at = this.#used;
+    const begin = at + l.RECORD_HEADER;
+    const isThere = payload.buffer === part.buffer && payload.byteOffset === begin;
+    if (!isThere) part.set(payload, begin);
+    part.fill(0, begin + payload.length, at + bytes);
+    view.setUint16(at + l.RECORD_TYPE, type, true);
+    view.setUint16(at + l.RECORD_FLAGS, flags, true);
+    view.setUint32(at + l.RECORD_STORED, payload.length, true);
+    view.setUint32(at + l.RECORD_RAW, raw, true);
+    setU64(view, at + l.RECORD_INDEX, this.#sum.records);
+    setU64(view, at + l.RECORD_OFFSET, offset);
+    setU64(view, at + l.RECORD_LENGTH, length);
+    const crc = this.#sum.crc(part.subarray(at + l.RECORD_TYPE, at + bytes));
+    view.setUint32(at + l.RECORD_CRC, crc, true);
+    this.#sum.add(crc, bytes);
+    this.#used += bytes;
   }
 
   /** A record that says what came before it. */
-  ending(type: number, offset: number): Uint8Array {
+  ending(type: number, offset: number): void {
     const payload = new Uint8Array(l.SUM_LENGTH);
     const view = new DataView(payload.buffer);
     view.setUint32(l.SUM_CRC, this.#sum.sum, true);
     setU64(view, l.SUM_RECORDS, this.#sum.records);
     setU64(view, l.SUM_BYTES, this.#sum.bytes);
-    return this.record({ type, offset, length: 0, payload });
+    this.record({ type, offset, length: 0, payload });
   }
+
+  #reserve(bytes: number): void {
+    if (this.#used + bytes <= this.#part.length) return;
+    this.end();
+    this.#part = new Uint8Array(Math.max(PART_BYTES, bytes));
+    this.#view = new DataView(this.#part.buffer);
+  }
+}
+
+/** A record that has been found good, and its crc. */
+interface Checked {
+  record: StreamRecord;
+  crc: number;
+  isCompressed: boolean;
 }
 
 export class RecordReader {
   readonly #source: ByteSource;
   readonly #sum: Checksum;
-  readonly #head = new Uint8Array(l.RECORD_HEADER);
-  #stored = NOTHING;
+  /** A record that comes in several parts. */
+  #gathered = new Uint8Array(SHORT_MAX);
   #raw = NOTHING;
   #codec: Codec | null = null;
 
@@ -102,57 +153,95 @@ export class RecordReader {
    * in between, or is not what was sent), `Invalid` (no stream at all).
    */
   async next(): Promise<StreamRecord> {
-    await this.#fill(this.#head);
-    const view = new DataView(this.#head.buffer);
-    const stored = view.getUint32(l.RECORD_STORED, true);
-    const isData = view.getUint16(l.RECORD_TYPE, true) === l.TYPE_DATA;
-    if (stored > (isData ? l.DATA_MAX : OTHER_MAX)) throw this.#wrong("a record is too long");
-    const bytes = this.#room(padded(stored));
-    await this.#fill(bytes);
-    const head = this.#sum.crc(this.#head.subarray(l.RECORD_TYPE));
-    const crc = this.#sum.crc(bytes, head);
-    if (crc !== view.getUint32(l.RECORD_CRC, true)) throw this.#wrong("a checksum is wrong");
-    if (u64(view, l.RECORD_INDEX) !== this.#sum.records) throw this.#wrong("a record is missing");
-    const record = await this.#parse(view, bytes.subarray(0, stored));
-    this.#checkSum(record);
-    this.#sum.add(crc, l.RECORD_HEADER + bytes.length);
+    const here = this.now();
+    if (here) return here;
+    const bytes = await this.#gather();
+    const { record, crc, isCompressed } = this.#check(bytes);
+    if (isCompressed) record.payload = await this.#expanded(record);
+    this.#sum.add(crc, bytes.length);
+    return record;
+  }
+
+  /** The same without a promise; null where more must come, or be expanded, before. */
+  now(): StreamRecord | null {
+    const head = this.#source.peek(l.RECORD_HEADER);
+    if (!head) return null;
+    const bytes = this.#source.peek(this.#lengthOf(head));
+    if (bytes?.[l.RECORD_FLAGS] !== 0) return null;
+    const { record, crc } = this.#check(bytes);
+    this.#source.skip(bytes.length);
+    this.#sum.add(crc, bytes.length);
     return record;
   }
 
   /** `Invalid` where something follows. */
   async end(): Promise<void> {
-    const more = await this.#source.fill(this.#head.subarray(0, 1));
+    const more = await this.#source.fill(this.#gathered.subarray(0, 1));
     if (more > 0) throw new MultisnapError("Invalid", "something follows behind the stream's end");
   }
 
-  async #parse(view: DataView, stored: Uint8Array): Promise<StreamRecord> {
-    const type = view.getUint16(l.RECORD_TYPE, true);
+  /** Of a record with that head. */
+  #lengthOf(head: Uint8Array): number {
+    const view = viewOf(head);
+    const stored = view.getUint32(l.RECORD_STORED, true);
+    const isData = view.getUint16(l.RECORD_TYPE, true) === l.TYPE_DATA;
+    if (stored > (isData ? l.DATA_MAX : OTHER_MAX)) throw this.#wrong("a record is too long");
+    return l.RECORD_HEADER + padded(stored);
+  }
+
+  async #gather(): Promise<Uint8Array> {
+    const head = this.#gathered.subarray(0, l.RECORD_HEADER);
+    await this.#fill(head, 0);
+    const length = this.#lengthOf(head);
+    if (this.#gathered.length < length) {
+      this.#gathered = new Uint8Array(l.RECORD_HEADER + l.DATA_MAX);
+      this.#gathered.set(head);
+    }
+    await this.#fill(this.#gathered.subarray(l.RECORD_HEADER, length), l.RECORD_HEADER);
+    return this.#gathered.subarray(0, length);
+  }
+
+  #check(bytes: Uint8Array): Checked {
+    const view = viewOf(bytes);
+    const crc = this.#sum.crc(bytes.subarray(l.RECORD_TYPE));
+    if (crc !== view.getUint32(l.RECORD_CRC, true)) throw this.#wrong("a checksum is wrong");
+    if (u64(view, l.RECORD_INDEX) !== this.#sum.records) throw this.#wrong("a record is missing");
+    const stored = view.getUint32(l.RECORD_STORED, true);
+    const payload = bytes.subarray(l.RECORD_HEADER, l.RECORD_HEADER + stored);
+    const record = {
+      type: view.getUint16(l.RECORD_TYPE, true),
+      offset: u64(view, l.RECORD_OFFSET),
+      length: u64(view, l.RECORD_LENGTH),
+      payload,
+    };
     const flags = view.getUint16(l.RECORD_FLAGS, true);
-    const raw = view.getUint32(l.RECORD_RAW, true);
-    const offset = u64(view, l.RECORD_OFFSET);
-    const length = u64(view, l.RECORD_LENGTH);
+    this.#checkLengths(record, flags, view.getUint32(l.RECORD_RAW, true));
+    this.#checkSum(record);
+    return { record, crc, isCompressed: flags !== 0 };
+  }
+
+  #checkLengths({ type, offset, length, payload }: StreamRecord, flags: number, raw: number): void {
     if (!Number.isSafeInteger(offset + length)) throw this.#wrong("a range has no end");
     if (type !== l.TYPE_DATA) {
-      if (flags !== 0 || raw !== stored.length) throw this.#wrong("a record that is not known");
-      return { type, offset, length, payload: stored };
+      if (flags === 0 && raw === payload.length) return;
+      throw this.#wrong("a record that is not known");
     }
     const isGood = raw === length && raw > 0 && raw <= l.DATA_MAX;
     if (!isGood || (flags & ~l.FLAG_COMPRESSED) !== 0) throw this.#wrong("data of no length");
-    if (flags === 0) {
-      if (raw !== stored.length) throw this.#wrong("data of another length");
-      return { type, offset, length, payload: stored };
-    }
+    if (flags === 0 && raw !== payload.length) throw this.#wrong("data of another length");
+  }
+
+  async #expanded({ payload, length }: StreamRecord): Promise<Uint8Array> {
     if (this.#raw.length === 0) this.#raw = new Uint8Array(l.DATA_MAX);
-    const payload = this.#raw.subarray(0, raw);
-    const isExpanded = await this.#codec?.expand(stored, payload);
-    if (!isExpanded) throw this.#wrong("compressed data cannot be read");
-    return { type, offset, length, payload };
+    const raw = this.#raw.subarray(0, length);
+    if (await this.#codec?.expand(payload, raw)) return raw;
+    throw this.#wrong("compressed data cannot be read");
   }
 
   #checkSum({ type, payload }: StreamRecord): void {
     if (type !== l.TYPE_END && type !== l.TYPE_SNAPSHOT_END) return;
     if (payload.length !== l.SUM_LENGTH) throw this.#wrong("an end of no length");
-    const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+    const view = viewOf(payload);
     const isSame =
       view.getUint32(l.SUM_CRC, true) === this.#sum.sum &&
       u64(view, l.SUM_RECORDS) === this.#sum.records &&
@@ -160,18 +249,13 @@ export class RecordReader {
     if (!isSame) throw this.#wrong("the checksum of the whole is wrong");
   }
 
-  #room(bytes: number): Uint8Array {
-    if (this.#stored.length < bytes) {
-      this.#stored = new Uint8Array(bytes <= padded(OTHER_MAX) ? padded(OTHER_MAX) : l.DATA_MAX);
-    }
-    return this.#stored.subarray(0, bytes);
-  }
-
-  async #fill(target: Uint8Array): Promise<void> {
+  /** `before`: bytes of the record that are there. */
+  async #fill(target: Uint8Array, before: number): Promise<void> {
     const filled = await this.#source.fill(target);
     if (filled === target.length) return;
     const at = this.#sum.bytes;
-    const found = at + filled === 0 ? "it is empty" : `it ends in the record at byte ${at}`;
+    const isEmpty = at + before + filled === 0;
+    const found = isEmpty ? "it is empty" : `it ends in the record at byte ${at}`;
     throw new MultisnapError("Corrupt", `the stream is not whole: ${found}; send it again`);
   }
 
@@ -186,6 +270,10 @@ export class RecordReader {
 
 function padded(bytes: number): number {
   return (bytes + 7) & ~7;
+}
+
+function viewOf({ buffer, byteOffset, length }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, length);
 }
 
 export function setU64(view: DataView, at: number, value: number): void {

@@ -2,20 +2,22 @@
  * Snapshots as a stream of bytes: whole, or what changed since another one; one, or a chain. A walk
  * of the tree says what there is to send: holes are records, not bytes.
  *
- * Memory: a piece of `DATA_MAX` bytes, its record, and what compression takes.
+ * Memory: a part, whose records are made where they are read to, and what compression takes.
  */
 import { engineModule } from "../engine/module.ts";
 import { MultisnapError } from "../errors.ts";
-import { endIfAborted, turn } from "../task.ts";
+import { endIfAborted, runNow, type Task, turn } from "../task.ts";
+import { diffInBatches } from "../volume/compare/diff.ts";
 import { isUnchanged } from "../volume/identity/identity.ts";
 import type { ByteRange, ProgressOptions, View, Volume } from "../volume/types.ts";
+import { DiskView } from "../volume/view.ts";
 import { type Chain, type Link, named, newChain, restOf } from "./chain.ts";
 import { type Compression, codecOf } from "./compression.ts";
 import { encodeSnapshot, encodeStream } from "./heads.ts";
 import * as l from "./layout.ts";
 import { RecordWriter } from "./records.ts";
 import { parseToken } from "./token.ts";
-import { zeroRuns } from "./zero-runs.ts";
+import { isZero, runEnd } from "./zero-runs.ts";
 
 export interface SendOptions extends ProgressOptions {
   /** What the receiver has already: only what changed since is sent. */
@@ -30,8 +32,6 @@ export interface SendOptions extends ProgressOptions {
 
 /** Ranges so small are read whole: to ask for their holes would take as long. */
 const SMALL = 2 ** 16;
-/** Bytes of a part, the last one excepted. */
-const PART_BYTES = 2 ** 18;
 /** Bytes, and pieces, before others are let in. */
 const TURN_BYTES = 2 ** 20;
 const TURN_PIECES = 64;
@@ -57,36 +57,10 @@ export async function* sendStream(
   );
   const holds = [...views].map((view) => view.hold());
   try {
-    yield* inParts(sender.chain(chain));
+    yield* sender.chain(chain);
   } finally {
     for (const hold of holds) hold.release();
   }
-}
-
-/** Records of a few bytes go together. */
-async function* inParts(records: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let waiting: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const record of records) {
-    waiting.push(record);
-    bytes += record.length;
-    if (bytes < PART_BYTES) continue;
-    yield joined(waiting, bytes);
-    waiting = [];
-    bytes = 0;
-  }
-  if (bytes > 0) yield joined(waiting, bytes);
-}
-
-function joined(parts: readonly Uint8Array[], bytes: number): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const all = new Uint8Array(bytes);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 async function chainOf(
@@ -110,7 +84,6 @@ class Sender {
   readonly #volume: Volume;
   readonly #writer: RecordWriter;
   readonly #options: SendOptions;
-  readonly #buffer = new Uint8Array(l.DATA_MAX);
   /** Zeros that the next record may make longer. */
   #zeros: ByteRange | null = null;
   /** Bytes since others were let in. */
@@ -128,7 +101,7 @@ class Sender {
     const { compression } = this.#writer;
     const isResumed = this.#options.resume !== undefined;
     const head = { compression, target, from, count: links.length, isResumed };
-    yield this.#record(l.TYPE_STREAM, 0, 0, encodeStream(head));
+    this.#record(l.TYPE_STREAM, 0, 0, encodeStream(head));
     this.#total = links.reduce((sum, { view }) => sum + view.size, 0);
     let begin = offset;
     for (const link of links) {
@@ -137,7 +110,9 @@ class Sender {
       this.#done += size;
       begin = 0;
     }
-    yield this.#writer.ending(l.TYPE_END, 0);
+    this.#writer.ending(l.TYPE_END, 0);
+    this.#writer.end();
+    yield* this.#full();
     this.#options.progress?.(this.#total, this.#total);
   }
 
@@ -152,21 +127,39 @@ class Sender {
       name: view.name!,
       baseName: base?.view.name ?? "",
     });
-    yield this.#record(l.TYPE_SNAPSHOT, begin, size - begin, payload);
+    this.#record(l.TYPE_SNAPSHOT, begin, size - begin, payload);
     const within = { offset: begin, length: size - begin };
     if (within.length > 0) {
-      const { signal } = this.#options;
-      const ranges = base ? this.#volume.diff(base.view, view, { ...within, signal }) : [within];
-      for await (const { offset, length } of ranges) {
-        // What only a longer base has is no part of it.
-        const end = Math.min(size, offset + length);
-        if (end > offset) yield* this.#range(view, offset, end - offset);
+      for await (const ranges of base ? this.#changed(base.view, view, within) : [[within]]) {
+        for (const { offset, length } of ranges) {
+          // What only a longer base has is no part of it.
+          const end = Math.min(size, offset + length);
+          if (end - offset > SMALL) yield* this.#extents(view, offset, end - offset);
+          else if (end > offset) {
+            const later = runNow(this.#data(view, offset, end));
+            if (later) await later;
+            const part = this.#writer.take();
+            if (part) yield part;
+          }
+        }
       }
     }
-    yield* this.#lastZeros();
+    this.#lastZeros();
     await this.#mustBe(view, identity);
     if (base) await this.#mustBe(base.view, base.identity);
-    yield this.#writer.ending(l.TYPE_SNAPSHOT_END, size);
+    this.#writer.ending(l.TYPE_SNAPSHOT_END, size);
+    yield* this.#full();
+  }
+
+  #changed(base: View, view: View, within: ByteRange): AsyncIterable<ByteRange[]> {
+    const { signal } = this.#options;
+    const isHere = base instanceof DiskView && view instanceof DiskView;
+    if (isHere) return diffInBatches(base, view, within, { signal });
+    return batched(this.#volume.diff(base, view, { ...within, signal }));
+  }
+
+  *#full(): Generator<Uint8Array> {
+    for (let part = this.#writer.take(); part; part = this.#writer.take()) yield part;
   }
 
   /** What was sent is of one instant. */
@@ -176,61 +169,82 @@ class Sender {
     throw new MultisnapError("Busy", `${named(view)} ${why}`);
   }
 
-  async *#range(view: View, offset: number, length: number): AsyncGenerator<Uint8Array> {
-    if (length <= SMALL) return yield* this.#data(view, offset, length);
+  async *#extents(view: View, offset: number, length: number): AsyncGenerator<Uint8Array> {
     for await (const extent of view.extents(offset, length)) {
-      if (extent.data) yield* this.#data(view, extent.offset, extent.length);
-      else yield* this.#zero(extent.offset, extent.length);
-      await this.#breathe(extent.offset + extent.length, 0);
+      const end = extent.offset + extent.length;
+      if (!extent.data) this.#zero(extent.offset, extent.length);
+      for (let at = extent.offset; extent.data && at < end; at = recordEnd(at, end)) {
+        await runNow(this.#data(view, at, recordEnd(at, end)));
+        yield* this.#full();
+      }
+      if (this.#isLong(0)) await this.#breathe(end);
     }
   }
 
-  async *#data(view: View, offset: number, length: number): AsyncGenerator<Uint8Array> {
-    const end = offset + length;
-    for (let at = offset; at < end; ) {
-      const next = Math.min(end, at - (at % l.DATA_MAX) + l.DATA_MAX);
-      const bytes = this.#buffer.subarray(0, next - at);
-      await view.read(at, bytes);
-      for (const run of zeroRuns(bytes)) {
-        const from = at + run.start;
-        if (run.isZero) yield* this.#zero(from, run.end - run.start);
+  /** Reads where the record will be. */
+  *#data(view: View, offset: number, end: number): Task<void> {
+    for (let at = offset, next = at; at < end; at = next) {
+      next = recordEnd(at, end);
+      const bytes = this.#writer.room(next - at, this.#zeros ? 1 : 0);
+      const read = view.startRead(at, bytes);
+      if (read) yield read;
+      for (let start = 0, stop = 0; start < bytes.length; start = stop) {
+        const zero = isZero(bytes, start);
+        stop = runEnd(bytes, start, zero);
+        if (zero) this.#zero(at + start, stop - start);
         else {
-          yield* this.#lastZeros();
-          yield await this.#writer.data(from, bytes.subarray(run.start, run.end));
+          // It moves towards the beginning, if at all: zeros are longer than two records of none.
+          this.#lastZeros();
+          const isAll = stop - start === bytes.length;
+          const data = isAll ? bytes : bytes.subarray(start, stop);
+          const written = this.#writer.data(at + start, data);
+          if (written) yield written;
         }
       }
-      await this.#breathe(next, next - at);
-      at = next;
+      if (this.#isLong(next - at)) yield this.#breathe(next);
     }
   }
 
-  async *#zero(offset: number, length: number): AsyncGenerator<Uint8Array> {
+  #zero(offset: number, length: number): void {
     const zeros = this.#zeros;
     if (zeros && zeros.offset + zeros.length === offset) {
       zeros.length += length;
       return;
     }
-    yield* this.#lastZeros();
+    this.#lastZeros();
     this.#zeros = { offset, length };
   }
 
-  async *#lastZeros(): AsyncGenerator<Uint8Array> {
+  #lastZeros(): void {
     const zeros = this.#zeros;
     this.#zeros = null;
-    if (zeros) yield this.#record(l.TYPE_ZEROS, zeros.offset, zeros.length, NOTHING);
+    if (zeros) this.#record(l.TYPE_ZEROS, zeros.offset, zeros.length, NOTHING);
   }
 
-  /** Lets others in now and then: a turn for every few kilobytes would take longer than they do. */
-  async #breathe(at: number, length: number): Promise<void> {
+  /** A turn for every few kilobytes would take longer than they do. */
+  #isLong(length: number): boolean {
     this.#since += Math.max(length, TURN_BYTES / TURN_PIECES);
-    if (this.#since < TURN_BYTES) return;
+    return this.#since >= TURN_BYTES;
+  }
+
+  /** Lets others in. */
+  async #breathe(at: number): Promise<void> {
     this.#since = 0;
     this.#options.progress?.(this.#done + at, this.#total);
     await turn();
     endIfAborted(this.#options.signal);
   }
 
-  #record(type: number, offset: number, length: number, payload: Uint8Array): Uint8Array {
-    return this.#writer.record({ type, offset, length, payload });
+  #record(type: number, offset: number, length: number, payload: Uint8Array): void {
+    this.#writer.record({ type, offset, length, payload });
   }
+}
+
+async function* batched<T>(items: AsyncIterable<T>): AsyncGenerator<T[]> {
+  for await (const item of items) yield [item];
+}
+
+/** Of a record that begins at `at`: records of data do not go over a multiple of `DATA_MAX`. */
+function recordEnd(at: number, end: number): number {
+  return Math.min(end, at - (at % l.DATA_MAX) + l.DATA_MAX);
 }

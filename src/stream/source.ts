@@ -42,6 +42,16 @@ export class ByteSource {
     this.#parts = parts[Symbol.asyncIterator]();
   }
 
+  /** The next bytes where they lie, good until more are asked for; null: `fill` is needed. */
+  peek(bytes: number): Uint8Array | null {
+    return this.#part.length < bytes ? null : this.#part.subarray(0, bytes);
+  }
+
+  /** Goes past bytes that were peeked at. */
+  skip(bytes: number): void {
+    this.#part = this.#part.subarray(bytes);
+  }
+
   /** Fills `target`; answers how many bytes there were. */
   async fill(target: Uint8Array): Promise<number> {
     let filled = 0;

@@ -36,12 +36,12 @@ export class Holds {
   }
 
   /** As long as a caller takes what `items` gives. */
-  async *along<T>(ids: readonly number[], items: AsyncIterable<T>): AsyncGenerator<T> {
-    for (const id of ids) this.#add(id);
+  async *along<T>(id: number, items: AsyncIterable<T>): AsyncGenerator<T> {
+    this.#add(id);
     try {
       yield* items;
     } finally {
-      for (const id of ids) this.#drop(id);
+      this.#drop(id);
     }
   }
 

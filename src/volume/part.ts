@@ -11,7 +11,7 @@ export type Seldom = typeof import("./seldom.ts");
 
 export const seldom = new Part(() => import("./seldom.ts"));
 
-/** See `Volume.diff`; both views stay in use as long as somebody takes what it gives. */
+/** See `Volume.diff`. */
 export function diffOf(
   from: DiskView,
   to: DiskView,
@@ -21,8 +21,7 @@ export function diffOf(
   const { offset = 0, length = size - offset } = options;
   checkInside(offset, length, size);
   const given = [from, to, { offset, length }, options] as const;
-  const ranges = seldom.loaded?.diffWithin(...given) ?? diffLater(given);
-  return from.volume.holds.along([from.id, to.id], ranges);
+  return seldom.loaded?.diffWithin(...given) ?? diffLater(given);
 }
 
 type Compared = readonly [DiskView, DiskView, ByteRange, DiffOptions];

@@ -90,7 +90,7 @@ export class DiskView extends Described implements View {
     this.#checkRange(offset, length);
     const guard = <T>(work: Task<T>) => this.volume.guard(work);
     const extents = extentsOf(this.core, this, { offset, length }, guard);
-    return this.volume.holds.along([this.id], extents);
+    return this.volume.holds.along(this.id, extents);
   }
 
   async cloneFrom(source: View, offset: number, length: number): Promise<void> {

@@ -2,7 +2,9 @@
 import fs from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { engineModule } from "../../src/engine/module.ts";
 import type { StoreKind } from "../../src/index.ts";
+import { Checksum } from "../../src/stream/checksum.ts";
 import * as layout from "../../src/stream/layout.ts";
 import { encodeIdentity } from "../../src/volume/identity/identity.ts";
 import type { View, Volume } from "../../src/volume/types.ts";
@@ -36,6 +38,17 @@ test("every number of the page is the code's, and every name of the code is ther
 
 test("the checksum is crc32c", () => {
   assert.is(crc32c(new TextEncoder().encode("123456789")), 0xe3069283);
+});
+
+test("and so it is wherever bytes lie, and however many they are", async () => {
+  const sum = new Checksum(await engineModule());
+  const bytes = new Random(1).bytes(2 ** 19);
+  for (const length of [0, 1, 15, 16, 4100, 2 ** 18 - 9, 2 ** 18, 2 ** 18 + 7]) {
+    for (let at = 0; at < 9; at++) {
+      const piece = bytes.subarray(at, at + length);
+      assert.is(sum.crc(piece), crc32c(piece), `${length} bytes at ${at}`);
+    }
+  }
 });
 
 test("a second reader makes the same of it", async () => {

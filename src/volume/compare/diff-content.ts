@@ -16,7 +16,7 @@ export interface ContentOptions extends ProgressOptions {
   within: ByteRange;
 }
 
-/** `ranges`: in order, as `diffViews` answers them. Lets other work in after every piece. */
+/** `ranges`: in order, as `diffInBatches` answers them. Lets other work in after every piece. */
 export async function* byContent(
   from: View,
   to: View,

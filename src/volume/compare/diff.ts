@@ -23,45 +23,55 @@ export function diffWithin(
   within: ByteRange,
   { content, signal, progress }: DiffOptions,
 ): AsyncIterable<ByteRange> {
-  const { volume } = from;
-  const guard: Guard = (work) => volume.guard(work);
   const looked = content ? undefined : progress;
-  const ranges = diffViews(from, to, within, guard, { signal, progress: looked });
+  const ranges = one(diffInBatches(from, to, within, { signal, progress: looked }));
   const chunk = Math.max(from.core.chunk, to.core.chunk);
   const how = { chunk, within, signal, progress };
   return content ? byContent(from, to, ranges, how) : ranges;
 }
 
+async function* one<T>(batches: AsyncIterable<T[]>): AsyncGenerator<T> {
+  for await (const batch of batches) for (const item of batch) yield item;
+}
+
 /**
- * Changed ranges in order; ranges that touch are one. Bytes past the end of the shorter view are
- * changed.
+ * As `diffWithin`, some ranges at a time: a promise for each takes longer than what it is for. In
+ * order; ranges that touch are one. Both views stay in use as long as somebody takes them.
  */
-async function* diffViews(
+export async function* diffInBatches(
   from: DiskView,
   to: DiskView,
   within: ByteRange,
-  guard: Guard,
-  options: ProgressOptions = {},
-): AsyncGenerator<ByteRange> {
+  options: ProgressOptions,
+): AsyncGenerator<ByteRange[]> {
+  const { volume } = from;
   const end = within.offset + within.length;
+  const guard: Guard = (work) => volume.guard(work);
+  const holds = [from, to].map(({ id }) => volume.holds.take(id));
   let open: ByteRange | null = null;
-  for await (const ranges of changes(from, to, within, guard, options)) {
-    for (const { offset, length } of ranges) {
-      const first = Math.max(offset, within.offset);
-      const last = Math.min(offset + length, end);
-      if (last <= first) continue;
-      if (open && open.offset + open.length === first) {
-        open.length += last - first;
-      } else {
-        if (open) yield open;
-        open = { offset: first, length: last - first };
+  try {
+    for await (const ranges of changes(from, to, within, guard, options)) {
+      const batch: ByteRange[] = [];
+      for (const { offset, length } of ranges) {
+        const first = Math.max(offset, within.offset);
+        const last = Math.min(offset + length, end);
+        if (last <= first) continue;
+        if (open && open.offset + open.length === first) {
+          open.length += last - first;
+        } else {
+          if (open) batch.push(open);
+          open = { offset: first, length: last - first };
+        }
       }
+      if (batch.length > 0) yield batch;
     }
+    if (open) yield [open];
+  } finally {
+    for (const { release } of holds) release();
   }
-  if (open) yield open;
 }
 
-/** Whole chunks, a look at a time, and what only the longer view has. */
+/** Whole chunks, a look at a time, and what only the longer view has: that is changed. */
 async function* changes(
   from: DiskView,
   to: DiskView,

@@ -6,6 +6,7 @@
  */
 import type { Device } from "../../../devices/device.ts";
 import { calculator } from "../../../engine/calculator.ts";
+import { crc32c } from "../../../engine/checksum.ts";
 import type { Engine } from "../../../engine/engine.ts";
 import { settle, type Task } from "../../../task.ts";
 import { flippedBit } from "./flip.ts";
@@ -54,11 +55,8 @@ export class Blocks {
     return this.#looked.subarray(0, count * BLOCK);
   }
 
-  /** crc32c of at most `READ_BLOCKS` blocks of bytes. */
   crc(bytes: Uint8Array): number {
-    const { transfer } = this.#engine.at;
-    this.#engine.u8.set(bytes, transfer);
-    return this.#engine.x.crc32c(transfer, bytes.length, 0) >>> 0;
+    return crc32c(this.#engine, bytes);
   }
 
   /** A metadata block: its crc is in its first four bytes, of all that follow. */
