@@ -2,11 +2,11 @@
  * What has come of a stream that is not whole yet, in hidden views. What there is to know of it is
  * in their names, so that it changes with them in one step:
  *
- *     c0001@NAME@IDENTITY   a snapshot that is whole, the second of the stream
+ *     c0001@NAME@IDENTITY   a snapshot that is whole, the second of the stream; without NAME, its
+ *                           marks have it (`waitingName`)
  *     p0002POINT            the one at work, and what of it is durable (`breakText`)
  *     w                     one that is not yet what its base is
  */
-import { MultisnapError } from "../errors.ts";
 import { run } from "../task.ts";
 import { ORIGIN } from "../volume/core.ts";
 import {
@@ -18,8 +18,8 @@ import {
   type SnapshotIdentity,
   textOf,
 } from "../volume/identity/identity.ts";
+import { waitingName } from "../volume/identity/positions.ts";
 import { type Published, Stages } from "../volume/identity/stages.ts";
-import { checkName } from "../volume/timeline.ts";
 import type { Hold } from "../volume/types.ts";
 import { DiskView } from "../volume/view.ts";
 import type { DiskVolume } from "../volume/volume.ts";
@@ -30,6 +30,7 @@ const READY = "@c";
 const HALF = "@p";
 const RAW = "@w";
 const INDEX_DIGITS = 4;
+/** Of a name beside an identity: a view's name has 255 bytes. */
 const NAME_BYTES_MAX = 200;
 
 /** A snapshot in the making. */
@@ -55,9 +56,9 @@ export class HalfReceived {
     this.#volume = volume;
     this.#stages = new Stages(volume);
     const found = this.#stages.all().sort((a, b) => (a.name! < b.name! ? -1 : 1));
-    for (const { id, name } of found) {
+    for (const { id, name, marks } of found) {
       const text = name!.slice(READY.length + INDEX_DIGITS);
-      if (name!.startsWith(READY)) this.#ready.push(parseReady(id, text));
+      if (name!.startsWith(READY)) this.#ready.push(parseReady(id, text, marks));
       if (!name!.startsWith(HALF)) continue;
       const index = Number(name!.slice(HALF.length, HALF.length + INDEX_DIGITS));
       this.#current = { view: this.#writable(id), index, point: parseBreak(text), name: "" };
@@ -109,7 +110,8 @@ export class HalfReceived {
     if (!current) return;
     const { view, index, point, name } = current;
     const ready = { id: view.id, name, identity: point.current };
-    await this.#run(this.#stages.note(view.id, readyName(index, ready)));
+    const waits = isShort(name) ? undefined : name;
+    await this.#run(this.#stages.note(view.id, readyName(index, ready), waits));
     this.#ready.push(ready);
     this.#current = null;
     this.release();
@@ -158,14 +160,8 @@ export class HalfReceived {
   }
 }
 
-/** `Invalid` for a name that does not fit beside what is kept with it. */
-export function checkReceivedName(name: string): void {
-  checkName(name);
-  const bytes = new TextEncoder().encode(name).length;
-  if (bytes <= NAME_BYTES_MAX) return;
-  const found = `${JSON.stringify(name)} has ${bytes} bytes`;
-  const most = `a received snapshot has a name of at most ${NAME_BYTES_MAX}`;
-  throw new MultisnapError("Invalid", `${found}, ${most}: receive under another name`);
+function isShort(name: string): boolean {
+  return new TextEncoder().encode(name).length <= NAME_BYTES_MAX;
 }
 
 function indexText(index: number): string {
@@ -178,12 +174,13 @@ function halfName(index: number, point: BreakPoint): string {
 
 function readyName(index: number, { name, identity }: Published): string {
   const of = textOf(encodeIdentity(identity));
-  return `${READY.slice(1)}${indexText(index)}@${name}@${of}`;
+  return `${READY.slice(1)}${indexText(index)}@${isShort(name) ? name : ""}@${of}`;
 }
 
-function parseReady(id: number, text: string): Published {
-  const [, name, identity] = text.split("@");
-  return { id, name: name!, identity: decodeIdentity(bytesOf(identity!, IDENTITY_BYTES)) };
+function parseReady(id: number, text: string, marks: string): Published {
+  const [, kept, identity] = text.split("@");
+  const name = kept || waitingName(marks);
+  return { id, name, identity: decodeIdentity(bytesOf(identity!, IDENTITY_BYTES)) };
 }
 
 export function isGoneOnWith(

@@ -11,11 +11,12 @@ import { MultisnapError } from "../errors.ts";
 import { endIfAborted, turn } from "../task.ts";
 import { isSameIdentity, type SnapshotIdentity } from "../volume/identity/identity.ts";
 import { isTakenHere } from "../volume/identity/stages.ts";
+import { checkName } from "../volume/timeline.ts";
 import type { ProgressOptions, Volume } from "../volume/types.ts";
 import type { DiskVolume } from "../volume/volume.ts";
 import { Bases } from "./bases.ts";
 import { followSnapshot } from "./follow.ts";
-import { checkReceivedName, HalfReceived, isGoneOnWith, type Staged } from "./half-received.ts";
+import { HalfReceived, isGoneOnWith, type Staged } from "./half-received.ts";
 import { decodeSnapshot, decodeStream, type SnapshotHead, type StreamHead } from "./heads.ts";
 import * as l from "./layout.ts";
 import { begin, diskOf } from "./receiving.ts";
@@ -201,7 +202,7 @@ class Receiver {
   #checkNames(head: SnapshotHead, count: number): void {
     this.#bases.refuseSame(head);
     const name = this.#nameOf(head, count === 1);
-    if (this.#options.name !== undefined) checkReceivedName(this.#options.name);
+    if (this.#options.name !== undefined) checkName(this.#options.name);
     if (this.#volume.has(name)) throw isTakenHere(name);
   }
 
@@ -221,7 +222,7 @@ class Receiver {
 
   async #open(stream: StreamHead, head: SnapshotHead, offset: number): Promise<Staged> {
     if (offset !== 0) throw damaged("a snapshot begins in its middle");
-    checkReceivedName(head.name);
+    checkName(head.name);
     const base = head.base ? this.#bases.find(head.base, head.baseName) : null;
     // Only now: a stream that is refused takes nothing from what can be gone on with.
     if (!this.#hasBegun) await this.#half.drop();

@@ -158,6 +158,37 @@ async function breakAndGoOn(seed: number): Promise<void> {
   await b.close();
 }
 
+test("names as long as names can be, of a chain that breaks off anywhere", async () => {
+  const { a, random } = await pair();
+  const ends = ["\\".repeat(100), '"'.repeat(100), "é".repeat(50), "/".repeat(100)];
+  for (const [index, end] of ends.entries()) {
+    await a.origin.write(index * 4096, random.bytes(4096));
+    await a.snapshot(String(index).padEnd(155, "-") + end, { readOnly: true });
+  }
+  const names = a.snapshots.map(({ name }) => name);
+  const last = names.at(-1)!;
+  const stream = await sent(a, last, { all: true });
+  for (const part of [0.3, 0.6, 0.8, 0.9, 0.95, 0.99, 1]) {
+    const store = memoryDevice();
+    const b = await openVolume({ store: kept(store), create: { size: a.origin.size } });
+    const cut = stream.subarray(0, stream.length * part);
+    if (part < 1) await expectCode("Corrupt", receiveStream(b, inParts(cut)));
+    await b.close();
+    const again = await openVolume({ store: kept(store) });
+    const half = await halfReceived(again);
+    const rest = half ? await sent(a, null, { resume: half.token }) : stream;
+    await receiveStream(again, inParts(rest), { resume: half !== null });
+    assert.equal(
+      again.snapshots.map(({ name }) => name),
+      names,
+    );
+    for (const name of names)
+      assert.equal(await bytesOf(again.get(name!)), await bytesOf(a.get(name!)));
+    assert.ok((await again.check()).clean);
+    await again.close();
+  }
+});
+
 test("what broke off is dropped on request, and by the next stream", async () => {
   const { a, b } = await pair();
   const stream = await sent(a, "two", { from: "one" });

@@ -5,6 +5,7 @@
  *     w5     sent at position 5, not written since: the first write moves it
  *     n6     written since; nobody has been given position 6
  *     r...   received: the identity that it has where it comes from
+ *     h...   hidden: the name that it gets, where that has no room in the one that it has
  *
  * Without one it is at position 0 and nobody has been given it.
  *
@@ -40,9 +41,20 @@ export function identityOf(uuid: string, { id, created, marks }: ViewRecord): Sn
 
 /** The marks of a snapshot that was received: what it is where it comes from. */
 export function receivedMarks(marks: string, identity: SnapshotIdentity): string {
-  // Nobody will ever recognise it: from now on it is one of this volume.
-  if (isLoose(identity)) return marks;
-  return formatMarks({ ...parseMarks(marks), content: `r${textOf(encodeIdentity(identity))}` });
+  // Nobody will ever recognise one that is loose: from now on it is one of this volume.
+  const content = isLoose(identity) ? null : `r${textOf(encodeIdentity(identity))}`;
+  return formatMarks({ ...parseMarks(marks), content });
+}
+
+/** The marks of a hidden view that waits for its name. */
+export function waitingMarks(marks: string, name: string): string {
+  const content = `h${textOf(new TextEncoder().encode(name))}`;
+  return formatMarks({ ...parseMarks(marks), content });
+}
+
+export function waitingName(marks: string): string {
+  const text = parseMarks(marks).content?.slice(1) ?? "";
+  return new TextDecoder().decode(bytesOf(text, Math.floor((text.length * 3) / 4)));
 }
 
 export class Positions {

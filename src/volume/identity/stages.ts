@@ -14,7 +14,7 @@ import type { Task } from "../../task.ts";
 import type { Core } from "../core.ts";
 import type { DiskVolume } from "../volume.ts";
 import type { SnapshotIdentity } from "./identity.ts";
-import { receivedMarks } from "./positions.ts";
+import { receivedMarks, waitingMarks } from "./positions.ts";
 
 /** Operations with the longest names: a journal record has 256 KiB. */
 export const PUBLISHED_MAX = 500;
@@ -45,9 +45,17 @@ export class Stages {
     return timeline.snapshot(source, hiddenName(name), true, () => {}, created);
   }
 
-  /** Gives a hidden view another name, durable together with all that was written before. */
-  *note(id: number, name: string): Task<void> {
+  /**
+   * Gives a hidden view another name, durable together with all that was written before. `waits`:
+   * for a name that is kept in its marks.
+   */
+  *note(id: number, name: string, waits?: string): Task<void> {
+    const { store } = this.#core;
     yield* this.#volume.flushed();
+    if (waits !== undefined) {
+      const marked = () => store.setMarks(id, waitingMarks(store.view(id)!.marks, waits));
+      yield* this.#core.change(marked);
+    }
     yield* this.#core.change(() => this.#core.store.renameSnapshot(id, hiddenName(name)));
     yield* this.#volume.flushed();
   }
