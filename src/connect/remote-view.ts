@@ -7,9 +7,9 @@ import type { Head } from "./message.ts";
 import type { RemoteVolume } from "./remote-volume.ts";
 import { OP_READ, OP_TRIM, OP_WRITE, OP_ZERO } from "./ring/layout.ts";
 
-/** Pieces of one transfer that are on their way at a time. */
 /** Bytes that are written at once or not at all, as a disk does. */
 const SECTOR = 512;
+/** Pieces of one transfer that are on their way at a time. */
 const PIECES = 4;
 
 /** What the server says of a view. */

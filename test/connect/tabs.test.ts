@@ -7,6 +7,7 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { RemoteVolume } from "../../src/connect/remote-volume.ts";
 import { Random } from "../model/prng.ts";
 import { BLOCK_BYTES, contentOf, load } from "./tabs/load.ts";
 import { Oracle } from "./tabs/oracle.ts";
@@ -122,8 +123,8 @@ interface Three {
   last: Tab;
 }
 
-async function three(): Promise<Three> {
-  const prng = new Random(1);
+async function three(seed = 1): Promise<Three> {
+  const prng = new Random(seed);
   const origin = new Origin(() => prng.below(2 ** 30) / 2 ** 30);
   const first = openTab(origin, BLOCKS * BLOCK_BYTES);
   await first.volume;
@@ -140,6 +141,60 @@ const codeOf = (promise: Promise<unknown>) =>
     () => "done",
     (error) => error.code,
   );
+
+/** On a volume with a snapshot, `one`, that is held `early`. */
+const CHANGES: {
+  what: string;
+  change: (volume: RemoteVolume) => Promise<void>;
+  found: (volume: RemoteVolume) => unknown;
+  wanted: unknown;
+  /** What may be answered where it was done and nothing was heard of it. */
+  lost?: string;
+}[] = [
+  {
+    what: "note and tags",
+    change: (volume) => volume.set("one", { note: "n", tags: ["b", "a", "b"] }),
+    found: (volume) => [volume.get("one").note, volume.get("one").tags],
+    wanted: ["n", ["a", "b"]],
+  },
+  {
+    what: "rights",
+    change: (volume) => volume.set("one", { readOnly: true, note: null }),
+    found: (volume) => volume.get("one").readOnly,
+    wanted: true,
+  },
+  {
+    what: "a larger size",
+    change: (volume) => volume.resize(2 * BLOCKS * BLOCK_BYTES),
+    found: ({ origin }) => origin.size,
+    wanted: 2 * BLOCKS * BLOCK_BYTES,
+  },
+  {
+    what: "a smaller size",
+    change: (volume) => volume.resize(BLOCK_BYTES, { shrink: true }),
+    found: ({ origin }) => origin.size,
+    wanted: BLOCK_BYTES,
+  },
+  {
+    what: "the store's limit",
+    change: (volume) => volume.setMaxSize(2 ** 30),
+    found: (volume) => volume.usage().maxBytes,
+    wanted: 2 ** 30,
+  },
+  {
+    what: "a hold",
+    change: (volume) => volume.addHold("one", "audit"),
+    found: (volume) => volume.get("one").holds,
+    wanted: ["audit", "early"],
+  },
+  {
+    what: "the end of a hold",
+    change: (volume) => volume.removeHold("one", "early"),
+    found: (volume) => volume.get("one").holds,
+    wanted: [],
+    lost: "NotFound",
+  },
+];
 
 if (!only) {
   test("a frozen tab that has the files: the others are told, and go on when it does", async () => {
@@ -223,6 +278,27 @@ if (!only) {
     assert.ok(volume.status().counters.flushes > quiet);
     for (const tab of [next, first, last]) await (await tab.volume).close();
   });
+
+  for (const { what, change, found, wanted, lost } of CHANGES) {
+    test(`a change that was begun when its owner went: ${what}`, async () => {
+      for (let seed = 1; seed <= 12; seed++) {
+        const { first, next, last } = await three(seed);
+        const volume = await next.volume;
+        await volume.snapshot("one");
+        await volume.addHold("one", "early");
+        const asked = codeOf(change(volume));
+        // Its last words: that it begins, and the answer. Some of them are lost, or all, or none.
+        while (first.thread.out.length < 2) await new Promise(setImmediate);
+        first.kill();
+        const answer = await asked;
+        if (answer === "done") assert.equal(found(volume), wanted, `as answered, seed ${seed}`);
+        else assert.is(answer, lost ?? "done", `seed ${seed}`);
+        await volume.refresh();
+        assert.equal(found(volume), wanted, `seed ${seed}`);
+        for (const tab of [next, last]) await (await tab.volume).close();
+      }
+    });
+  }
 
   test("tabs need a store that they can find, and options that can be", async () => {
     const { origin } = await three();

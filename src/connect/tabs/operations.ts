@@ -1,5 +1,5 @@
 /** How requests behave when the tab that does them goes before it has answered. */
-import type { Volume } from "../../volume/types.ts";
+import type { View, Volume } from "../../volume/types.ts";
 import { textOf, viewOf } from "../arguments.ts";
 import type { Head } from "../message.ts";
 import { OPERATIONS, type Served, statusOf, viewRow } from "../operations.ts";
@@ -34,8 +34,8 @@ export function isVain({ volume }: Served, op: string, { name }: Head): boolean 
 }
 
 /**
- * What became of a request that the last owner began. Exact for those by name, as an owner begins
- * one only after the answer to the one before has gone out.
+ * What became of a request that the last owner began. Exact for those that can be told from what is
+ * there, as an owner begins one only after the answer to the one before has gone out.
  */
 export function outcomeOf(served: Served, begun: Begun): Outcome {
   try {
@@ -60,5 +60,23 @@ function madeBy(volume: Volume, { op, head, payload }: Begun): Head | false | nu
     return doomed.every((id) => !ids.has(id)) && {};
   }
   if (op === "rename") return viewOf(volume, head, "view").name === head.name && {};
-  return null;
+  if (op === "resize") return volume.origin.size === head.size && { view: viewRow(volume.origin) };
+  if (op === "limit") return volume.usage().maxBytes === head.bytes && {};
+  const isAsWanted = DESCRIBED[op];
+  if (!isAsWanted) return null;
+  const view = viewOf(volume, head, "view");
+  return isAsWanted(view, head) && { view: viewRow(view) };
+}
+
+/** Whether a view is described as a request wants it. One that did a part of it is done again. */
+const DESCRIBED: Readonly<Record<string, (view: View, head: Head) => boolean>> = {
+  set: (view, { readOnly = view.readOnly, note = view.note, tags = view.tags }) =>
+    view.readOnly === readOnly && view.note === note && isSame(view.tags, tags as string[]),
+  addhold: ({ holds }, { reason }) => holds.includes(reason as string),
+  removehold: ({ holds }, { reason }) => !holds.includes(reason as string),
+};
+
+/** In any order, and however often each is there. */
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  return b.every((one) => a.includes(one)) && a.every((one) => b.includes(one));
 }
