@@ -82,7 +82,7 @@ export class Reclaimer {
     const { env, synchronous } = this.#core;
     const isBeside = this.#asked > this.#requests;
     this.#requests = this.#asked;
-    if (!synchronous || !isBeside) return;
+    if (!synchronous || !isBeside || this.#stopped) return;
     await Promise.race([env.rest(RESTS * ms), this.#stopping.wait()]);
   }
 

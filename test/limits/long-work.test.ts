@@ -165,6 +165,25 @@ for (const subject of subjects.filter(({ capabilities }) => !capabilities.fixed)
     await volume.close();
   });
 
+  test("closing just before a rest begins does not wait for that", async () => {
+    const rest = () => new Promise<void>(() => {});
+    const volume = await largeVolume(subject.open, null, { ...systemEnv, rest });
+    for (let i = 0; i < EXCEPTIONS; i++) await volume.origin.write(2 * i * CHUNK, bytes);
+    await volume.delete("s");
+    const { flushes } = volume.status().counters;
+    for (let turns = 0; turns < 1000 && volume.status().counters.flushes === flushes; turns++) {
+      await nextTurn();
+      await volume.origin.write(CHUNK, bytes);
+    }
+    let ended = false;
+    const closing = volume.close().then(() => {
+      ended = true;
+    });
+    for (let turns = 0; turns < 1000 && !ended; turns++) await nextTurn();
+    assert.ok(ended, "it waits for a rest");
+    await closing;
+  });
+
   test("reclaim that nobody is beside does not rest", async () => {
     const rest = () => assert.unreachable("a rest") as never;
     const volume = await largeVolume(subject.open, null, { ...systemEnv, rest });
