@@ -94,6 +94,7 @@ async function receiveInto(
   let stream = source;
   if (options.isMade) {
     const peeked = await peekStream(source);
+    if (peeked.hasBase && !fs.existsSync(store)) throw noBase(store);
     await createMissing(store, peeked);
     stream = peeked.stream;
   }
@@ -118,6 +119,11 @@ async function withToken(volume: Volume, error: unknown): Promise<unknown> {
 
 function noStore(store: string): MultisnapError {
   const what = "make it with `create`, or receive with --create";
+  return new MultisnapError("NotFound", `${store}: no such file; ${what}`);
+}
+
+function noBase(store: string): MultisnapError {
+  const what = "the stream follows on a snapshot, which would be in it: receive that first";
   return new MultisnapError("NotFound", `${store}: no such file; ${what}`);
 }
 

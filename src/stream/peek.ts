@@ -6,12 +6,14 @@ import { u64 } from "./records.ts";
 
 /** Where the head of the first snapshot begins, and where what is looked at of it ends. */
 const SNAPSHOT = 2 * l.RECORD_HEADER + l.STREAM_BYTES;
-const PEEKED = SNAPSHOT + l.SNAPSHOT_FLAGS;
+const PEEKED = SNAPSHOT + l.SNAPSHOT_NAME_BYTES;
 
 export interface Peeked {
   /** Bytes of the snapshot, and of a chunk where it comes from. */
   size: number;
   chunk: number;
+  /** It follows on another snapshot. */
+  hasBase: boolean;
   /** All of the stream. */
   stream: AsyncIterable<Uint8Array>;
 }
@@ -41,7 +43,9 @@ export async function peekStream(stream: AsyncIterable<Uint8Array>): Promise<Pee
   const view = new DataView(head.buffer);
   const size = u64(view, SNAPSHOT + l.SNAPSHOT_SIZE);
   const chunk = view.getUint32(SNAPSHOT + l.SNAPSHOT_CHUNK, true);
-  return { size, chunk, stream: again(begun, parts) };
+  const flags = view.getUint32(SNAPSHOT + l.SNAPSHOT_FLAGS, true);
+  const hasBase = (flags & l.SNAPSHOT_HAS_BASE) !== 0;
+  return { size, chunk, hasBase, stream: again(begun, parts) };
 }
 
 async function* again(

@@ -1,5 +1,6 @@
 /** `diff`, `send`, `receive` as users run them: in pipes that break, on served stores, too. */
 import { type ChildProcess, spawn } from "node:child_process";
+import fs from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
@@ -85,6 +86,15 @@ test("a chain, an increment, and what receive says", async () => {
   await succeedWith(one, "receive", other, "--as", "first", "--quiet");
   assert.ok((await read(other, "first")).equals(await read(store, "one")));
   for (const each of [copy, other]) await succeed("check", each, "--quiet");
+});
+
+test("an increment makes no store where there is none that it could follow on", async () => {
+  const step = await succeed("send", `${await made}@three`, "--from", "@two");
+  const nowhere = fresh("nowhere.msnap");
+  const { code, stderr } = await runWith(step, "receive", nowhere, "--create");
+  assert.is(code, 1);
+  assert.match(stderr, /^multisnap: NotFound: .*receive that first\n$/);
+  assert.not.ok(fs.existsSync(nowhere));
 });
 
 test("wrong usage", async () => {
