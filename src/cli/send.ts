@@ -1,4 +1,5 @@
 /** `send STORE@NAME`: a snapshot, or what changed since another one, to standard output. */
+import { isatty } from "node:tty";
 import { type Command, Option } from "commander";
 import type { Compression } from "../stream/compression.ts";
 import { type SendOptions, sendStream } from "../stream/send.ts";
@@ -39,6 +40,7 @@ export function addSend(program: Command): void {
       if (options.resume !== undefined && (options.from !== undefined || options.all)) {
         command.error("error: a token says all of it: leave --from and --all out");
       }
+      if (isatty(1)) command.error("error: a stream is not for a terminal: give a file, or a pipe");
       return send(target, options);
     });
 }

@@ -1,8 +1,9 @@
 /** `diff`, `send`, `receive` as users run them: in pipes that break, on served stores, too. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { testsWith } from "../needs.ts";
 import {
   failed,
   finished,
@@ -95,6 +96,14 @@ test("an increment makes no store where there is none that it could follow on", 
   assert.is(code, 1);
   assert.match(stderr, /^multisnap: NotFound: .*receive that first\n$/);
   assert.not.ok(fs.existsSync(nowhere));
+});
+
+testsWith("script")("a stream is refused to a terminal", async () => {
+  const store = await made;
+  const line = `${process.execPath} ${program} send ${store}@one`;
+  const { status, stdout } = spawnSync("script", ["-qec", line, "/dev/null"], { encoding: "utf8" });
+  assert.is(status, 2);
+  assert.match(stdout, /^multisnap: Invalid: .*terminal/);
 });
 
 test("wrong usage", async () => {
