@@ -43,8 +43,8 @@ class WorkerHost {
   #early: unknown[] = [];
 
   #member: Member | null = null;
-  #stands = true;
-  #wasTold = false;
+  /** The last word on whether it may have the volume; null: none yet. */
+  #stands: boolean | null = null;
 
   constructor(port: Port, around: Around) {
     this.#port = port;
@@ -63,9 +63,16 @@ class WorkerHost {
   }
 
   #stand(stands: boolean): void {
-    this.#wasTold = true;
+    const had = this.#stands === true;
     this.#stands = stands;
-    this.#member?.stand(stands);
+    if (this.#member) this.#member.stand(stands);
+    // Taken back before there was anybody who stands: nobody else says that the turn is over.
+    else if (had && !stands) this.#over();
+  }
+
+  /** Whoever gave the turn gets it back. */
+  #over(): void {
+    if (this.#stands !== null) this.#port.post({ stands: false } satisfies Standing, []);
   }
 
   gone(): void {
@@ -89,10 +96,10 @@ class WorkerHost {
   async #join(opening: Opening & HostOptions, session: unknown): Promise<Host> {
     // Loaded where it is asked for.
     const { Member } = await import("./tabs/member.ts");
-    const over = () => this.#wasTold && this.#port.post({ stands: false } satisfies Standing, []);
+    const over = () => this.#over();
     const member = await Member.join(opening, String(session), this.#around, over);
     this.#member = member;
-    if (this.#stands) member.stand(true);
+    if (this.#stands !== false) member.stand(true);
     return new Host({ ...member.served, close: () => member.close() }, opening);
   }
 

@@ -230,6 +230,20 @@ if (!only) {
     await late.close();
   });
 
+  test("a tab that steps out of line while it opens stands there again when it is back", async () => {
+    for (let turns = 0; turns < 40; turns++) {
+      const prng = new Random(1);
+      const origin = new Origin(() => prng.below(2 ** 30) / 2 ** 30);
+      const tab = openTab(origin, BLOCKS * BLOCK_BYTES, { patienceMs: 1000 });
+      for (let turn = 0; turn < turns; turn++) await new Promise((go) => setImmediate(go));
+      tab.stand(false);
+      await pause(5);
+      tab.stand(true);
+      const volume = await within(tab.volume, `not opened, after ${turns} turns`);
+      await volume.close();
+    }
+  });
+
   test("a tab that misses a take-over is told that its writes may be lost", async () => {
     const { first, next, last } = await three();
     const [late, on] = [await last.volume, await next.volume];
