@@ -4,6 +4,7 @@
  *
  * A value that a block may have: the last one that is certain (durable, or answered to a tab that
  * lives), or one after it (answered to a tab that died before a flush; or not answered at all).
+ * What a tab asked for before it died may be under way yet, and done after what others write then.
  */
 export interface Step {
   tab: number;
@@ -25,6 +26,8 @@ export interface Step {
 interface Entry {
   value: number;
   tab: number;
+  /** When it was begun, and when it was done at the latest. */
+  from: number;
   at: number;
   answered: boolean;
   durable: boolean;
@@ -34,6 +37,7 @@ interface Taken {
   first: number;
   count: number;
   value: number | null;
+  from: number;
 }
 
 interface Snapshot {
@@ -63,7 +67,7 @@ export class Oracle {
 
   constructor(blocks: number) {
     this.#blocks = Array.from({ length: blocks }, () => [
-      { value: 0, tab: -1, at: 0, answered: true, durable: true },
+      { value: 0, tab: -1, from: 0, at: 0, answered: true, durable: true },
     ]);
   }
 
@@ -77,8 +81,15 @@ export class Oracle {
     this.#letGo(tab, false);
     const naming = this.#naming.get(tab);
     if (naming) this.#unknown(naming.name);
-    this.#naming.delete(tab);
     this.#flushes.delete(tab);
+  }
+
+  /** Nothing that it asked for is under way any more. */
+  gone(tab: number): void {
+    this.#naming.delete(tab);
+    for (const entry of this.#blocks.flat()) {
+      if (entry.tab === tab && !entry.answered) entry.at = Math.min(entry.at, this.#time);
+    }
   }
 
   lives(tab: number): boolean {
@@ -106,7 +117,7 @@ export class Oracle {
       if (this.#busy.has(block)) return false;
     }
     for (let block = first; block < first + count; block++) this.#busy.add(block);
-    this.#taken.set(tab, { first, count, value: writes ? value! : null });
+    this.#taken.set(tab, { first, count, value: writes ? value! : null, from: this.#time });
     return true;
   }
 
@@ -119,21 +130,20 @@ export class Oracle {
     const taken = this.#taken.get(tab);
     if (!taken) return;
     this.#taken.delete(tab);
-    const { first, count, value } = taken;
+    const { first, count, value, from } = taken;
+    const at = answered ? this.#time : Number.POSITIVE_INFINITY;
     for (let block = first; block < first + count; block++) {
       this.#busy.delete(block);
-      const entry = { value: value ?? 0, tab, at: this.#time, answered, durable: false };
+      const entry = { value: value ?? 0, tab, from, at, answered, durable: false };
       if (value !== null) this.#blocks[block]!.push(entry);
     }
   }
 
   #candidates(block: number): number[] {
-    const found: number[] = [];
-    for (const { value, tab, answered, durable } of this.#blocks[block]!.toReversed()) {
-      found.push(value);
-      if (durable || (answered && this.#alive.has(tab))) break;
-    }
-    return found;
+    const isCertain = ({ tab, answered, durable }: Entry) =>
+      durable || (answered && this.#alive.has(tab));
+    const entries = this.#blocks[block]!;
+    return since(entries, entries.findLastIndex(isCertain)).map(({ value }) => value);
   }
 
   #read(tab: number, values: readonly number[]): void {
@@ -163,7 +173,7 @@ export class Oracle {
       }
       // What is before the last durable one is never looked at.
       const last = entries.findLastIndex(({ durable }) => durable);
-      entries.splice(0, last);
+      entries.splice(0, entries.length, ...since(entries, last));
     }
   }
 
@@ -244,4 +254,10 @@ export class Oracle {
       if (!this.#snapshots.has(name)) this.#problem(`nobody made the snapshot ${name}`);
     }
   }
+}
+
+/** What may have been done after the entry at `index` was, which is certain. */
+function since(entries: readonly Entry[], index: number): Entry[] {
+  const { from } = entries[index]!;
+  return entries.filter(({ answered, at }, other) => other >= index || (!answered && at >= from));
 }
