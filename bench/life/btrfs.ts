@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
 import path from "node:path";
 import { mountBtrfs } from "../peers/btrfs.ts";
 import type { Scratch } from "../scratch.ts";
+import { commandMs } from "./commands.ts";
 import {
   AFTER,
   BEFORE,
@@ -10,18 +11,16 @@ import {
   CHANGED_BYTE,
   CROWD_BYTE,
   changedPages,
-  commandMs,
   crowdPages,
   DATA_BYTE,
   type Deed,
   type Family,
   MIB,
   PAGE,
-  timed,
   WRITTEN_BYTES,
 } from "./contestant.ts";
 
-function btrfsMs(...args: string[]): number {
+function btrfsMs(...args: string[]): Promise<number> {
   return commandMs("btrfs", args);
 }
 
@@ -34,7 +33,7 @@ export async function* btrfs(scratch: Scratch, count: number): Family {
   const folder = path.dirname(mounted.file);
   const [origin, snapshots] = ["subvolume", "snapshots"].map((name) => path.join(folder, name));
   const of = (name: string) => path.join(snapshots, name);
-  btrfsMs("subvolume", "create", origin);
+  await btrfsMs("subvolume", "create", origin);
   mkdirSync(snapshots);
   const file = openSync(path.join(origin, "disk"), "w+");
   const piece = new Uint8Array(MIB).fill(DATA_BYTE);
@@ -47,23 +46,23 @@ export async function* btrfs(scratch: Scratch, count: number): Family {
   let reached = 0;
   while (reached < count && performance.now() < end) {
     write(pages[reached]!, CROWD_BYTE);
-    take(`s${reached++}`);
+    await take(`s${reached++}`);
   }
-  take(BEFORE);
+  await take(BEFORE);
   for (const page of changedPages()) write(page, CHANGED_BYTE);
-  take(AFTER);
+  await take(AFTER);
   closeSync(file);
-  btrfsMs("filesystem", "sync", folder);
+  await btrfsMs("filesystem", "sync", folder);
   let turn = 0;
-  const deeds: Partial<Record<Deed, () => number | Promise<number>>> = {
-    create: () => take(`new${turn}`) + btrfsMs("filesystem", "sync", folder),
+  const deeds: Partial<Record<Deed, () => Promise<number>>> = {
+    create: async () => (await take(`new${turn}`)) + (await btrfsMs("filesystem", "sync", folder)),
     delete: () => btrfsMs("subvolume", "delete", "--commit-after", of(`new${turn++}`)),
-    rollback: () =>
-      timed(() => {
-        renameSync(origin, `${origin}.${turn}`);
-        btrfsMs("subvolume", "snapshot", of(BEFORE), origin);
-        btrfsMs("subvolume", "delete", "--commit-after", `${origin}.${turn++}`);
-      }),
+    rollback: async () => {
+      const left = `${origin}.${turn++}`;
+      renameSync(origin, left);
+      const taken = await btrfsMs("subvolume", "snapshot", of(BEFORE), origin);
+      return taken + (await btrfsMs("subvolume", "delete", "--commit-after", left));
+    },
     diff: () => btrfsMs("send", "-q", "--no-data", "-p", of(BEFORE), "-f", "/dev/null", of(AFTER)),
     send: () => btrfsMs("send", "-q", "-p", of(BEFORE), "-f", "/dev/null", of(AFTER)),
   };

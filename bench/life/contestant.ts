@@ -2,7 +2,6 @@
  * One history for everybody: a disk of 1 GiB with 64 MiB of data, a snapshot after each small
  * write, and 1,000 chunks changed between the last two that count.
  */
-import { spawnSync } from "node:child_process";
 import { drawn } from "../order.ts";
 
 export const MIB = 2 ** 20;
@@ -67,20 +66,4 @@ export async function timed(body: () => unknown): Promise<number> {
   const start = performance.now();
   await body();
   return performance.now() - start;
-}
-
-/**
- * Milliseconds of a command from start to end, which has to end with `status`; what it prints goes
- * nowhere.
- */
-export function commandMs(command: string, args: readonly string[], status = 0): number {
-  const start = performance.now();
-  const run = spawnSync(command, args, {
-    encoding: "utf8",
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  const ms = performance.now() - start;
-  if (run.error) throw run.error;
-  if (run.status === status) return ms;
-  throw new Error(`${command} ${args.join(" ")}: ended with ${run.status}: ${run.stderr.trim()}`);
 }

@@ -1,10 +1,10 @@
 /** qcow2 images with the data of the history, made with qemu-img and qemu-io. */
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
+import { commandMs } from "./commands.ts";
 import {
   CHANGED_BYTE,
   changedPages,
-  commandMs,
   DATA_BYTE,
   DISK_BYTES,
   PAGE,
@@ -27,16 +27,16 @@ function qemuIo(image: string, lines: readonly string[]): void {
   if (run.status !== 0) throw new Error(`qemu-io: ${run.stderr.trim()}`);
 }
 
-export function makeImage(image: string): void {
+export async function makeImage(image: string): Promise<void> {
   rmSync(image, { force: true });
-  commandMs("qemu-img", ["create", "-q", "-f", "qcow2", image, String(DISK_BYTES)]);
+  await commandMs("qemu-img", ["create", "-q", "-f", "qcow2", image, String(DISK_BYTES)]);
   qemuIo(image, [`write -P ${DATA_BYTE} 0 ${WRITTEN_BYTES}`]);
 }
 
 /** An image over `base` with the pages that are changed. */
-export function makeOverlay(overlay: string, base: string): void {
+export async function makeOverlay(overlay: string, base: string): Promise<void> {
   rmSync(overlay, { force: true });
-  commandMs("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base, overlay]);
+  await commandMs("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base, overlay]);
   qemuIo(
     overlay,
     [...changedPages()].map((page) => writePage(page, CHANGED_BYTE)),

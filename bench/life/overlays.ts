@@ -2,7 +2,8 @@
 import { copyFileSync, rmSync } from "node:fs";
 import { missingOf } from "../peers/server-process.ts";
 import type { Scratch } from "../scratch.ts";
-import { commandMs, type Deed, type Family } from "./contestant.ts";
+import { commandMs } from "./commands.ts";
+import type { Deed, Family } from "./contestant.ts";
 import { makeImage, makeOverlay } from "./image.ts";
 
 const DIFFERENT = 1;
@@ -18,12 +19,12 @@ export async function* overlays(scratch: Scratch, count: number): Family {
   const names = ["base", "other-base", "after", "same", "sent"];
   const files = names.map((name) => scratch.file(`life-${name}.qcow2`));
   const [base, otherBase, after, same, sent] = files as [string, string, string, string, string];
-  makeImage(base);
+  await makeImage(base);
   copyFileSync(base, otherBase);
-  for (const overlay of [after, same]) makeOverlay(overlay, base);
+  for (const overlay of [after, same]) await makeOverlay(overlay, base);
   let [below, next] = [base, otherBase];
   const over = (image: string) => ["-F", "qcow2", "-b", image];
-  const deeds: Partial<Record<Deed, () => number>> = {
+  const deeds: Partial<Record<Deed, () => Promise<number>>> = {
     diff: () => commandMs("qemu-img", ["map", "--output=json", after]),
     differ: () => commandMs("qemu-img", ["compare", base, after], DIFFERENT),
     equal: () => commandMs("qemu-img", ["compare", after, same]),
@@ -31,8 +32,8 @@ export async function* overlays(scratch: Scratch, count: number): Family {
       const from = ["-F", "qcow2", "-B", below];
       return commandMs("qemu-img", ["convert", "-O", "qcow2", ...from, after, sent]);
     },
-    move: () => {
-      const ms = commandMs("qemu-img", ["rebase", ...over(next), after]);
+    move: async () => {
+      const ms = await commandMs("qemu-img", ["rebase", ...over(next), after]);
       [below, next] = [next, below];
       return ms;
     },

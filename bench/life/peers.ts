@@ -116,8 +116,7 @@ async function rowsOf({ scratch, say }: Context, count: number, first: Times | n
   say(`the life of ${counted(count)}: ours`);
   const own = await measured(await library(scratch, count));
   const command = await measured(await program(scratch, count));
-  const bare = median(Array.from({ length: TURNS.counted }, bareMs));
-  const startup = `node -e 0 alone takes ${bare.toFixed(0)} ms`;
+  const startup = `node -e 0 alone takes ${(await bareMs()).toFixed(0)} ms`;
   const rows = DEEDS.map((deed) => flatRow(deed, count, own.times, first));
   const commands: Row[] = [];
   for (const [family, makes] of Object.entries(FAMILIES)) {

@@ -5,6 +5,7 @@ import { liveQemu, NODE } from "../peers/qemu.ts";
 import type { Qmp } from "../peers/qmp.ts";
 import { missingOf } from "../peers/server-process.ts";
 import type { Scratch } from "../scratch.ts";
+import { commandMs } from "./commands.ts";
 import {
   AFTER,
   BEFORE,
@@ -13,7 +14,6 @@ import {
   type Contestant,
   CROWD_BYTE,
   changedPages,
-  commandMs,
   crowdPages,
   type Deed,
   DISK_BYTES,
@@ -51,8 +51,8 @@ async function startLive(
   target: string,
   count: number,
 ): Promise<Contestant> {
-  makeImage(image);
-  commandMs("qemu-img", ["create", "-q", "-f", "qcow2", target, String(DISK_BYTES)]);
+  await makeImage(image);
+  await commandMs("qemu-img", ["create", "-q", "-f", "qcow2", target, String(DISK_BYTES)]);
   const { qmp, stop } = await liveQemu(image, scratch.file("life-qmp.sock"));
   const bitmap = { node: NODE, name: BITMAP };
   const take = (name: string) => qmp.run("blockdev-snapshot-internal-sync", { device: NODE, name });
@@ -126,7 +126,7 @@ async function backUp(qmp: Qmp): Promise<void> {
 function outside(image: string, reached: number): Contestant {
   const snapshot = (...args: string[]) => commandMs("qemu-img", ["snapshot", ...args, image]);
   let turn = 0;
-  const deeds: Partial<Record<Deed, () => number>> = {
+  const deeds: Partial<Record<Deed, () => Promise<number>>> = {
     create: () => snapshot("-c", `new${turn}`),
     delete: () => snapshot("-d", `new${turn++}`),
     rollback: () => snapshot("-a", BEFORE),
