@@ -27,9 +27,11 @@ export async function commandMs(
   status = 0,
 ): Promise<number> {
   stopwatch ??= start();
+  stopwatch.channel?.ref();
   const answered = once(stopwatch, "message") as Promise<[Run]>;
   stopwatch.send({ command, args });
   const [run] = await answered;
+  stopwatch.channel?.unref();
   if (run.status === status) return run.ms;
   const why = run.error ?? `ended with ${run.status}: ${run.stderr?.trim()}`;
   throw new Error(`${command} ${args.join(" ")}: ${why}`);
