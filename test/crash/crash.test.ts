@@ -8,9 +8,9 @@ import { subjects } from "../model/openers.ts";
 import { quick, runCrashes, thorough } from "./crashes.ts";
 
 const HISTORIES: Record<StoreKind, number> = {
-  range: 40,
-  bitmap: 40,
-  persistent: 40,
+  range: 20,
+  bitmap: 20,
+  persistent: 20,
   transient: 20,
 };
 const GROUP = 20;

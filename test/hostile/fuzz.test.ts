@@ -9,7 +9,7 @@ import { GUARD } from "./guarded-engine.ts";
 import { PAST } from "./past.ts";
 import { fuzz, replay, writeEngine } from "./run.ts";
 
-const CASES = Number(process.env.CASES ?? 350);
+const CASES = Number(process.env.CASES ?? 240);
 const SEED = Number(process.env.SEED ?? 1);
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "multisnap-hostile-"));

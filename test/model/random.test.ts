@@ -10,10 +10,10 @@ import { runHistory } from "./steps.ts";
 
 /** Fewer of what has less of its own. */
 const HISTORIES: Record<StoreKind, number> = {
-  range: 160,
-  bitmap: 120,
-  persistent: 80,
-  transient: 40,
+  range: 80,
+  bitmap: 60,
+  persistent: 40,
+  transient: 20,
 };
 const STEPS = Number(process.env.STEPS ?? 500);
 /** Of the fixed set: a part of it, or more. */

@@ -15,7 +15,7 @@ import { testsIn } from "../tests.ts";
 import { Oracle, type Views } from "./oracle.ts";
 
 const SEED = Number(process.env.SEED ?? 1);
-const KILLS = Number(process.env.KILLS ?? 8);
+const KILLS = Number(process.env.KILLS ?? 6);
 const LIFE_MS_MIN = 20;
 const LIFE_MS_MAX = 400;
 const CHANNEL = "crash";
