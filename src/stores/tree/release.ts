@@ -17,6 +17,8 @@ export class Release {
   /** Ends when nobody has any of the places in his hands. */
   #draining: Promise<void> | null = null;
   #isBehind = false;
+  /** Slices are under way: one in a turn, however many commits there were since. */
+  #goesOn = false;
 
   constructor(engine: Engine, log: Log) {
     this.#engine = engine;
@@ -42,14 +44,16 @@ export class Release {
     yield* this.#log.visits.drained();
     this.#isBehind = true;
     yield* this.#slice();
-    if (this.#isBehind) this.#goOn();
+    if (this.#isBehind && !this.#goesOn) this.#goOn();
   }
 
   async #goOn(): Promise<void> {
+    this.#goesOn = true;
     while (this.#isBehind && !this.#log.failure) {
       await turn();
       await run(this.#slice());
     }
+    this.#goesOn = false;
   }
 
   *#slice(): Task<void> {
